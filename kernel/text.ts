@@ -1,0 +1,104 @@
+/**
+ * Text and bytes. The kernel is compiled against the ES library alone, so the two host classes that it may use
+ * are declared here and nowhere else.
+ *
+ * File names and paths inside an image are byte strings: a `ByteString` holds one byte a character (0 to 255), so
+ * that `<` compares bytes, a `Map` finds them, and names that are not UTF-8 survive.
+ */
+import type { Brand } from "./brand.ts";
+
+declare class TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>;
+}
+declare class TextDecoder {
+  constructor(label: string, options: { fatal: boolean; ignoreBOM: boolean });
+  decode(bytes: Uint8Array): string;
+}
+
+/** One byte a character, 0 to 255. */
+export type ByteString = Brand<string, "ByteString">;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+/** Text of well-formed UTF-8, or null: lone surrogates, overlong forms and truncation are not text. */
+export function utf8Decode(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+const CHARACTERS_AT_ONCE = 8192; // fromCharCode takes its input as arguments, and their number is bounded
+
+export function byteString(bytes: Uint8Array): ByteString {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHARACTERS_AT_ONCE));
+  }
+  return text as ByteString;
+}
+
+export function bytesOf(text: ByteString): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+/** The UTF-8 bytes of a text, one a character. */
+export function byteStringOfText(text: string): ByteString {
+  return byteString(utf8Encode(text));
+}
+
+/** The text that a byte string spells in UTF-8, or null when it spells none. */
+export function textOfByteString(bytes: ByteString): string | null {
+  return utf8Decode(bytesOf(bytes));
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+/** Bytes of lowercase hex digits of even number; the caller has checked the form. */
+export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
+  return bytes;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** Unsigned byte order, the shorter first when one is the beginning of the other. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const difference = (a[at] ?? 0) - (b[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** Order of two texts by code point, which is the order of their UTF-8 bytes. */
+export function compareText(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && at < b.length) {
+    const left = a.codePointAt(at) ?? 0;
+    const right = b.codePointAt(at) ?? 0;
+    if (left !== right) return left - right;
+    at += left > 0xffff ? 2 : 1;
+  }
+  return a.length - b.length;
+}
