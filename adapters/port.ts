@@ -1,0 +1,58 @@
+/**
+ * The ports: what a world must offer. Production implements them with sockets, descriptors and threads, the simulator
+ * in memory; one contract suite holds both. No protocol decision is made behind a port.
+ */
+import type { Effect, SignatureCheck, TraceFields } from "../kernel/effect.ts";
+import type { Event } from "../kernel/event.ts";
+import type { Address, ConnId, Digest, MonoMs, Now } from "../kernel/ids.ts";
+import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
+
+export type Clock = {
+  now(): Now;
+  /** One alarm: the newest call replaces the one before. */
+  setAlarm(at: MonoMs, ring: () => void): void;
+};
+
+export type Datagrams = { send(to: Address, bytes: Uint8Array): void };
+
+/** Framed, ordered byte messages. Openings, frames and ends come as events. */
+export type Links = {
+  dial(conn: ConnId, address: Address): void;
+  send(conn: ConnId, bytes: Uint8Array): void;
+  close(conn: ConnId): void;
+};
+
+/** Runs storage programs; each answer comes once, in any order. */
+export type Storage = { run(request: DiskRequest, done: (result: DiskResult) => void): void };
+
+export type Digester = { digest(bytes: Uint8Array, done: (digest: Digest) => void): void };
+
+export type Verifier = {
+  verify(checks: readonly SignatureCheck[], done: (holds: readonly boolean[]) => void): void;
+};
+
+export type Names = { resolve(name: string, done: (addresses: readonly Address[]) => void): void };
+
+export type Pages = { get(address: Address, path: string, done: (body: Uint8Array | null) => void): void };
+
+export type Tracer = { trace(mark: string, fields: TraceFields): void };
+
+export type Ports = {
+  readonly clock: Clock;
+  readonly datagrams: Datagrams;
+  readonly links: Links;
+  readonly storage: Storage;
+  readonly digester: Digester;
+  readonly verifier: Verifier;
+  readonly names: Names;
+  readonly pages: Pages;
+  readonly tracer: Tracer;
+  /** Called once, after `stopped`. */
+  stopped(): void;
+};
+
+/** A node or an uploader, behind the boundary. */
+export type Machine = {
+  step(event: Event, now: Now): readonly Effect[];
+  wakeAt(): MonoMs;
+};

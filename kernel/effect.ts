@@ -1,0 +1,30 @@
+/** Everything a node or an uploader can want. An effect is a wish until its event returns. */
+import type { Address, ConnId, OpId } from "./ids.ts";
+import type { DiskRequest } from "./storage/request.ts";
+
+export type Effect =
+  | { readonly kind: "send_datagram"; readonly to: Address; readonly bytes: Uint8Array }
+  /** Opens a connection; answered by `conn_open` or `conn_closed` with the same id. */
+  | { readonly kind: "dial"; readonly conn: ConnId; readonly address: Address }
+  | { readonly kind: "send_frame"; readonly conn: ConnId; readonly bytes: Uint8Array }
+  | { readonly kind: "close"; readonly conn: ConnId }
+  | { readonly kind: "disk"; readonly op: OpId; readonly request: DiskRequest }
+  | { readonly kind: "verify"; readonly op: OpId; readonly checks: readonly SignatureCheck[] }
+  /** BLAKE2b-256 of bytes too many to hash inside a decision. */
+  | { readonly kind: "digest"; readonly op: OpId; readonly bytes: Uint8Array }
+  | { readonly kind: "resolve"; readonly op: OpId; readonly name: string }
+  /** A status page of a configured peer: how a server that nobody lists yet learns the base directories. */
+  | { readonly kind: "http_get"; readonly op: OpId; readonly address: Address; readonly path: string }
+  /** For the log and the simulator: a stable mark and flat fields. Decides nothing. */
+  | { readonly kind: "trace"; readonly mark: string; readonly fields: TraceFields }
+  /** After `stop`: everything that had to reach the disk has reached it. */
+  | { readonly kind: "stopped" };
+
+export type TraceFields = Readonly<Record<string, string | number | boolean>>;
+
+/** One Ed25519 verification: 32-byte key and 64-byte signature. */
+export type SignatureCheck = {
+  readonly payload: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly publicKey: Uint8Array;
+};

@@ -1,0 +1,34 @@
+/** Everything that happens to a node or an uploader. Time comes beside it, as an argument of `step`. */
+import type { Address, ConnId, Digest, OpId } from "./ids.ts";
+import type { DiskResult } from "./storage/request.ts";
+
+export type Event =
+  | { readonly kind: "datagram"; readonly from: Address; readonly bytes: Uint8Array }
+  /** A connection is ready for frames: one that we dialled, or one that was accepted. */
+  | { readonly kind: "conn_open"; readonly conn: ConnId; readonly address: Address; readonly side: ConnSide }
+  /** One unfragmented binary message. The bytes belong to the receiver. */
+  | { readonly kind: "frame"; readonly conn: ConnId; readonly bytes: Uint8Array }
+  /** The end of a connection, also of a dial that failed; nothing follows for this id. */
+  | { readonly kind: "conn_closed"; readonly conn: ConnId; readonly why: CloseReason }
+  | { readonly kind: "disk_done"; readonly op: OpId; readonly result: DiskResult }
+  /** Answers `verify`: which of its checks hold, in their order. */
+  | { readonly kind: "verified"; readonly op: OpId; readonly holds: readonly boolean[] }
+  | { readonly kind: "digested"; readonly op: OpId; readonly digest: Digest }
+  /** Answers `resolve`; empty when the name does not resolve. */
+  | { readonly kind: "resolved"; readonly op: OpId; readonly addresses: readonly Address[] }
+  /** Answers `http_get`; null when there was no answer of status 200. */
+  | { readonly kind: "http_got"; readonly op: OpId; readonly body: Uint8Array | null }
+  /** The peer file, with its names resolved; replaces what was known. */
+  | { readonly kind: "peers_resolved"; readonly peers: readonly ListedPeer[] }
+  | { readonly kind: "stop" }
+  | { readonly kind: "wake" };
+
+export type ConnSide = "dialled" | "accepted";
+export type ListedPeer = { readonly address: Address; readonly name: string };
+
+export type CloseReason =
+  | "refused" // nobody listens, or no answer to the handshake in time
+  | "closed" // the other side ended it
+  | "silent" // no byte for the silence bound
+  | "broken" // reset, or a frame outside the rules
+  | "asked"; // our own `close`

@@ -1,0 +1,110 @@
+/**
+ * What the kernel asks of a disk: names of images and stages, never descriptors. Each request is one storage program,
+ * and each answer one `DiskResult`.
+ */
+import type { BlockHash, ImageId, VPath } from "../ids.ts";
+import type { PackedIndex } from "../index/packed.ts";
+import type { ByteString } from "../text.ts";
+import type { SignedState } from "../wire/signed-state.ts";
+import type { FsCode, RootName } from "./call.ts";
+
+/** Where an image lives: its base directory below the configured one, and its own name. */
+export type Place = { readonly path: VPath; readonly root: RootName };
+
+export type UploadMode = "append" | "replace";
+
+export type DiskRequest =
+  /** Lock, recovery and inventory at start, before anything else. */
+  | {
+      readonly kind: "recover";
+      readonly places: readonly { readonly key: string; readonly root: RootName }[];
+    }
+  /** U3: makes an accepted upload durable. `stage` names the stage directory to be. */
+  | {
+      readonly kind: "put_intent";
+      readonly place: Place;
+      readonly state: SignedState;
+      readonly stage: string;
+      readonly mode: UploadMode;
+    }
+  /** New signatures of the image that is here already. */
+  | { readonly kind: "put_state"; readonly place: Place; readonly state: SignedState }
+  /** U4: checks an index against its id, parses it, and makes it durable. */
+  | { readonly kind: "store_index"; readonly image: ImageId; readonly text: Uint8Array }
+  | { readonly kind: "load_index"; readonly image: ImageId }
+  | { readonly kind: "read_index"; readonly image: ImageId }
+  /** U5, U6: creates or resumes a stage, links what is reusable, and says which blocks are there. */
+  | {
+      readonly kind: "prepare_stage";
+      readonly place: Place;
+      readonly image: ImageId;
+      readonly stage: string;
+      /** Committed images of the same base directory to link from, best first. */
+      readonly sources: readonly { readonly path: VPath; readonly image: ImageId }[];
+    }
+  /** U7: digests a received block and writes it where it belongs. */
+  | {
+      readonly kind: "write_block";
+      readonly place: Place;
+      readonly image: ImageId;
+      readonly stage: string;
+      readonly file: ByteString;
+      readonly offset: number;
+      readonly hash: BlockHash;
+      readonly bytes: Uint8Array;
+    }
+  /** U8 to U14: completes, verifies, syncs, publishes, and turns the intent into the state. */
+  | {
+      readonly kind: "commit";
+      readonly place: Place;
+      readonly image: ImageId;
+      readonly stage: string;
+      readonly mode: UploadMode;
+    }
+  /** U15: deletes the tree that a commit displaced. */
+  | { readonly kind: "delete_old"; readonly place: Place; readonly stage: string }
+  /** Drops the intent, then the stage. */
+  | { readonly kind: "abort"; readonly place: Place; readonly stage: string }
+  | {
+      readonly kind: "read_block";
+      readonly place: Place;
+      /** Null for the committed tree. */
+      readonly stage: string | null;
+      readonly file: ByteString;
+      readonly offset: number;
+      readonly length: number;
+    };
+
+export type DiskValue =
+  | { readonly kind: "recovered"; readonly found: readonly FoundImage[] }
+  | { readonly kind: "done" }
+  | { readonly kind: "index"; readonly index: PackedIndex }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** One bit a block, least significant first: set when the block is in the stage and verified. */
+  | {
+      readonly kind: "stage";
+      readonly stored: Uint8Array;
+      readonly linkedBlocks: number;
+      readonly linkedBytes: number;
+      readonly reusedBlocks: number;
+      readonly reusedBytes: number;
+    };
+
+export type FoundImage = {
+  readonly path: VPath;
+  readonly committed: SignedState | null;
+  readonly intent: { readonly state: SignedState; readonly stage: string; readonly mode: UploadMode } | null;
+};
+
+/** `code` is an `FsCode`, an index refusal, or one of the codes of `storage/`. */
+export type DiskResult =
+  | { readonly ok: true; readonly value: DiskValue }
+  | { readonly ok: false; readonly code: FsCode | StorageCode; readonly detail: string };
+
+export type StorageCode =
+  | "already_exists" // a foreign tree stands where an append wants to go
+  | "block_hash_mismatch"
+  | "index_invalid" // detail has the code of the index parser
+  | "index_missing"
+  | "stage_incomplete" // the re-read before publishing found a difference
+  | "locked"; // another daemon has this database
