@@ -2,7 +2,11 @@
 export type Result<T, Code extends string> = Accepted<T> | Refused<Code>;
 export type Accepted<T> = { readonly ok: true; readonly value: T };
 /** The code is the contract; the detail is for people and may change. */
-export type Refused<Code extends string> = { readonly ok: false; readonly code: Code; readonly detail: string };
+export type Refused<Code extends string> = {
+  readonly ok: false;
+  readonly code: Code;
+  readonly detail: string;
+};
 
 export function accepted<T>(value: T): Accepted<T> {
   return { ok: true, value };
