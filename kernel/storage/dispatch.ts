@@ -1,0 +1,121 @@
+/**
+ * Which waiting storage request may start now: the lock a path, and the order of the queue.
+ *
+ *   waiting --next--> running --finished--> gone
+ *
+ * Requests that change the names of one path exclude each other and everything else on that path; blocks of one path
+ * are read and written side by side. Reads go before the rest, and apart from that the oldest goes first, but never
+ * past an older request that waits for the same path: otherwise a stream of blocks would starve a commit for ever.
+ */
+import { assert } from "../assert.ts";
+import type { OpId } from "../ids.ts";
+import type { DiskRequest } from "./request.ts";
+
+/** Requests that wait or run at once. A download keeps some tens in flight, and a server at most 20 downloads. */
+export const STORAGE_QUEUE_MAX = 16_384;
+
+type Access = "alone" | "beside";
+type Waiting = { readonly op: OpId; readonly request: DiskRequest };
+
+export type DispatchState = {
+  /** Oldest first. */
+  readonly reads: Waiting[];
+  readonly others: Waiting[];
+  readonly running: Map<OpId, DiskRequest>;
+  /** Running requests a lock: how many, and whether one of them is alone. */
+  readonly held: Map<string, { alone: boolean; count: number }>;
+};
+
+export function createDispatch(): DispatchState {
+  return { reads: [], others: [], running: new Map(), held: new Map() };
+}
+
+/** Takes a request into the queue, or says that the queue is full: the newest is refused. */
+export function enqueue(state: DispatchState, op: OpId, request: DiskRequest): boolean {
+  if (state.reads.length + state.others.length + state.running.size >= STORAGE_QUEUE_MAX) return false;
+  (isRead(request) ? state.reads : state.others).push({ op, request });
+  return true;
+}
+
+/** The request that starts next, now marked as running, or null when none may. */
+export function next(state: DispatchState): { readonly op: OpId; readonly request: DiskRequest } | null {
+  return (
+    startFirst(state, state.reads, pathsWaitingAlone(state)) ?? startFirst(state, state.others, new Set())
+  );
+}
+
+export function finished(state: DispatchState, op: OpId): void {
+  const request = state.running.get(op);
+  assert(request !== undefined, "only a running request finishes");
+  state.running.delete(op);
+  const lock = lockOf(request);
+  if (lock === null) return;
+  const held = state.held.get(lock);
+  assert(held !== undefined && held.count > 0, "a running request holds its lock");
+  held.count -= 1;
+  if (held.count === 0) state.held.delete(lock);
+}
+
+function startFirst(state: DispatchState, queue: Waiting[], passed: Set<string>): Waiting | null {
+  for (let at = 0; at < queue.length; at++) {
+    const waiting = queue[at];
+    assert(waiting !== undefined, "the queue has no holes");
+    const lock = lockOf(waiting.request);
+    if (lock !== null && (passed.has(lock) || !free(state, lock, accessOf(waiting.request)))) {
+      passed.add(lock);
+      continue;
+    }
+    queue.splice(at, 1);
+    start(state, waiting, lock);
+    return waiting;
+  }
+  return null;
+}
+
+function start(state: DispatchState, waiting: Waiting, lock: string | null): void {
+  assert(!state.running.has(waiting.op), "an operation runs once");
+  state.running.set(waiting.op, waiting.request);
+  if (lock === null) return;
+  const held = state.held.get(lock) ?? { alone: false, count: 0 };
+  assert(!held.alone, "nothing starts beside one that runs alone");
+  held.alone = accessOf(waiting.request) === "alone";
+  held.count += 1;
+  state.held.set(lock, held);
+}
+
+function free(state: DispatchState, lock: string, access: Access): boolean {
+  const held = state.held.get(lock);
+  return held === undefined || (access === "beside" && !held.alone);
+}
+
+/** A read may not overtake a change of its path that waits already. */
+function pathsWaitingAlone(state: DispatchState): Set<string> {
+  const paths = new Set<string>();
+  for (const { request } of state.others) {
+    const lock = lockOf(request);
+    if (lock !== null && accessOf(request) === "alone") paths.add(lock);
+  }
+  return paths;
+}
+
+function isRead(request: DiskRequest): boolean {
+  return request.kind === "read_block" || request.kind === "read_index" || request.kind === "load_index";
+}
+
+function accessOf(request: DiskRequest): Access {
+  return request.kind === "read_block" || request.kind === "write_block" ? "beside" : "alone";
+}
+
+/** Images lock their path, indexes their id; recovery runs before anything else is asked. */
+function lockOf(request: DiskRequest): string | null {
+  switch (request.kind) {
+    case "recover":
+      return null;
+    case "store_index":
+    case "load_index":
+    case "read_index":
+      return `index ${request.image}`;
+    default:
+      return `path ${request.place.path}`;
+  }
+}
