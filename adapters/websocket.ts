@@ -1,0 +1,163 @@
+/**
+ * Links over WebSocket: one unfragmented binary frame a message, no sub-protocol, no extension, as 0.6.12 speaks it.
+ * Liveness and back-pressure are mechanism and stand here: pings that keep a 0.6.12 peer awake, an end for whoever is
+ * silent, and no reading from a socket whose answers pile up.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer } from "ws";
+import type { CloseReason, ConnSide } from "../kernel/event.ts";
+import type { Address, ConnId } from "../kernel/ids.ts";
+import { formatAddress } from "./address.ts";
+import type { Links } from "./port.ts";
+
+const PING_MS = 1_000; // 0.6.12 drops a connection after 5 s without a byte
+const SILENCE_MS = 5_000; // and so do we
+const HANDSHAKE_MS = 3_000; // two retransmissions of a lost SYN
+const FRAME_BYTES_MAX = 16 * 1024 * 1024; // the largest index that travels whole
+const FRAGMENTS_MAX = 16; // the protocol has none; the RFC allows them
+const SEND_QUEUE_BYTES = 4 * 1024 * 1024; // above it we stop reading what asks for more
+const CONNECTIONS_MAX = 1_000; // the original's cap on sockets
+
+/** What 0.6.12's client and server send; no web page can produce it, since a browser's origin has no path. */
+const OWN_ORIGINS = ["http://ciruela/", "http://ciruela_internal/"];
+
+export type LinkEvents = {
+  readonly open: (conn: ConnId, address: Address, side: ConnSide) => void;
+  readonly frame: (conn: ConnId, bytes: Uint8Array) => void;
+  readonly closed: (conn: ConnId, why: CloseReason) => void;
+};
+
+export type WebSocketLinks = Links & {
+  /** Takes an HTTP upgrade of the target `/`; answers everything that is not a WebSocket of ours by a status. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  closeAll(): void;
+  count(): number;
+};
+
+export type LinkOptions = {
+  /** Outgoing connections leave from this address, so that servers on one machine are told apart. */
+  readonly localHost: string;
+  readonly connectionsMax?: number;
+  readonly events: LinkEvents;
+};
+
+type Link = { readonly socket: WebSocket; heardAt: number; why: CloseReason };
+
+export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
+  const { events } = options;
+  const links = new Map<ConnId, Link>();
+  const acceptor = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: FRAME_BYTES_MAX,
+    maxFragments: FRAGMENTS_MAX,
+    handleProtocols: () => false,
+  });
+  const connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
+  let accepted = 0;
+
+  const beat = setInterval(() => {
+    const now = performance.now();
+    for (const link of links.values()) {
+      if (link.socket.readyState !== WebSocket.OPEN) continue;
+      if (now - link.heardAt > SILENCE_MS) {
+        link.why = "silent";
+        link.socket.terminate();
+      } else {
+        link.socket.ping();
+      }
+    }
+  }, PING_MS);
+  beat.unref();
+
+  function take(conn: ConnId, socket: WebSocket, why: CloseReason): Link {
+    const link: Link = { socket, heardAt: performance.now(), why };
+    links.set(conn, link);
+    const heard = () => {
+      link.heardAt = performance.now();
+    };
+    socket.on("ping", heard);
+    socket.on("pong", heard);
+    socket.on("message", (data, isBinary) => {
+      heard();
+      // A text frame is no message of ours; 0.6.12 ignores it too.
+      if (isBinary && Buffer.isBuffer(data)) events.frame(conn, data);
+    });
+    socket.on("error", () => {
+      if (link.why === "closed") link.why = "broken";
+    });
+    socket.on("close", () => {
+      links.delete(conn);
+      events.closed(conn, link.why);
+    });
+    return link;
+  }
+
+  return {
+    dial(conn, address) {
+      const socket = new WebSocket(`ws://${address}/`, {
+        perMessageDeflate: false,
+        maxPayload: FRAME_BYTES_MAX,
+        maxFragments: FRAGMENTS_MAX,
+        handshakeTimeout: HANDSHAKE_MS,
+        localAddress:
+          options.localHost === "0.0.0.0" || options.localHost === "::" ? undefined : options.localHost,
+        headers: { host: "ciruela_internal", origin: "http://ciruela_internal/" },
+      });
+      const link = take(conn, socket, "refused");
+      socket.on("open", () => {
+        link.why = "closed";
+        link.heardAt = performance.now();
+        events.open(conn, address, "dialled");
+      });
+    },
+    send(conn, bytes) {
+      const socket = links.get(conn)?.socket;
+      if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
+      socket.send(bytes, { binary: true, compress: false, fin: true }, () => {
+        if (socket.isPaused && socket.bufferedAmount < SEND_QUEUE_BYTES / 2) socket.resume();
+      });
+      if (!socket.isPaused && socket.bufferedAmount > SEND_QUEUE_BYTES) socket.pause();
+    },
+    close(conn) {
+      const link = links.get(conn);
+      if (link === undefined) return;
+      link.why = "asked";
+      link.socket.terminate(); // 0.6.12 does not echo a close frame, so there is no handshake to wait for
+    },
+    upgrade(request, socket, head) {
+      const refusal = refuseUpgrade(request, links.size >= connectionsMax);
+      if (refusal !== null) {
+        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+        return;
+      }
+      acceptor.handleUpgrade(request, socket, head, (upgraded) => {
+        accepted += 1;
+        const conn = (accepted * 2) as ConnId;
+        take(conn, upgraded, "closed");
+        const { remoteAddress, remotePort } = request.socket;
+        events.open(conn, formatAddress(remoteAddress ?? "0.0.0.0", remotePort ?? 0), "accepted");
+      });
+    },
+    closeAll() {
+      clearInterval(beat);
+      for (const link of links.values()) {
+        link.why = "asked";
+        link.socket.terminate();
+      }
+    },
+    count: () => links.size,
+  };
+}
+
+/** The status line of a refusal, or null. */
+function refuseUpgrade(request: IncomingMessage, full: boolean): string | null {
+  if (request.url !== "/") return "404 Not Found";
+  if (full) return "503 Service Unavailable";
+  const { origin } = request.headers;
+  if (origin !== undefined && !OWN_ORIGINS.includes(origin)) return "403 Forbidden";
+  if (request.headers["sec-fetch-site"] !== undefined) return "403 Forbidden";
+  return null;
+}
