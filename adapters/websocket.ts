@@ -63,8 +63,7 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     for (const link of links.values()) {
       if (link.socket.readyState !== WebSocket.OPEN) continue;
       if (now - link.heardAt > SILENCE_MS) {
-        link.why = "silent";
-        link.socket.terminate();
+        end(link, "silent");
       } else {
         link.socket.ping();
       }
@@ -124,8 +123,7 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     close(conn) {
       const link = links.get(conn);
       if (link === undefined) return;
-      link.why = "asked";
-      link.socket.terminate(); // 0.6.12 does not echo a close frame, so there is no handshake to wait for
+      end(link, "asked"); // 0.6.12 does not echo a close frame, so there is no handshake to wait for
     },
     upgrade(request, socket, head) {
       const refusal = refuseUpgrade(request, links.size >= connectionsMax);
@@ -143,13 +141,17 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     },
     closeAll() {
       clearInterval(beat);
-      for (const link of links.values()) {
-        link.why = "asked";
-        link.socket.terminate();
-      }
+      for (const link of links.values()) end(link, "asked");
     },
     count: () => links.size,
   };
+}
+
+/** Ends a link at once. A socket that is paused would never tell its end. */
+function end(link: Link, why: CloseReason): void {
+  link.why = why;
+  if (link.socket.isPaused) link.socket.resume();
+  link.socket.terminate();
 }
 
 /** The status line of a refusal, or null. */

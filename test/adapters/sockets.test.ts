@@ -25,7 +25,7 @@ async function openSide(localHost: string): Promise<Side> {
     },
   });
   const server: Server = createServer((_, answer) => answer.end("page"));
-  server.on("upgrade", links.upgrade);
+  server.on("upgrade", (request, socket, head) => links.upgrade(request, socket, head));
   await new Promise<void>((done) => server.listen(0, localHost, done));
   ends.push(
     () => links.closeAll(),
