@@ -51,7 +51,7 @@ test("a frame travels both ways and an end is told to both, from the address tha
   const one = await openSide("127.0.0.1");
   const two = await openSide("127.0.0.2");
   one.links.dial(7 as ConnId, two.address);
-  await until(() => two.notes.length === 1);
+  await until(() => one.notes.length === 1 && two.notes.length === 1);
   expect(two.notes).toEqual(["open 2 accepted 127.0.0.1"]);
   two.links.send(2 as ConnId, new Uint8Array(40_000));
   one.links.send(7 as ConnId, new Uint8Array(3));
