@@ -13,11 +13,7 @@ export const KIND_DIRECTORY = 0;
 export const KIND_FILE = 1;
 export const KIND_EXECUTABLE = 2;
 export const KIND_LINK = 3;
-export type EntryKind =
-  | typeof KIND_DIRECTORY
-  | typeof KIND_FILE
-  | typeof KIND_EXECUTABLE
-  | typeof KIND_LINK;
+export type EntryKind = typeof KIND_DIRECTORY | typeof KIND_FILE | typeof KIND_EXECUTABLE | typeof KIND_LINK;
 
 export type HashName = "blake2b/256" | "sha512/256";
 
