@@ -132,7 +132,7 @@ const entries = fc
 const trees = fc.tuple(entries, entries).map(([root, sub]) => {
   const builder = createBuilder("blake2b/256", 32_768);
   const made: Entry[] = [];
-  const visit = (prefix: string, list: typeof root, below: typeof root): void => {
+  const visit = (prefix: string, [list = [], ...below]: readonly (typeof root)[]): void => {
     const seen = new Map(
       list.filter(({ name }) => !/[/\0]|^\.\.?$/.test(name)).map((each) => [each.name, each]),
     );
@@ -152,12 +152,12 @@ const trees = fc.tuple(entries, entries).map(([root, sub]) => {
       const path = `${prefix}/${name}` as ByteString;
       addDirectory(builder, path);
       made.push({ kind: "directory", path });
-      visit(path, below, []);
+      visit(path, below);
     }
   };
   addDirectory(builder, "/" as ByteString);
   made.push({ kind: "directory", path: "/" as ByteString });
-  visit("", root, sub);
+  visit("", [root, sub]);
   for (let at = 0; at < builder.hashes.length; at++) builder.hashes[at] = (at * 7) & 255;
   return { body: build(builder), made };
 });
