@@ -1,0 +1,71 @@
+/** CBOR by cbor-x behind the guard. What comes out of `decodeCbor` is `unknown` until one parser has shaped it. */
+import { Encoder, type Options } from "cbor-x/index-no-eval";
+import { assert } from "../assert.ts";
+import { type Result, accepted, refused } from "../result.ts";
+import { toHex } from "../text.ts";
+import { type CborRefusal, guardCbor } from "./guard.ts";
+import { closeStrings } from "./open-strings.ts";
+
+const options: Options & { readonly useTag259ForMaps: boolean } = {
+  useRecords: false,
+  mapsAsObjects: false,
+  useTag259ForMaps: false, // missing from the package's types
+  variableMapSize: true,
+  tagUint8Array: false,
+};
+const codec = new Encoder(options);
+
+/** What may be encoded: maps keep the order of their entries. */
+export type Cbor =
+  | number
+  | boolean
+  | null
+  | string
+  | Uint8Array
+  | readonly Cbor[]
+  | ReadonlyMap<string | Uint8Array, Cbor>;
+
+export function encodeCbor(value: Cbor): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(codec.encode(widened(value)));
+}
+
+/** The codec writes numbers from 2^32 up as floats, unless they are bigints; bigints always take nine bytes. */
+function widened(value: Cbor): unknown {
+  if (typeof value === "number") {
+    assert(Number.isSafeInteger(value) && value >= 0, "only unsigned integers are sent");
+    return value > 0xffff_ffff ? BigInt(value) : value;
+  }
+  if (Array.isArray(value)) return value.map(widened);
+  if (value instanceof Map) return new Map(Array.from(value, ([key, each]) => [key, widened(each)]));
+  return value;
+}
+
+/** Arrays, `Map`s, strings, views of the given bytes, numbers (bigint where eight bytes were used), booleans, null. */
+export function decodeCbor(bytes: Uint8Array, trailing: "refuse" | "ignore"): Result<unknown, CborRefusal> {
+  const guarded = guardCbor(bytes, trailing);
+  if (!guarded.ok) return guarded;
+  let value: unknown;
+  try {
+    // A view of its own: the codec leaves a property on what it decodes.
+    const item = bytes.subarray(0, guarded.value.end);
+    value = codec.decode(guarded.value.openStrings ? closeStrings(item) : item);
+  } catch (error) {
+    return refused("cbor_malformed", error instanceof Error ? error.message : "");
+  }
+  return distinctEntries(value) === guarded.value.mapEntries
+    ? accepted(value)
+    : refused("cbor_duplicate_key");
+}
+
+/** Entries of all maps with different keys: the codec keeps the last of equal text keys, but all equal byte strings. */
+function distinctEntries(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + distinctEntries(each), 0);
+  if (!(value instanceof Map)) return 0;
+  const keys = new Set<unknown>();
+  let sum = 0;
+  for (const [key, each] of value) {
+    keys.add(key instanceof Uint8Array ? `bytes ${toHex(key)}` : key);
+    sum += distinctEntries(key) + distinctEntries(each);
+  }
+  return sum + keys.size;
+}
