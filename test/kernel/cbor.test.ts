@@ -37,7 +37,7 @@ describe.each(valid)("$name", ({ hex, meaning }) => {
 });
 
 function narrowed(value: unknown): Cbor {
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint") return value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
   if (Array.isArray(value)) return value.map(narrowed);
   if (value instanceof Map) return new Map(Array.from(value, ([key, each]) => [key, narrowed(each)]));
   return value as Cbor;
