@@ -1,0 +1,57 @@
+/**
+ * From `unknown` to types. A reader takes a decoded value and answers null when it has another shape; nothing here
+ * throws. Byte strings of ids are copied into hex text, so that no small id keeps a large frame alive.
+ */
+import { type ImageId, parseImageId } from "../ids.ts";
+import { toHex } from "../text.ts";
+import { ENTRIES_MAX, TIMESTAMP_MAX } from "./limits.ts";
+import type { Signature, SignedState } from "./signed-state.ts";
+
+/** A message's members by name; other keys are ignored, as 0.6.12 ignores them. */
+export type Members = ReadonlyMap<unknown, unknown>;
+
+export function readMembers(value: unknown): Members | null {
+  return value instanceof Map ? value : null;
+}
+
+export function readUnsigned(value: unknown): number | null {
+  const number = typeof value === "bigint" && value <= TIMESTAMP_MAX ? Number(value) : value;
+  return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 ? number : null;
+}
+
+export function readBytes(value: unknown, length: number): Uint8Array | null {
+  return value instanceof Uint8Array && value.length === length ? value : null;
+}
+
+export function readImageId(value: unknown): ImageId | null {
+  const bytes = readBytes(value, 32);
+  return bytes === null ? null : parseImageId(toHex(bytes));
+}
+
+/** `[timestamp, ["ssh-ed25519", 64 bytes]]`. */
+export function readSignature(value: unknown): Signature | null {
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const timestamp = readUnsigned(value[0]);
+  const bytes = readSignatureBytes(value[1]);
+  return timestamp === null || bytes === null ? null : { timestamp, bytes };
+}
+
+/** `["ssh-ed25519", 64 bytes]`; another algorithm is no signature. */
+export function readSignatureBytes(value: unknown): Uint8Array | null {
+  if (!Array.isArray(value) || value.length !== 2 || value[0] !== "ssh-ed25519") return null;
+  const bytes = readBytes(value[1], 64);
+  return bytes === null ? null : bytes.slice();
+}
+
+/**
+ * An image and its signatures, at least one. 0.6.12 adds an entry at each upload and never trims the list, so a long
+ * one is read whole; the winner rule keeps `SIGNATURES_MAX` of them.
+ */
+export function readSignedState(value: unknown): SignedState | null {
+  const members = readMembers(value);
+  const image = readImageId(members?.get("image"));
+  const list = members?.get("signatures");
+  if (image === null || !Array.isArray(list) || list.length < 1 || list.length > ENTRIES_MAX) return null;
+  const signatures = list.map(readSignature);
+  return signatures.every((each) => each !== null) ? { image, signatures } : null;
+}

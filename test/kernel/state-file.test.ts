@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { VPath } from "../../kernel/ids.ts";
+import { decodeCbor } from "../../kernel/wire/cbor.ts";
+import { readSignedState } from "../../kernel/wire/shape.ts";
+import type { Listing } from "../../kernel/wire/signed-state.ts";
+import {
+  decodeState,
+  digestOfConfigList,
+  digestOfListing,
+  encodeListing,
+  encodeState,
+} from "../../kernel/wire/state-file.ts";
+
+const read = (file: string) => JSON.parse(readFileSync(`test/vectors/${file}`, "utf8"));
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
+const hexOf = (value: Uint8Array) => Buffer.from(value).toString("hex");
+
+const states: { valid: { note: string; hex: string }[]; invalid: { note: string; hex: string }[] } =
+  read("state.json");
+const hashes: {
+  base_dir_hash: { note: string; cbor: string; hash: string }[];
+  your_config_hash_in_gossip: { paths: string[]; hash: string }[];
+} = read("basedir-hash.json");
+
+test.each(states.valid)("a state file with $note is read and written as it was", ({ hex }) => {
+  const state = decodeState(bytes(hex));
+  if (!state.ok) throw new Error(state.detail);
+  expect(hexOf(encodeState(state.value))).toBe(hex);
+  for (let end = 0; end < hex.length / 2; end++)
+    expect(decodeState(bytes(hex).subarray(0, end)).ok).toBe(false);
+});
+
+test.each(states.invalid)("a state file with $note is refused", ({ hex }) => {
+  expect(decodeState(bytes(hex))).toMatchObject({ ok: false, code: "state_invalid" });
+});
+
+test("a further member is ignored, and the long list that 0.6.12 grows is read", () => {
+  const one = states.valid[0]?.hex ?? "";
+  expect(decodeState(bytes(`a3${one.slice(2)}617801`)).ok).toBe(true);
+  const entry = one.slice(one.indexOf("82", one.indexOf("7369676e617475726573")));
+  const head = one.slice(0, one.length - entry.length - 2);
+  const long = decodeState(bytes(`${head}9901f4${entry.repeat(500)}`));
+  expect(long).toMatchObject({ ok: true, value: { signatures: { length: 500 } } });
+});
+
+test.each(hashes.base_dir_hash)("base directory with $note", ({ cbor, hash }) => {
+  const decoded = decodeCbor(bytes(cbor), "refuse");
+  if (!decoded.ok || !(decoded.value instanceof Map)) throw new Error("the vector is a map");
+  const listing: Listing = Array.from(decoded.value as Map<string, unknown>, ([name, value]) => {
+    const state = readSignedState(value);
+    if (state === null) throw new Error("the vector has states");
+    return [name, state] as const;
+  });
+  expect(hexOf(encodeListing(listing))).toBe(cbor);
+  expect(digestOfListing(listing.toReversed())).toBe(hash);
+});
+
+test.each(hashes.your_config_hash_in_gossip)("config list $paths", ({ paths, hash }) => {
+  expect(digestOfConfigList(paths as VPath[])).toBe(hash);
+  expect(digestOfConfigList([...paths, ...paths].toReversed() as VPath[])).toBe(hash);
+});
