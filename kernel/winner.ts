@@ -1,0 +1,36 @@
+/**
+ * The winner rule. A version of a path is (timestamp, image, the signatures made at exactly that timestamp); the
+ * winner is the maximum of (timestamp, image id as bytes). Merging is then associative, commutative and idempotent:
+ * servers with equal keys that have heard the same uploads agree, whatever the order of arrival.
+ *
+ * Source: architecture decisions, section 6. Signatures of older timestamps are not kept: with them, merging would
+ * depend on the order.
+ */
+import type { ImageId } from "./ids.ts";
+import { compareBytes, compareText } from "./text.ts";
+
+export type Version = {
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly image: ImageId;
+  /** 64 bytes each, sorted by bytes, without equals, 1 to `VERSION_SIGNATURES_MAX`. */
+  readonly signatures: readonly Uint8Array[];
+};
+
+/** As many as an upload may be signed with. */
+export const VERSION_SIGNATURES_MAX = 16;
+
+/** Negative when `b` wins, 0 when both are the same version. Lowercase hex orders as its bytes do. */
+export function compareVersions(a: Version, b: Version): number {
+  return a.timestamp - b.timestamp || compareText(a.image, b.image);
+}
+
+/** The greater version; of one version, its signatures from both sides. All given signatures were verified. */
+export function mergeVersions(a: Version, b: Version): Version {
+  const order = compareVersions(a, b);
+  if (order !== 0) return order > 0 ? a : b;
+  const sorted = [...a.signatures, ...b.signatures].toSorted(compareBytes);
+  const distinct = sorted.filter((each, at) => at === 0 || compareBytes(each, sorted[at - 1] ?? each) !== 0);
+  // The smallest stay: a choice that does not depend on who came first.
+  return { ...a, signatures: distinct.slice(0, VERSION_SIGNATURES_MAX) };
+}
