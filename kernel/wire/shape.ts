@@ -2,8 +2,17 @@
  * From `unknown` to types. A reader takes a decoded value and answers null when it has another shape; nothing here
  * throws. Byte strings of ids are copied into hex text, so that no small id keeps a large frame alive.
  */
-import { type ImageId, parseImageId } from "../ids.ts";
-import { toHex } from "../text.ts";
+import {
+  type BlockHash,
+  type Digest,
+  type ImageId,
+  type MachineId,
+  parseBlockHash,
+  parseDigest,
+  parseImageId,
+  parseMachineId,
+} from "../ids.ts";
+import { toHex, utf8Encode } from "../text.ts";
 import { ENTRIES_MAX, TIMESTAMP_MAX } from "./limits.ts";
 import type { Signature, SignedState } from "./signed-state.ts";
 
@@ -26,6 +35,49 @@ export function readBytes(value: unknown, length: number): Uint8Array | null {
 export function readImageId(value: unknown): ImageId | null {
   const bytes = readBytes(value, 32);
   return bytes === null ? null : parseImageId(toHex(bytes));
+}
+
+export function readBlockHash(value: unknown): BlockHash | null {
+  const bytes = readBytes(value, 32);
+  return bytes === null ? null : parseBlockHash(toHex(bytes));
+}
+
+/** 32 bytes, or 64 hex digits as text, which 0.6.12 reads too. */
+export function readDigest(value: unknown): Digest | null {
+  const bytes = readBytes(value, 32);
+  const text = bytes === null ? value : toHex(bytes);
+  return typeof text === "string" ? parseDigest(text.toLowerCase()) : null;
+}
+
+/** 16 bytes, or 32 hex digits as text. */
+export function readMachineId(value: unknown): MachineId | null {
+  const bytes = readBytes(value, 16);
+  const text = bytes === null ? value : toHex(bytes);
+  return typeof text === "string" ? parseMachineId(text.toLowerCase()) : null;
+}
+
+export function readText(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** A byte string of any length, or text, which 0.6.12 reads here too. */
+export function readData(value: unknown): Uint8Array | null {
+  if (typeof value === "string") return utf8Encode(value);
+  return value instanceof Uint8Array ? value : null;
+}
+
+/** Machine ids and names; missing means none. */
+export function readHosts(value: unknown): ReadonlyMap<MachineId, string> | null {
+  if (value === undefined) return new Map();
+  const members = readMembers(value);
+  if (members === null || members.size > ENTRIES_MAX) return null;
+  const hosts = new Map<MachineId, string>();
+  for (const [id, name] of members) {
+    const machine = readMachineId(id);
+    if (machine === null || typeof name !== "string") return null;
+    hosts.set(machine, name);
+  }
+  return hosts;
 }
 
 /** `[timestamp, ["ssh-ed25519", 64 bytes]]`. */

@@ -24,8 +24,12 @@ export function decodeState(bytes: Uint8Array): Result<SignedState, "state_inval
 
 /** The map of names and states, sorted by the UTF-8 bytes of the names. */
 export function encodeListing(listing: Listing): Uint8Array<ArrayBuffer> {
+  return encodeCbor(cborOfListing(listing));
+}
+
+export function cborOfListing(listing: Listing): Cbor {
   const sorted = listing.toSorted(([a], [b]) => compareText(a, b));
-  return encodeCbor(new Map(sorted.map(([name, state]) => [name, cborOfState(state)])));
+  return new Map(sorted.map(([name, state]) => [name, cborOfState(state)]));
 }
 
 export function digestOfListing(listing: Listing): Digest {
