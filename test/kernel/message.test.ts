@@ -34,6 +34,7 @@ const REFUSED_ON_PURPOSE: ReadonlyMap<string, string> = new Map([
   ["self-describe tag in front", "the guard lets no tag through"],
   ["struct given as array", "positions of members are not part of the protocol"],
   ["member names as integers", "positions of members are not part of the protocol"],
+  ["block data as array of integers", "nine times the memory of the bytes it stands for"],
   ["image id of another length", "an id is 32 bytes; an empty one kills 0.6.12"],
   ["path with doubled slash", "no other server can rebuild the signed text"],
   ["path with trailing slash", "no other server can rebuild the signed text"],
