@@ -126,7 +126,7 @@ export class FsFailure extends Error {
 }
 
 /** What a call is answered with. Programs use the typed wrappers of `calls.ts` and never see this union. */
-export type FsValue = undefined | Handle | FileStat | Uint8Array | ByteString | readonly FileName[];
+export type FsValue = void | Handle | FileStat | Uint8Array | ByteString | readonly FileName[];
 export type StorageProgram<T> = Generator<FsCall, T, FsValue>;
 
 /** Performs one call, or throws FsFailure. Implemented by real descriptors and by the simulator's disk. */
