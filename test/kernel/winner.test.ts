@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ImageId } from "../../kernel/ids.ts";
-import { compareVersions, mergeVersions, type Version, VERSION_SIGNATURES_MAX } from "../../kernel/winner.ts";
+import {
+  compareVersions,
+  mergeVersions,
+  stateOf,
+  type Version,
+  VERSION_SIGNATURES_MAX,
+  versionOf,
+} from "../../kernel/winner.ts";
 import { compareBytes } from "../../kernel/text.ts";
 
 /** Few timestamps, images and signatures, so that ties are the rule. */
@@ -43,4 +50,31 @@ const version = (timestamp: number, image: string): Version => ({
 test("the later timestamp wins, and of equal ones the greater image id", () => {
   expect(mergeVersions(version(2, "00"), version(1, "ff"))).toEqual(version(2, "00"));
   expect(mergeVersions(version(1, "9f"), version(1, "a0"))).toEqual(version(1, "a0"));
+});
+
+const signature = (timestamp: number, seed: number) => ({
+  timestamp,
+  bytes: new Uint8Array(64).fill(seed),
+});
+
+test("a version is what was signed last, whatever the order of the list", () => {
+  const image = "0a".repeat(32) as ImageId;
+  const state = {
+    image,
+    signatures: [signature(1, 1), signature(5, 9), signature(3, 2), signature(5, 4), signature(5, 9)],
+  };
+  expect(versionOf(state)).toEqual({
+    timestamp: 5,
+    image,
+    signatures: [new Uint8Array(64).fill(4), new Uint8Array(64).fill(9)],
+  });
+  expect(versionOf({ image, signatures: [] })).toBeNull();
+});
+
+test("a version survives its state", () => {
+  fc.assert(
+    fc.property(versions, (one) => {
+      expect(versionOf(stateOf(one))).toEqual(one);
+    }),
+  );
 });
