@@ -64,7 +64,11 @@ function distinctEntries(value: unknown): number {
   const keys = new Set<unknown>();
   let sum = 0;
   for (const [key, each] of value) {
-    keys.add(key instanceof Uint8Array ? `bytes ${toHex(key)}` : key);
+    keys.add(
+      key instanceof Uint8Array
+        ? `bytes ${toHex(key)}`
+        : `${typeof key === "string" ? "text" : "number"} ${String(key)}`,
+    );
     sum += distinctEntries(key) + distinctEntries(each);
   }
   return sum + keys.size;

@@ -1,13 +1,13 @@
 /**
- * Messages to frames and back. A frame that is not a message is refused with a code; when it is a request whose id can
- * be read, the refusal carries the id, so that it can be answered.
+ * Messages to frames and back. A frame that is not a message is refused with a code; when its id can be read, the
+ * refusal carries it, so that a request can be answered and a response fails what waits for it.
  */
 import { unreachable } from "../assert.ts";
 import { type VPath, parseVPath } from "../ids.ts";
 import { fromHex } from "../text.ts";
 import { type Cbor, decodeCbor, encodeCbor } from "./cbor.ts";
 import type { CborRefusal } from "./guard.ts";
-import { ENTRIES_MAX, TEXT_LENGTH_MAX } from "./limits.ts";
+import { ENTRIES_MAX, SIGNATURES_MAX, TEXT_LENGTH_MAX } from "./limits.ts";
 import type {
   Hosts,
   Message,
@@ -40,7 +40,11 @@ export type FrameRefusal =
   | "unknown_message"
   | "bad_path" // not in normal form: another server could not rebuild the signed text
   | "bad_field"
-  | "too_many_entries";
+  | "too_many_entries"
+  | "too_many_signatures";
+
+/** Which request a refused frame belongs to: one that can be answered, or one of ours that has failed. */
+export type About = { readonly kind: "request" | "response"; readonly id: RequestId };
 
 export type Decoded =
   | { readonly ok: true; readonly message: Message }
@@ -48,7 +52,7 @@ export type Decoded =
       readonly ok: false;
       readonly code: FrameRefusal;
       readonly detail: string;
-      readonly request: RequestId | null;
+      readonly about: About | null;
     };
 
 const NOTIFICATION = 0;
@@ -57,7 +61,7 @@ const RESPONSE = 2;
 
 export function decodeFrame(bytes: Uint8Array): Decoded {
   const decoded = decodeCbor(bytes, "refuse");
-  if (!decoded.ok) return { ok: false, code: decoded.code, detail: decoded.detail, request: null };
+  if (!decoded.ok) return { ok: false, code: decoded.code, detail: decoded.detail, about: null };
   const frame = decoded.value;
   if (!Array.isArray(frame)) return unknown("not an array");
   const [kind, type] = frame as readonly unknown[];
@@ -66,7 +70,7 @@ export function decodeFrame(bytes: Uint8Array): Decoded {
     const members = readMembers(frame[2]);
     const notification = members === null ? "bad_field" : readNotification(type, members);
     return typeof notification === "string"
-      ? { ok: false, code: notification, detail: short(type), request: null }
+      ? { ok: false, code: notification, detail: short(type), about: null }
       : { ok: true, message: { kind: "notification", notification } };
   }
   const id = readUnsigned(frame[2]);
@@ -75,18 +79,18 @@ export function decodeFrame(bytes: Uint8Array): Decoded {
     const members = readMembers(frame[3]);
     const request = members === null ? "bad_field" : readRequest(type, members);
     return typeof request === "string"
-      ? { ok: false, code: request, detail: short(type), request: id }
+      ? { ok: false, code: request, detail: short(type), about: { kind: "request", id } }
       : { ok: true, message: { kind: "request", id, request } };
   }
   if (kind !== RESPONSE) return unknown(short(type));
   const response = readResponse(type, frame[3]);
   return typeof response === "string"
-    ? { ok: false, code: response, detail: short(type), request: null }
+    ? { ok: false, code: response, detail: short(type), about: { kind: "response", id } }
     : { ok: true, message: { kind: "response", id, response } };
 }
 
 function unknown(detail: string): Decoded {
-  return { ok: false, code: "unknown_message", detail, request: null };
+  return { ok: false, code: "unknown_message", detail, about: null };
 }
 
 function short(text: string): string {
@@ -140,7 +144,7 @@ function readUpload(members: Members): Upload | FrameRefusal {
   const timestamp = readUnsigned(members.get("timestamp"));
   const list = members.get("signatures");
   if (image === null || timestamp === null || !Array.isArray(list)) return "bad_field";
-  if (list.length > ENTRIES_MAX) return "too_many_entries";
+  if (list.length > SIGNATURES_MAX) return "too_many_signatures";
   const signatures = list.map(readSignatureBytes);
   return signatures.every((each) => each !== null) ? { path, image, timestamp, signatures } : "bad_field";
 }

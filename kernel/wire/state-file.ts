@@ -10,8 +10,10 @@ import { type Cbor, decodeCbor, encodeCbor } from "./cbor.ts";
 import { readSignedState } from "./shape.ts";
 import type { Listing, SignedState } from "./signed-state.ts";
 
-export function encodeState(state: SignedState): Uint8Array<ArrayBuffer> {
-  return encodeCbor(cborOfState(state));
+/** `stage` is an addition of ours, written only when given: 0.6.12 ignores further members. Never part of a listing. */
+export function encodeState(state: SignedState, stage?: string): Uint8Array<ArrayBuffer> {
+  const members = cborOfState(state);
+  return encodeCbor(stage === undefined ? members : new Map([...members, ["stage", stage]]));
 }
 
 /** Whole, of the right shape, with at least one signature; further members are ignored. */
@@ -41,7 +43,35 @@ export function digestOfConfigList(paths: readonly VPath[]): Digest {
   return digestOf(encodeCbor([...new Set(paths)].toSorted(compareText)));
 }
 
-function cborOfState(state: SignedState): Cbor {
+/** What GetBaseDir responses carry about a directory's configuration; receivers of 0.6.12 do not look at it. */
+export type DirSettings = {
+  readonly numLevels: number;
+  readonly autoClean: boolean;
+  readonly keepMinDirectories: number;
+  readonly keepMaxDirectories: number;
+  readonly keepRecentMs: number;
+};
+
+export function digestOfSettings(settings: DirSettings): Digest {
+  return digestOf(
+    encodeCbor(
+      new Map<string, Cbor>([
+        ["num_levels", settings.numLevels],
+        ["auto_clean", settings.autoClean],
+        ["keep_min_directories", settings.keepMinDirectories],
+        ["keep_max_directories", settings.keepMaxDirectories],
+        ["keep_recent", settings.keepRecentMs],
+      ]),
+    ),
+  );
+}
+
+/** Names of the keep list that lie directly in the base directory. */
+export function digestOfKeepList(names: readonly string[]): Digest {
+  return digestOf(encodeCbor([...new Set(names)].toSorted(compareText)));
+}
+
+function cborOfState(state: SignedState): ReadonlyMap<string, Cbor> {
   return new Map<string, Cbor>([
     ["image", fromHex(state.image)],
     ["signatures", state.signatures.map(({ timestamp, bytes }) => [timestamp, ["ssh-ed25519", bytes]])],

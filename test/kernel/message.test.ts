@@ -55,8 +55,29 @@ test("a request that cannot be read keeps its id, so that it can be answered", (
   const getBaseDir = "84016a4765744261736544697209a1647061746863";
   for (const path of ["2f612f2e2e", "61", "2f612f2f62", "2f", "2f612f"]) {
     const hex = `${getBaseDir.slice(0, -1)}${(path.length / 2).toString(16)}${path}`;
-    expect(decodeFrame(bytes(hex))).toMatchObject({ ok: false, code: "bad_path", request: 9 });
+    expect(decodeFrame(bytes(hex))).toMatchObject({
+      ok: false,
+      code: "bad_path",
+      about: { kind: "request", id: 9 },
+    });
   }
+});
+
+test("a response that cannot be read keeps its id, so that what waits for it fails", () => {
+  expect(decodeFrame(bytes("840268476574426c6f636b08a0"))).toMatchObject({
+    about: { kind: "response", id: 8 },
+  });
+});
+
+test("an upload has at most 16 signatures", () => {
+  const one = wire.messages.find(({ name }) => name === "AppendDir request")?.hex ?? "";
+  const start = one.lastIndexOf("81826b7373682d");
+  const entry = one.slice(start + 2);
+  expect(decodeFrame(bytes(`${one.slice(0, start)}90${entry.repeat(16)}`)).ok).toBe(true);
+  expect(decodeFrame(bytes(`${one.slice(0, start)}91${entry.repeat(17)}`))).toMatchObject({
+    ok: false,
+    code: "too_many_signatures",
+  });
 });
 
 test("bytes near a message never throw", () => {
