@@ -1,4 +1,5 @@
 /** Everything that happens to a node or an uploader. Time comes beside it, as an argument of `step`. */
+import type { KeyRing } from "./config.ts";
 import type { Address, ConnId, Digest, OpId } from "./ids.ts";
 import type { DiskResult } from "./storage/request.ts";
 
@@ -19,6 +20,7 @@ export type Event =
   /** Answers `http_get`; null when there was no answer of status 200. */
   | { readonly kind: "http_got"; readonly op: OpId; readonly body: Uint8Array | null }
   /** The peer file, with its names resolved; replaces what was known. */
+  | { readonly kind: "keys_changed"; readonly keys: KeyRing }
   | { readonly kind: "peers_resolved"; readonly peers: readonly ListedPeer[] }
   | { readonly kind: "stop" }
   | { readonly kind: "wake" };

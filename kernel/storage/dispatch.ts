@@ -99,17 +99,29 @@ function pathsWaitingAlone(state: DispatchState): Set<string> {
 }
 
 function isRead(request: DiskRequest): boolean {
-  return request.kind === "read_block" || request.kind === "read_index" || request.kind === "load_index";
+  return (
+    request.kind === "read_block" ||
+    request.kind === "read_source" ||
+    request.kind === "read_index" ||
+    request.kind === "load_index"
+  );
 }
 
 function accessOf(request: DiskRequest): Access {
-  return request.kind === "read_block" || request.kind === "write_block" ? "beside" : "alone";
+  return request.kind === "read_block" || request.kind === "read_source" || request.kind === "write_block"
+    ? "beside"
+    : "alone";
 }
 
 /** Images lock their path, indexes their id; recovery runs before anything else is asked. */
 function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
+    case "save_transfer":
+    case "walk":
+    case "digest_files":
+    case "seal_index":
+    case "read_source":
       return null;
     case "store_index":
     case "load_index":

@@ -3,6 +3,7 @@
  * and each answer one `DiskResult`.
  */
 import type { BlockHash, ImageId, VPath } from "../ids.ts";
+import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import type { ByteString } from "../text.ts";
 import type { SignedState } from "../wire/signed-state.ts";
@@ -73,10 +74,48 @@ export type DiskRequest =
       readonly file: ByteString;
       readonly offset: number;
       readonly length: number;
+    }
+  /** Counters that survive a restart. */
+  | { readonly kind: "save_transfer"; readonly transfer: Transfer }
+  /** A source tree of an uploader: lists it, without digests. */
+  | { readonly kind: "walk"; readonly root: RootName }
+  /** Digests of the files numbered `from` up to `to` of a walked tree, block after block. */
+  | {
+      readonly kind: "digest_files";
+      readonly root: RootName;
+      readonly tree: IndexBody;
+      readonly from: number;
+      readonly to: number;
+    }
+  /** Prints the index of a tree whose digests are all there, and gives it its id. */
+  | { readonly kind: "seal_index"; readonly tree: IndexBody }
+  | {
+      readonly kind: "read_source";
+      readonly root: RootName;
+      readonly file: ByteString;
+      readonly offset: number;
+      readonly length: number;
     };
 
+/** Block payload only, since the database exists. */
+export type Transfer = {
+  readonly fetched: Amount;
+  readonly reused: Amount;
+  readonly linked: Amount;
+  readonly served: Amount;
+};
+export type Amount = { readonly bytes: number; readonly blocks: number };
+
 export type DiskValue =
-  | { readonly kind: "recovered"; readonly found: readonly FoundImage[] }
+  | {
+      readonly kind: "recovered";
+      readonly found: readonly FoundImage[];
+      readonly transfer: Transfer;
+      readonly problems: readonly string[];
+    }
+  | { readonly kind: "tree"; readonly tree: IndexBody; readonly skipped: readonly ByteString[] }
+  | { readonly kind: "digests"; readonly hashes: Uint8Array }
+  | { readonly kind: "sealed"; readonly index: PackedIndex; readonly text: Uint8Array }
   | { readonly kind: "done" }
   | { readonly kind: "index"; readonly index: PackedIndex }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -107,4 +146,7 @@ export type StorageCode =
   | "index_invalid" // detail has the code of the index parser
   | "index_missing"
   | "stage_incomplete" // the re-read before publishing found a difference
+  | "source_changed" // a file of the uploader's tree is not what it was when it was listed
+  | "exchange_unsupported" // the file system of a configured directory cannot swap two names
+  | "queue_full"
   | "locked"; // another daemon has this database

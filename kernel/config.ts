@@ -1,0 +1,78 @@
+/** What an operator decides about a node, already checked; and the node's own bounds, each with its unit and reason. */
+import type { Brand } from "./brand.ts";
+import type { Digest, MachineId } from "./ids.ts";
+import type { RootName } from "./storage/call.ts";
+
+/** 32 bytes as 64 lowercase hex digits; neither of small order nor spelt in another way. */
+export type PublicKey = Brand<string, "PublicKey">;
+
+/** Who may sign: keys for every directory, and named ones that a directory's `upload-keys` refer to. */
+export type KeyRing = {
+  readonly master: readonly PublicKey[];
+  readonly named: ReadonlyMap<string, readonly PublicKey[]>;
+};
+
+export type DirectoryConfig = {
+  /** First component of its virtual paths. */
+  readonly key: string;
+  /** Where its images live. */
+  readonly root: RootName;
+  readonly appendOnly: boolean;
+  /** Components after the key, 1 to 16. */
+  readonly numLevels: number;
+  readonly uploadKeys: readonly string[];
+  readonly autoClean: boolean;
+  readonly keepListFile: string | null;
+  readonly keepMin: number;
+  readonly keepMax: number;
+  readonly keepRecentMs: number;
+  /** Sent with listings for 0.6.12, which never looks at it. */
+  readonly configHash: Digest;
+};
+
+export type Config = {
+  readonly machine: MachineId;
+  readonly hostname: string;
+  /** TCP and UDP, also the port assumed for a peer that is listed without one. */
+  readonly port: number;
+  /** Sorted by key, each key once. */
+  readonly directories: readonly DirectoryConfig[];
+  /** Listen to datagrams from addresses that no peer list has, as 0.6.12 does. */
+  readonly acceptUnlisted: boolean;
+  readonly limits: Limits;
+};
+
+export type Limits = typeof DEFAULT_LIMITS;
+
+export const DEFAULT_LIMITS = {
+  gossipIntervalMs: 1_000, // 0.6.12's round
+  gossipFanout: 4, // random peers a round: 4 packets/s at any cluster size
+  packetBytesMax: 1_400, // one Ethernet frame
+  peersMax: 10_000, // the design target
+  configListMax: 1_000, // directories that a peer may claim to have
+  recordPathsMax: 1_000, // downloads, watches, deletions that are remembered of one peer
+  recordExpiryMs: 60_000, // what a silent peer said is forgotten
+  configSyncIntervalMs: 1_000, // answers to one peer whose idea of our configuration is wrong
+  containedMs: 300_000, // a digest that we have covered is not asked for again
+  listingIntervalMs: 600_000, // slow check of each configured peer when all is quiet
+  silenceMs: 10_000, // hearing nobody for this long, we ask
+  downloadsInflightMax: 20, // 0.6.12's bound for reconciliation
+  downloadsPerBaseMax: 3, // the same, for one base directory
+  blocksInflightMax: 64, // 2 MiB on the way for one image
+  blocksPerSourceMax: 16, // fills a loopback link; a distant one is filled by several sources
+  sourcesMax: 16, // holders in use at once for one image
+  requestMs: 10_000, // then another holder is asked
+  indexFetchMs: 90_000, // 0.6.12's patience
+  retryMs: 1_000, // back-off base for a holder, times its failures
+  retryMsMax: 30_000,
+  dialsPerSecond: 10, // connection attempts
+  futureSkewMs: 300_000, // an upload signed further ahead is refused
+  oldTreeGraceMs: 2_000, // a displaced tree stays readable for descriptors already open
+  abandonMs: 120_000, // no block and nobody to ask: given up, as 0.6.12 does
+  pendingUploadsMax: 256, // verifications and intents on the way
+  watchesPerConnMax: 256, // paths that one connection may watch
+  requestsPerConnMax: 256, // answers that one connection may wait for
+  indexCacheBytesMax: 64 * 1024 * 1024, // parsed indexes held for serving
+  receiptRepeatMs: 1_000, // a completion is repeated until it is acknowledged
+  receiptRepeatMax: 30,
+} as const;
