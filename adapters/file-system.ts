@@ -102,7 +102,7 @@ export async function createFileSystem(): Promise<FileSystem> {
       case "sync_file_system":
         return libc.syncfs(call.dir);
       case "make_directory":
-        return libc.mkdirat(call.dir, call.name, DIRECTORY_MODE);
+        return makeDirectoryAt(call.dir, call.name);
       case "link":
         return libc.linkDescriptor(call.handle, call.dir, call.name);
       case "make_link":
@@ -159,6 +159,17 @@ function createAt(dir: number, name: FileName): Handle {
   const fd = libc.openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
   fs.fchmodSync(fd, FILE_MODE);
   return fd as Handle;
+}
+
+/** As with a file. */
+function makeDirectoryAt(dir: number, name: FileName): void {
+  libc.mkdirat(dir, name, DIRECTORY_MODE);
+  const fd = libc.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  try {
+    fs.fchmodSync(fd, DIRECTORY_MODE);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** A name in a held directory, for the calls that Node has by path alone; the component is never a link's target. */

@@ -1,20 +1,16 @@
 /**
- * A disk in memory that keeps apart what is visible and what would survive a power cut.
+ * A disk in memory that loses what was not synced, behind the same port as real descriptors.
  *
- * Of a file, a cut keeps what was synced, and of the pages written since any choice, torn at sectors. Of directories,
- * it keeps what was synced, and of the changes since:
- *   weak     any choice of them, each whole (a rename or an exchange is one change);
- *   ordered  a beginning of them all in their order, as a journal does; a sync of anything commits the journal.
- * Code has to be right on both. A sync that fails drops the pages and forgets that they were dirty, as Linux does.
- *
- * Source: reliability notes, sections 2.1 and 2.7.
+ * Data: a file has durable bytes and a log of unsynced writes. At a crash every 4 KiB page shows some moment of that log,
+ * torn at 512 bytes into two moments; the size shows a moment of its own, and what it uncovers is zeros.
+ * Names: one log for the whole disk, each operation atomic. `weak` keeps what was synced and any subset of the rest;
+ * `ordered` keeps a prefix that reaches at least to the last operation synced. A directory is never lost or doubled.
+ * A sync of a file does not promise its name, and a failed one cleans the pages: a later sync promises nothing of them.
  */
-import { sha512_256 } from "@noble/hashes/sha2.js";
 import { blake2b } from "@noble/hashes/blake2.js";
-import { unreachable } from "../kernel/assert.ts";
-import type { HashName } from "../kernel/index/packed.ts";
+import { sha512_256 } from "@noble/hashes/sha2.js";
+import { assert, unreachable } from "../kernel/assert.ts";
 import {
-  type FileKind,
   type FileName,
   type FileStat,
   type FileSystem,
@@ -27,36 +23,57 @@ import {
 } from "../kernel/storage/call.ts";
 import type { ByteString } from "../kernel/text.ts";
 
+const PAGE_BYTES = 4096;
+const SECTOR_BYTES = 512;
+const MOMENTS_MAX = 8; // of one file's log that a crash mixes: each is a copy of the file
+const LINKS_MAX = 65_000; // ext4
+const TARGET_BYTES_MAX = 4095; // PATH_MAX without its NUL
+
+type Change =
+  | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly size: number };
+
+type Common = {
+  readonly id: number;
+  readonly device: number;
+  mode: number;
+  modified: string;
+  changed: number;
+};
+type FileNode = Common & {
+  readonly kind: "file";
+  bytes: Uint8Array;
+  durable: Uint8Array;
+  durableMode: number;
+  log: Change[];
+  links: number;
+};
+type DirectoryNode = Common & {
+  readonly kind: "directory";
+  readonly entries: Map<FileName, Node>;
+  /** Entries before the log of names. */
+  readonly base: Map<FileName, Node>;
+  parent: DirectoryNode | null;
+  removed: boolean;
+};
+type LinkNode = Common & { readonly kind: "link"; readonly target: ByteString; links: number };
+type Node = FileNode | DirectoryNode | LinkNode;
+
+/** One name of one directory before and after an operation. */
+type Edit = {
+  readonly dir: DirectoryNode;
+  readonly name: FileName;
+  readonly from: Node | null;
+  readonly to: Node | null;
+};
+type Operation = { readonly edits: readonly Edit[]; synced: boolean };
+type Open = { readonly node: Node; readonly writable: boolean; readonly root: boolean };
+
 export type CrashModel = "weak" | "ordered";
 /** A whole number from 0 up to below `bound`. */
 export type Below = (bound: number) => number;
-/** Called before each call; a code makes the call fail. */
+/** Called before each call; a code makes the call fail. What it throws reaches whoever drives the program. */
 export type FaultHook = (call: FsCall) => FsCode | null;
-
-const PAGE_BYTES = 4096;
-const SECTOR_BYTES = 512;
-const LINKS_MAX = 65_000; // ext4
-
-type Inode = {
-  readonly number: number;
-  readonly kind: FileKind;
-  mode: number;
-  seconds: number;
-  /** Counts every change, so that "has it changed" can be asked. */
-  changes: number;
-  bytes: Uint8Array;
-  durableBytes: Uint8Array;
-  durableMode: number;
-  readonly target: ByteString;
-  readonly entries: Map<FileName, Inode>;
-  readonly durableEntries: Map<FileName, Inode>;
-};
-
-/** One change of names that is atomic on disk: what it sets, and what it takes away if that is still there. */
-type NameChange = {
-  readonly sets: readonly { readonly dir: Inode; readonly name: FileName; readonly inode: Inode }[];
-  readonly clears: readonly { readonly dir: Inode; readonly name: FileName; readonly inode: Inode }[];
-};
 
 export type TreeEntry =
   | { readonly kind: "directory" }
@@ -72,292 +89,269 @@ export type TreeEntry =
 export type SimDisk = FileSystem & {
   /** Everything below a root by path (`a/b`), as a reader sees it just now. */
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
-  /** Creates a root that the operator made, durably. */
-  makeRoot(root: RootName): void;
+  /** Creates a root that the operator made, durably. Names and links stay within one device. */
+  makeRoot(root: RootName, device?: number): void;
   /** Cuts the power: what is visible becomes what a cut leaves, all handles end. */
   crash(below: Below): void;
   /** Ends all handles and locks, losing nothing: a process that was killed. */
   kill(): void;
   setFaultHook(hook: FaultHook | null): void;
+  /** Bytes of all files together; more is `no_space`. */
+  setCapacity(bytes: number): void;
   /** Calls performed so far. */
   callCount(): number;
   openHandles(): number;
 };
 
 export function createSimDisk(model: CrashModel): SimDisk {
-  let inodes = 0;
-  let calls = 0;
-  let handles = 0;
+  const roots = new Map<RootName, DirectoryNode>();
+  const held = new Map<RootName, Handle>();
+  const handles = new Map<Handle, Open>();
+  const locks = new Map<Node, Handle>();
   let hook: FaultHook | null = null;
-  const open = new Map<Handle, Inode>();
-  const locked = new Set<Inode>();
-  const roots = new Map<RootName, Inode>();
-  let rootHandles = new Map<RootName, Handle>();
-  let pending: NameChange[] = [];
+  let capacityBytes = Number.MAX_SAFE_INTEGER;
+  let operations: Operation[] = [];
+  let nodes = 0;
+  let calls = 0;
+  let handleCount = 2; // as descriptors, counted from 3
+  let ticks = 0;
 
-  function makeInode(kind: FileKind, mode: number, target = "" as ByteString): Inode {
-    return {
-      number: ++inodes,
-      kind,
-      mode,
-      seconds: 0,
-      changes: 0,
-      bytes: new Uint8Array(0),
-      durableBytes: new Uint8Array(0),
-      durableMode: mode,
-      target,
-      entries: new Map(),
-      durableEntries: new Map(),
-    };
+  function common(device: number, mode: number): Common {
+    nodes += 1;
+    ticks += 1;
+    return { id: nodes, device, mode, modified: String(ticks), changed: ticks };
   }
-
-  function inodeOf(handle: Handle, call: FsCall): Inode {
-    return open.get(handle) ?? fail("io", call);
+  function newDirectory(device: number, parent: DirectoryNode | null): DirectoryNode {
+    const maps = { entries: new Map<FileName, Node>(), base: new Map<FileName, Node>() };
+    return { ...common(device, 0o755), kind: "directory", ...maps, parent, removed: false };
   }
-
-  function directoryOf(handle: Handle, call: FsCall): Inode {
-    const inode = inodeOf(handle, call);
-    return inode.kind === "directory" ? inode : fail("not_a_directory", call);
-  }
-
-  function entryOf(dir: Inode, name: FileName, call: FsCall): Inode {
-    return dir.entries.get(name) ?? fail("missing", call);
-  }
-
-  function openInode(inode: Inode): Handle {
-    handles += 1;
-    open.set(handles as Handle, inode);
-    return handles as Handle;
-  }
-
-  function apply(change: NameChange, entries: (inode: Inode) => Map<FileName, Inode>): void {
-    for (const { dir, name, inode } of change.clears) {
-      if (entries(dir).get(name) === inode) entries(dir).delete(name);
-    }
-    for (const { dir, name, inode } of change.sets) entries(dir).set(name, inode);
-  }
-
-  function change(sets: NameChange["sets"], clears: NameChange["clears"]): void {
-    const made: NameChange = { sets, clears };
-    apply(made, (inode) => inode.entries);
-    for (const { dir } of [...sets, ...clears]) dir.changes += 1;
-    pending.push(made);
-  }
-
-  function commitNames(touches: (change: NameChange) => boolean): void {
-    const rest: NameChange[] = [];
-    for (const each of pending) {
-      if (touches(each)) apply(each, (inode) => inode.durableEntries);
-      else rest.push(each);
-    }
-    pending = rest;
-  }
-
-  function syncInode(inode: Inode): void {
-    if (inode.kind === "file") {
-      inode.durableBytes = inode.bytes.slice();
-      inode.durableMode = inode.mode;
-    }
-    if (model === "ordered") return commitNames(() => true);
-    if (inode.kind === "directory") {
-      commitNames((each) => [...each.sets, ...each.clears].some(({ dir }) => dir === inode));
-    }
-  }
-
-  function syncAll(): void {
-    commitNames(() => true);
-    const seen = new Set<Inode>();
-    const visit = (inode: Inode): void => {
-      if (seen.has(inode)) return;
-      seen.add(inode);
-      if (inode.kind === "file") {
-        inode.durableBytes = inode.bytes.slice();
-        inode.durableMode = inode.mode;
-      }
-      for (const each of inode.entries.values()) visit(each);
-    };
-    for (const each of roots.values()) visit(each);
-    for (const each of open.values()) visit(each);
-  }
-
-  function linksOf(target: Inode): number {
-    let count = 0;
-    const visit = (inode: Inode): void => {
-      for (const each of inode.entries.values()) {
-        if (each === target) count += 1;
-        if (each.kind === "directory") visit(each);
-      }
-    };
-    for (const each of roots.values()) visit(each);
-    return count;
-  }
-
-  function statOf(inode: Inode): FileStat {
-    return {
-      kind: inode.kind,
-      size: inode.bytes.length,
-      mode: inode.mode,
-      links: inode.kind === "file" ? linksOf(inode) : 1,
-      own: true,
-      identity: `sim:${inode.number}`,
-      changed: `${inode.changes}:${inode.seconds}`,
-    };
-  }
-
-  function insert(dir: Inode, name: FileName, inode: Inode, call: FsCall): void {
-    if (dir.entries.has(name)) fail("exists", call);
-    change([{ dir, name, inode }], []);
-  }
-
-  function rename(call: Extract<FsCall, { call: "rename" }>): void {
-    const fromDir = directoryOf(call.fromDir, call);
-    const toDir = directoryOf(call.toDir, call);
-    const inode = entryOf(fromDir, call.from, call);
-    const there = toDir.entries.get(call.to);
-    if (call.mode === "exchange") {
-      if (there === undefined) fail("missing", call);
-      return change(
-        [
-          { dir: toDir, name: call.to, inode },
-          { dir: fromDir, name: call.from, inode: there },
-        ],
-        [],
-      );
-    }
-    if (there !== undefined) {
-      if (call.mode === "keep") fail("exists", call);
-      if (there === inode) return; // two names of one file: rename(2) does nothing
-      if (there.kind === "directory" && inode.kind !== "directory") fail("is_a_directory", call);
-      if (there.kind !== "directory" && inode.kind === "directory") fail("not_a_directory", call);
-      if (there.entries.size > 0) fail("exists", call);
-    }
-    change([{ dir: toDir, name: call.to, inode }], [{ dir: fromDir, name: call.from, inode }]);
-  }
-
-  function writeBytes(inode: Inode, offset: number, bytes: Uint8Array): void {
-    if (offset + bytes.length > inode.bytes.length) resize(inode, offset + bytes.length);
-    inode.bytes.set(bytes, offset);
-    inode.changes += 1;
-  }
-
-  function resize(inode: Inode, size: number): void {
-    const bytes = new Uint8Array(size);
-    bytes.set(inode.bytes.subarray(0, size));
-    inode.bytes = bytes;
-    inode.changes += 1;
+  function touch(node: Node, data: boolean): void {
+    ticks += 1;
+    node.changed = ticks;
+    if (data) node.modified = String(ticks);
   }
 
   function perform(call: FsCall): FsValue {
+    calls += 1;
+    const fail = (code: FsCode): never => {
+      throw new FsFailure(code, call.call, code);
+    };
+    const opened = (handle: Handle): Open => handles.get(handle) ?? fail("io");
+    const fault = hook?.(call) ?? null;
+    if (fault !== null) {
+      if (call.call === "sync") dropPages(opened(call.handle).node);
+      if (call.call === "sync_file_system")
+        for (const node of allNodes(opened(call.dir).node.device)) dropPages(node);
+      return fail(fault);
+    }
+    const directory = (handle: Handle): DirectoryNode => {
+      const { node } = opened(handle);
+      return node.kind === "directory" ? node : fail("not_a_directory");
+    };
+    const file = (handle: Handle): FileNode => {
+      const { node } = opened(handle);
+      assert(node.kind !== "link", "a link is never opened");
+      return node.kind === "file" ? node : fail("is_a_directory");
+    };
+    const writable = (handle: Handle, code: FsCode): FileNode => {
+      const { node, writable } = opened(handle);
+      return writable && node.kind === "file" ? node : fail(code);
+    };
+    const existing = (dir: Handle, name: FileName): Node =>
+      directory(dir).entries.get(name) ?? fail("missing");
+    const vacant = (dir: Handle, name: FileName): DirectoryNode => {
+      const node = directory(dir);
+      if (node.entries.has(name)) return fail("exists");
+      return node.removed ? fail("missing") : node;
+    };
+    const resize = (node: FileNode, size: number): void => {
+      const more = size - node.bytes.length;
+      if (more > 0 && more > capacityBytes - (capacityBytes < Number.MAX_SAFE_INTEGER ? usedBytes() : 0))
+        fail("no_space");
+      node.bytes = resized(node.bytes, size);
+    };
+
     switch (call.call) {
       case "root": {
-        const held = rootHandles.get(call.root);
-        if (held !== undefined) return held;
-        const handle = openInode(roots.get(call.root) ?? fail("missing", call));
-        rootHandles.set(call.root, handle);
+        const before = held.get(call.root);
+        if (before !== undefined) return before;
+        const handle = open(roots.get(call.root) ?? fail("missing"), false, true);
+        held.set(call.root, handle);
         return handle;
       }
       case "open_directory": {
-        const inode = entryOf(directoryOf(call.dir, call), call.name, call);
-        return inode.kind === "directory" ? openInode(inode) : fail("not_a_directory", call);
+        const node = existing(call.dir, call.name);
+        return node.kind === "directory" ? open(node, false) : fail("not_a_directory");
       }
       case "open_file": {
-        const inode = entryOf(directoryOf(call.dir, call), call.name, call);
-        return inode.kind === "link" ? fail("is_a_link", call) : openInode(inode);
+        const node = existing(call.dir, call.name);
+        return node.kind === "link" ? fail("is_a_link") : open(node, false);
       }
       case "open_for_write": {
-        const inode = entryOf(directoryOf(call.dir, call), call.name, call);
-        if (inode.kind === "link") fail("is_a_link", call);
-        return inode.kind === "directory" ? fail("is_a_directory", call) : openInode(inode);
+        const node = existing(call.dir, call.name);
+        if (node.kind === "link") return fail("is_a_link");
+        return node.kind === "file" ? open(node, true) : fail("is_a_directory");
       }
       case "create_file": {
-        const inode = makeInode("file", 0o644);
-        insert(directoryOf(call.dir, call), call.name, inode, call);
-        return openInode(inode);
+        const dir = vacant(call.dir, call.name);
+        const empty = { bytes: new Uint8Array(0), durable: new Uint8Array(0), log: [], links: 0 };
+        const node: FileNode = {
+          ...common(dir.device, 0o644),
+          kind: "file",
+          ...empty,
+          durableMode: 0o644,
+        };
+        operate([{ dir, name: call.name, from: null, to: node }]);
+        return open(node, true);
       }
-      case "close":
-        if (!open.delete(call.handle)) fail("io", call);
+      case "close": {
+        const { node, root } = opened(call.handle);
+        assert(!root, "the port keeps its roots");
+        handles.delete(call.handle);
+        if (locks.get(node) === call.handle) locks.delete(node);
         return undefined;
-      case "stat":
-        return statOf(inodeOf(call.handle, call));
-      case "stat_name":
-        return statOf(entryOf(directoryOf(call.dir, call), call.name, call));
-      case "list":
-        return [...directoryOf(call.dir, call).entries.keys()].toSorted((a, b) => (a < b ? -1 : 1));
-      case "read": {
-        const inode = inodeOf(call.handle, call);
-        if (inode.kind === "directory") fail("is_a_directory", call);
-        return inode.bytes.slice(call.offset, call.offset + call.length);
       }
-      case "write":
-        return writeBytes(inodeOf(call.handle, call), call.offset, call.bytes);
-      case "truncate":
-        return resize(inodeOf(call.handle, call), call.size);
+      case "stat":
+        return statOf(opened(call.handle).node);
+      case "stat_name":
+        return statOf(existing(call.dir, call.name));
+      case "list":
+        return sortedNames(directory(call.dir));
+      case "read":
+        return file(call.handle).bytes.slice(call.offset, call.offset + call.length);
+      case "write": {
+        const node = writable(call.handle, "io");
+        if (call.bytes.length === 0) return undefined;
+        resize(node, Math.max(node.bytes.length, call.offset + call.bytes.length));
+        node.bytes.set(call.bytes, call.offset);
+        node.log.push({ kind: "write", offset: call.offset, bytes: call.bytes.slice() });
+        touch(node, true);
+        return undefined;
+      }
+      case "truncate": {
+        const node = writable(call.handle, "unsupported");
+        resize(node, call.size);
+        node.log.push({ kind: "truncate", size: call.size });
+        touch(node, true);
+        return undefined;
+      }
       case "set_mode": {
-        const inode = inodeOf(call.handle, call);
-        inode.mode = call.mode;
-        inode.changes += 1;
+        const { node } = opened(call.handle);
+        node.mode = call.mode & 0o7777;
+        touch(node, false);
         return undefined;
       }
       case "set_times": {
-        const inode = inodeOf(call.handle, call);
-        inode.seconds = call.seconds;
-        inode.changes += 1;
+        const { node } = opened(call.handle);
+        touch(node, false);
+        node.modified = `${call.seconds}s`;
         return undefined;
       }
-      case "sync":
-        return syncInode(inodeOf(call.handle, call));
-      case "sync_file_system":
-        return syncAll();
-      case "make_directory":
-        return insert(directoryOf(call.dir, call), call.name, makeInode("directory", 0o755), call);
+      case "sync": {
+        const { node } = opened(call.handle);
+        if (node.kind === "file") syncFile(node);
+        if (node.kind === "directory") syncNames(node);
+        return undefined;
+      }
+      case "sync_file_system": {
+        const { device } = directory(call.dir);
+        for (const node of allNodes(device)) if (node.kind === "file") syncFile(node);
+        for (const each of operations) if (each.edits[0]?.dir.device === device) each.synced = true;
+        settle();
+        return undefined;
+      }
+      case "make_directory": {
+        const dir = vacant(call.dir, call.name);
+        operate([{ dir, name: call.name, from: null, to: newDirectory(dir.device, dir) }]);
+        return undefined;
+      }
       case "link": {
-        const inode = inodeOf(call.handle, call);
-        if (inode.kind === "directory") fail("not_permitted", call);
-        if (linksOf(inode) >= LINKS_MAX) fail("too_many_links", call);
-        insert(directoryOf(call.dir, call), call.name, inode, call);
-        inode.changes += 1;
+        const { node } = opened(call.handle);
+        if (node.device !== directory(call.dir).device) return fail("other_device");
+        const dir = vacant(call.dir, call.name);
+        if (node.kind !== "file") return fail("not_permitted");
+        if (node.links === 0) return fail("missing");
+        if (node.links >= LINKS_MAX) return fail("too_many_links");
+        touch(node, false);
+        operate([{ dir, name: call.name, from: null, to: node }]);
         return undefined;
       }
-      case "make_link":
-        return insert(directoryOf(call.dir, call), call.name, makeInode("link", 0o777, call.target), call);
-      case "read_link": {
-        const inode = entryOf(directoryOf(call.dir, call), call.name, call);
-        return inode.kind === "link" ? inode.target : fail("unsupported", call);
+      case "make_link": {
+        if (call.target.length === 0) return fail("missing");
+        if (call.target.length > TARGET_BYTES_MAX) return fail("name_too_long");
+        const dir = vacant(call.dir, call.name);
+        const to: LinkNode = { ...common(dir.device, 0o777), kind: "link", target: call.target, links: 0 };
+        operate([{ dir, name: call.name, from: null, to }]);
+        return undefined;
       }
-      case "rename":
-        return rename(call);
+      case "read_link": {
+        const node = existing(call.dir, call.name);
+        return node.kind === "link" ? node.target : fail("unsupported");
+      }
+      case "rename": {
+        const fromDir = directory(call.fromDir);
+        const toDir = directory(call.toDir);
+        if (fromDir.device !== toDir.device) return fail("other_device");
+        const from = fromDir.entries.get(call.from) ?? fail("missing");
+        const to = toDir.entries.get(call.to) ?? null;
+        if (to !== null && call.mode === "keep") return fail("exists");
+        if (to === null && call.mode === "exchange") return fail("missing");
+        if (isWithin(toDir, from)) return fail("unsupported");
+        if (to !== null && isWithin(fromDir, to))
+          return fail(call.mode === "exchange" ? "unsupported" : "exists");
+        if (toDir.removed) return fail("missing");
+        if (from === to) return undefined;
+        if (to !== null && call.mode === "replace") {
+          if (from.kind === "directory" && to.kind !== "directory") return fail("not_a_directory");
+          if (from.kind !== "directory" && to.kind === "directory") return fail("is_a_directory");
+          if (to.kind === "directory" && to.entries.size > 0) return fail("exists");
+        }
+        touch(from, false);
+        operate([
+          {
+            dir: fromDir,
+            name: call.from,
+            from,
+            to: call.mode === "exchange" ? to : null,
+          },
+          { dir: toDir, name: call.to, from: to, to: from },
+        ]);
+        return undefined;
+      }
       case "unlink": {
-        const dir = directoryOf(call.dir, call);
-        const inode = entryOf(dir, call.name, call);
-        if (inode.kind === "directory") fail("is_a_directory", call);
-        return change([], [{ dir, name: call.name, inode }]);
+        const from = existing(call.dir, call.name);
+        if (from.kind === "directory") return fail("is_a_directory");
+        touch(from, false);
+        operate([{ dir: directory(call.dir), name: call.name, from, to: null }]);
+        return undefined;
       }
       case "remove_directory": {
-        const dir = directoryOf(call.dir, call);
-        const inode = entryOf(dir, call.name, call);
-        if (inode.kind !== "directory") fail("not_a_directory", call);
-        if (inode.entries.size > 0) fail("exists", call);
-        return change([], [{ dir, name: call.name, inode }]);
+        const from = existing(call.dir, call.name);
+        if (from.kind !== "directory") return fail("not_a_directory");
+        if (from.entries.size > 0) return fail("exists");
+        operate([{ dir: directory(call.dir), name: call.name, from, to: null }]);
+        return undefined;
       }
       case "lock": {
-        const inode = inodeOf(call.handle, call);
-        if (locked.has(inode)) fail("busy", call);
-        locked.add(inode);
+        const { node } = opened(call.handle);
+        const holder = locks.get(node);
+        if (holder !== undefined && holder !== call.handle) return fail("busy");
+        locks.set(node, call.handle);
         return undefined;
       }
       case "digest_blocks": {
-        const inode = inodeOf(call.handle, call);
-        const bytes = inode.bytes.subarray(call.offset, call.offset + call.length);
-        if (bytes.length < call.length) fail("io", call);
-        const hashes = new Uint8Array(Math.ceil(call.length / call.blockBytes) * 32);
-        for (let at = 0; at * call.blockBytes < call.length; at++) {
-          const block = bytes.subarray(at * call.blockBytes, (at + 1) * call.blockBytes);
-          hashes.set(digestBytes("blake2b/256", block), at * 32);
+        const { bytes } = file(call.handle);
+        const { offset, length, blockBytes } = call;
+        if (offset + length > bytes.length) return fail("io");
+        const hashes = new Uint8Array(Math.ceil(length / blockBytes) * 32);
+        for (let at = 0; at < length; at += blockBytes) {
+          const block = bytes.subarray(offset + at, offset + Math.min(at + blockBytes, length));
+          hashes.set(blake2b(block, { dkLen: 32 }), (at / blockBytes) * 32);
         }
         return hashes;
       }
       case "digest":
-        return digestBytes(call.algorithm, call.bytes);
+        return call.algorithm === "sha512/256" ? sha512_256(call.bytes) : blake2b(call.bytes, { dkLen: 32 });
       case "checkpoint":
         return undefined;
       default:
@@ -365,105 +359,280 @@ export function createSimDisk(model: CrashModel): SimDisk {
     }
   }
 
-  function endHandles(): void {
-    open.clear();
-    locked.clear();
-    rootHandles = new Map();
+  function open(node: Node, writable: boolean, root = false): Handle {
+    handleCount += 1;
+    const handle = handleCount as Handle;
+    handles.set(handle, { node, writable, root });
+    return handle;
+  }
+  /** Changes names now, and in the log. */
+  function operate(edits: readonly Edit[]): void {
+    for (const { from } of edits) if (from !== null) leave(from);
+    for (const { dir, name, to } of edits) {
+      if (to === null) dir.entries.delete(name);
+      else dir.entries.set(name, to);
+      if (to !== null) arrive(to, dir);
+      touch(dir, true);
+    }
+    operations.push({ edits, synced: false });
+  }
+  function leave(node: Node): void {
+    if (node.kind === "directory") node.removed = true;
+    else node.links -= 1;
+  }
+  function arrive(node: Node, dir: DirectoryNode): void {
+    if (node.kind !== "directory") {
+      node.links += 1;
+      return;
+    }
+    node.removed = false;
+    node.parent = dir;
+  }
+
+  function syncFile(node: FileNode): void {
+    node.durable = momentOf(node, node.log.length);
+    node.durableMode = node.mode;
+    node.log = [];
+  }
+  /** What a failed sync does: readers still see the bytes, and the disk never will. */
+  function dropPages(node: Node): void {
+    if (node.kind === "file") node.log = [];
+  }
+
+  /** Operations that touch the directory, and those of other directories that its sub-directories came through. */
+  function syncNames(dir: DirectoryNode): void {
+    const needed = new Set<Node | string>();
+    for (const each of operations.toReversed()) {
+      const directories = each.edits.flatMap(directoriesOf);
+      const places = each.edits.map((edit) => `${edit.dir.id}/${edit.name}`);
+      const involved = [...directories, ...places].some((one) => needed.has(one));
+      if (!each.synced && !involved && !each.edits.some((edit) => edit.dir === dir)) continue;
+      each.synced = true;
+      for (const one of [...directories, ...places]) needed.add(one);
+    }
+    settle();
+  }
+  /** The beginning of the log that is all synced becomes the base. */
+  function settle(): void {
+    const unsynced = operations.findIndex((each) => !each.synced);
+    const settled = operations.splice(0, unsynced === -1 ? operations.length : unsynced);
+    for (const each of settled) for (const edit of each.edits) apply(edit.dir.base, edit);
+  }
+
+  function kill(): void {
+    handles.clear();
+    held.clear();
+    locks.clear();
+  }
+
+  function crash(below: Below): void {
+    kill();
+    const kept = model === "weak" ? anySubset(below) : prefix(below);
+    operations = [];
+    for (const { edits } of kept) for (const edit of edits) apply(edit.dir.base, edit);
+    const seen = new Set<Node>();
+    const walk: DirectoryNode[] = [...roots.values()];
+    for (let dir = walk.pop(); dir !== undefined; dir = walk.pop()) {
+      dir.entries.clear();
+      dir.removed = false;
+      for (const [name, node] of dir.base) {
+        dir.entries.set(name, node);
+        if (node.kind === "directory") {
+          assert(!seen.has(node), "a directory has one place");
+          node.parent = dir;
+          walk.push(node);
+        } else {
+          node.links = seen.has(node) ? node.links + 1 : 1;
+          if (node.kind === "file" && !seen.has(node)) settleFile(node, below);
+        }
+        seen.add(node);
+      }
+    }
+  }
+
+  function anySubset(below: Below): readonly Operation[] {
+    const state = new Map<DirectoryNode, Map<FileName, Node>>();
+    const entries = (dir: DirectoryNode): Map<FileName, Node> => {
+      const found = state.get(dir) ?? new Map(dir.base);
+      state.set(dir, found);
+      return found;
+    };
+    return operations.filter((each) => {
+      const lucky = each.synced || below(2) === 0;
+      const possible = each.edits.every((edit) => {
+        const now = entries(edit.dir).get(edit.name) ?? null;
+        const aboutDirectory = directoriesOf(edit).length > 0 || now?.kind === "directory";
+        return !aboutDirectory || now === edit.from;
+      });
+      assert(possible || !each.synced, "what was synced can be done again");
+      if (!lucky || !possible) return false;
+      for (const edit of each.edits) apply(entries(edit.dir), edit);
+      return true;
+    });
+  }
+
+  function prefix(below: Below): readonly Operation[] {
+    const least = operations.findLastIndex((each) => each.synced) + 1;
+    return operations.slice(0, least + below(operations.length - least + 1));
+  }
+
+  function allNodes(device: number): ReadonlySet<Node> {
+    const found = new Set<Node>();
+    const add = (node: Node | null): void => {
+      if (node === null || found.has(node) || node.device !== device) return;
+      found.add(node);
+      if (node.kind === "directory") walk.push(node);
+    };
+    const walk: DirectoryNode[] = [];
+    for (const node of roots.values()) add(node);
+    for (const { node } of handles.values()) add(node);
+    // A file that is only in the log may come back with its old name.
+    for (const { edits } of operations)
+      for (const { from, to } of edits) {
+        add(from);
+        add(to);
+      }
+    for (let dir = walk.pop(); dir !== undefined; dir = walk.pop())
+      for (const node of [...dir.entries.values(), ...dir.base.values()]) add(node);
+    return found;
+  }
+  function usedBytes(): number {
+    const found = new Set<Node>();
+    for (const { node } of handles.values()) found.add(node);
+    for (const dir of roots.values()) for (const { node } of descendants(dir)) found.add(node);
+    let used = 0;
+    for (const node of found) if (node.kind === "file") used += node.bytes.length;
+    return used;
   }
 
   return {
-    perform(call) {
-      calls += 1;
-      const code = hook?.(call) ?? null;
-      if (code !== null) {
-        // A sync that fails says so once: the pages count as clean from here, and are not on the disk.
-        if (call.call === "sync") dropPages(inodeOf(call.handle, call));
-        fail(code, call);
-      }
-      return perform(call);
-    },
-    makeRoot(root) {
-      roots.set(root, makeInode("directory", 0o755));
-    },
+    perform,
+    crash,
+    kill,
     tree(root) {
-      const found = new Map<string, TreeEntry>();
-      const visit = (inode: Inode, prefix: string): void => {
-        for (const [name, each] of [...inode.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-          found.set(prefix + name, treeEntryOf(each, linksOf));
-          visit(each, `${prefix}${name}/`);
-        }
-      };
-      const inode = roots.get(root);
-      if (inode !== undefined) visit(inode, "");
-      return found;
+      const dir = roots.get(root);
+      return new Map(
+        dir === undefined ? [] : descendants(dir).map(({ path, node }) => [path, entryOf(node)]),
+      );
     },
-    crash(below) {
-      const kept = model === "ordered" ? below(pending.length + 1) : pending.length;
-      for (const [at, each] of pending.entries()) {
-        if (model === "ordered" ? at < kept : below(2) === 0) apply(each, (inode) => inode.durableEntries);
-      }
-      pending = [];
-      const seen = new Set<Inode>();
-      const visit = (inode: Inode): void => {
-        if (seen.has(inode)) return;
-        seen.add(inode);
-        if (inode.kind === "file") settleFile(inode, below);
-        inode.entries.clear();
-        for (const [name, each] of inode.durableEntries) {
-          inode.entries.set(name, each);
-          visit(each);
-        }
-      };
-      for (const each of roots.values()) visit(each);
-      endHandles();
+    makeRoot(root, device = 1) {
+      roots.set(root, newDirectory(device, null));
     },
-    kill: endHandles,
     setFaultHook(next) {
       hook = next;
     },
+    setCapacity(bytes) {
+      capacityBytes = bytes;
+    },
     callCount: () => calls,
-    openHandles: () => open.size - rootHandles.size,
+    openHandles: () => Array.from(handles.values()).filter((each) => !each.root).length,
   };
 }
 
-function fail(code: FsCode, call: FsCall): never {
-  throw new FsFailure(code, call.call, code);
+function apply(entries: Map<FileName, Node>, edit: Edit): void {
+  if (edit.to === null) entries.delete(edit.name);
+  else entries.set(edit.name, edit.to);
 }
 
-function treeEntryOf(inode: Inode, linksOf: (inode: Inode) => number): TreeEntry {
-  if (inode.kind === "directory") return { kind: "directory" };
-  if (inode.kind === "link") return { kind: "link", target: inode.target };
-  const { bytes, mode, number } = inode;
-  return { kind: "file", bytes: bytes.slice(), mode, inode: number, links: linksOf(inode) };
+function directoriesOf(edit: Edit): readonly Node[] {
+  return [edit.from, edit.to].filter((node) => node?.kind === "directory") as readonly Node[];
 }
 
-function digestBytes(algorithm: HashName, bytes: Uint8Array): Uint8Array {
-  return algorithm === "blake2b/256" ? blake2b(bytes, { dkLen: 32 }) : sha512_256(bytes);
+/** True when `dir` is `node` or below it. */
+function isWithin(dir: DirectoryNode, node: Node): boolean {
+  for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at === node) return true;
+  return false;
 }
 
-function dropPages(inode: Inode): void {
-  inode.bytes = inode.durableBytes.slice();
-  inode.changes += 1;
+function resized(bytes: Uint8Array, size: number): Uint8Array {
+  if (size <= bytes.length) return bytes.slice(0, size);
+  const longer = new Uint8Array(size);
+  longer.set(bytes);
+  return longer;
 }
 
-/** Of the pages that differ from what was synced, each stays, goes, or is torn at a sector; so does the size. */
-function settleFile(inode: Inode, below: Below): void {
-  const { bytes, durableBytes } = inode;
-  const size = below(2) === 0 ? bytes.length : durableBytes.length;
-  const settled = new Uint8Array(size);
-  settled.set(durableBytes.subarray(0, size));
-  for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
-    const sectors = PAGE_BYTES / SECTOR_BYTES;
-    const choice = below(4);
-    const kept = choice === 0 ? 0 : choice === 1 ? below(sectors) * SECTOR_BYTES : PAGE_BYTES;
-    settled.set(bytes.subarray(page, Math.min(page + kept, size, bytes.length)), Math.min(page, size));
+/** The file's bytes on the disk after the first `count` changes of the log. */
+function momentOf(node: FileNode, count: number): Uint8Array {
+  let bytes = node.durable;
+  for (const change of node.log.slice(0, count)) {
+    if (change.kind === "truncate") {
+      bytes = resized(bytes, change.size);
+      continue;
+    }
+    bytes = resized(bytes, Math.max(bytes.length, change.offset + change.bytes.length));
+    bytes.set(change.bytes, change.offset);
   }
-  if (bytes.length === durableBytes.length && bytes.every((byte, at) => byte === durableBytes[at])) {
-    settled.set(bytes);
+  return bytes;
+}
+
+/** Each page, and each side of a tear in it, shows a moment of the log of its own. */
+function settleFile(node: FileNode, below: Below): void {
+  if (node.log.length > 0) {
+    const counts = [0, node.log.length];
+    while (counts.length < MOMENTS_MAX) counts.push(below(node.log.length + 1));
+    const moments = counts.map((count) => momentOf(node, count));
+    const moment = (): Uint8Array => {
+      const chosen = moments[below(moments.length)];
+      assert(chosen !== undefined, "one of the moments is drawn");
+      return chosen;
+    };
+    const bytes = new Uint8Array(moment().length);
+    for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
+      const end = Math.min(page + PAGE_BYTES, bytes.length);
+      const tear = Math.min(end, page + SECTOR_BYTES * below(PAGE_BYTES / SECTOR_BYTES));
+      bytes.set(moment().subarray(page, tear), page);
+      bytes.set(moment().subarray(tear, end), tear);
+    }
+    node.durable = bytes;
   }
-  inode.bytes = settled;
-  inode.durableBytes = settled.slice();
-  inode.mode = below(2) === 0 ? inode.mode : inode.durableMode;
-  inode.durableMode = inode.mode;
-  inode.changes += 1;
+  if (node.mode !== node.durableMode && below(2) === 0) node.durableMode = node.mode;
+  node.mode = node.durableMode;
+  node.bytes = node.durable.slice();
+  node.log = [];
+}
+
+function sortedNames(dir: DirectoryNode): readonly FileName[] {
+  return Array.from(dir.entries.keys()).toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+function descendants(top: DirectoryNode): readonly { readonly path: string; readonly node: Node }[] {
+  const out: { path: string; node: Node }[] = [];
+  const walk: { path: string; dir: DirectoryNode }[] = [{ path: "", dir: top }];
+  for (let at = walk.pop(); at !== undefined; at = walk.pop()) {
+    for (const name of sortedNames(at.dir)) {
+      const node = at.dir.entries.get(name);
+      assert(node !== undefined, "a listed name is there");
+      const path = at.path === "" ? name : `${at.path}/${name}`;
+      out.push({ path, node });
+      if (node.kind === "directory") walk.push({ path, dir: node });
+    }
+  }
+  return out.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function entryOf(node: Node): TreeEntry {
+  if (node.kind === "directory") return { kind: "directory" };
+  if (node.kind === "link") return { kind: "link", target: node.target };
+  return { kind: "file", bytes: node.bytes.slice(), mode: node.mode, inode: node.id, links: node.links };
+}
+
+function identityOf(node: Node): string {
+  return `${node.device}:${node.id}`;
+}
+
+function statOf(node: Node): FileStat {
+  return {
+    kind: node.kind,
+    size: node.kind === "file" ? node.bytes.length : node.kind === "link" ? node.target.length : 0,
+    mode: node.mode,
+    links: node.kind === "directory" ? linksOfDirectory(node) : node.links,
+    own: true,
+    identity: identityOf(node),
+    changed: `${node.modified}:${node.changed}`,
+  };
+}
+
+function linksOfDirectory(dir: DirectoryNode): number {
+  if (dir.removed) return 0;
+  return 2 + Array.from(dir.entries.values()).filter((node) => node.kind === "directory").length;
 }

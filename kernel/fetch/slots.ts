@@ -11,7 +11,7 @@
  * last block has arrived.
  */
 import { assert } from "../assert.ts";
-import type { MachineId, MonoMs, OpId } from "../ids.ts";
+import type { MonoMs, OpId } from "../ids.ts";
 import { type Prng, shuffle } from "../prng.ts";
 
 /** An image of 100 GB has 3.3 million blocks. */
@@ -28,6 +28,8 @@ const STORED = 3;
 const KINDS = ["wanted", "requested", "writing", "stored"] as const;
 const NONE = -1;
 
+/** Whom a block is asked of: a peer's address or a client's connection, as text. */
+export type Holder = string;
 export type SlotKind = (typeof KINDS)[number];
 export type Slots = {
   readonly count: number;
@@ -44,7 +46,7 @@ export type Slots = {
   readonly open: Int32Array;
   /** How many slots are of each kind, in the order of `SlotKind`. */
   readonly counts: Int32Array;
-  readonly requests: Map<number, { readonly from: MachineId; readonly until: MonoMs }>;
+  readonly requests: Map<number, { readonly from: Holder; readonly until: MonoMs }>;
   readonly writes: Map<number, OpId>;
 };
 
@@ -122,7 +124,7 @@ export function postpone(slots: Slots, slot: number): void {
 }
 
 /** A block is asked of a holder. */
-export function requested(slots: Slots, slot: number, from: MachineId, until: MonoMs): void {
+export function requested(slots: Slots, slot: number, from: Holder, until: MonoMs): void {
   assert(at(slots.kind, slot) === WANTED, "only a wanted block is requested");
   move(slots, slot, REQUESTED);
   slots.requests.set(slot, { from, until });
@@ -143,7 +145,7 @@ export function arrived(slots: Slots, slot: number, op: OpId): boolean {
 }
 
 /** A holder answered with wrong bytes or an error. False, and no change, unless it was the one asked. */
-export function failed(slots: Slots, slot: number, from: MachineId): boolean {
+export function failed(slots: Slots, slot: number, from: Holder): boolean {
   if (slots.requests.get(slot)?.from !== from) return false;
   move(slots, slot, WANTED);
   return true;
@@ -155,7 +157,7 @@ export function expire(slots: Slots, now: MonoMs): readonly number[] {
 }
 
 /** A holder is gone: what was asked of it is wanted again; these slots, ascending. */
-export function holderGone(slots: Slots, from: MachineId): readonly number[] {
+export function holderGone(slots: Slots, from: Holder): readonly number[] {
   return again(slots, (request) => request.from === from);
 }
 
@@ -188,7 +190,7 @@ export function writeFailed(slots: Slots, slot: number, op: OpId): boolean {
 
 function again(
   slots: Slots,
-  matches: (request: { readonly from: MachineId; readonly until: MonoMs }) => boolean,
+  matches: (request: { readonly from: Holder; readonly until: MonoMs }) => boolean,
 ): readonly number[] {
   const back = [...slots.requests].filter(([, request]) => matches(request)).map(([slot]) => slot);
   const sorted = back.toSorted((a, b) => a - b);

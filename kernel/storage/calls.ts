@@ -157,6 +157,10 @@ export function* unless<T>(code: FsCode, program: StorageProgram<T>): StoragePro
   }
 }
 
+function* opened(handle: Handle): StorageProgram<Handle> {
+  return handle;
+}
+
 /** Opens, uses, and closes whatever happens. */
 export function* using<T>(
   open: StorageProgram<Handle>,
@@ -181,7 +185,10 @@ export function* usingPath<T>(
   return yield* using(openDirectory(dir, first), (inner) => usingPath(inner, rest, use));
 }
 
-/** As `usingPath`, creating what is missing; every created name is synced into its directory before it is used. */
+/**
+ * As `usingPath`, creating what is missing. Every name is synced into its directory before it is used, also one that was
+ * there: who made it may have ended before its sync.
+ */
 export function* usingMadePath<T>(
   dir: Handle,
   names: readonly FileName[],
@@ -189,8 +196,8 @@ export function* usingMadePath<T>(
 ): StorageProgram<T> {
   const [first, ...rest] = names;
   if (first === undefined) return yield* use(dir);
-  const made = yield* unless("exists", makeDirectory(dir, first));
-  if (made !== null) yield* sync(dir);
+  yield* unless("exists", makeDirectory(dir, first));
+  yield* sync(dir);
   return yield* using(openDirectory(dir, first), (inner) => usingMadePath(inner, rest, use));
 }
 
@@ -215,8 +222,9 @@ export function* durableReplace(
   tag: string,
 ): StorageProgram<void> {
   const aside = temporaryName(name, tag);
+  const made = yield* createFile(dir, aside); // one that is there already is another's, and stays
   try {
-    yield* using(createFile(dir, aside), function* (file) {
+    yield* using(opened(made), function* (file) {
       yield* write(file, 0, bytes);
       yield* sync(file);
     });

@@ -1,0 +1,176 @@
+/**
+ * Rounds and waves: what is sent to whom, in packets of at most `packetBytesMax`.
+ *
+ * A round goes to every listed address that has not answered yet, to peers that watch what is complete here, and to a
+ * few random peers. A wave carries one change at once, to the next server of the ring and to random ones.
+ *
+ * Source: specification of gossip, section 6. Differs from 0.6.12: base directories take turns instead of being drawn
+ * with replacement, and a packet has a bound.
+ */
+import type { Effect } from "../effect.ts";
+import {
+  type Address,
+  type Digest,
+  type ImageId,
+  type MachineId,
+  type MonoMs,
+  type VPath,
+  compareVPath,
+  nameOf,
+} from "../ids.ts";
+import { type Prng, sample, shuffle } from "../prng.ts";
+import { byteStringOfText } from "../text.ts";
+import { type GossipMessage, type Progress, encodePacket } from "../wire/packet.ts";
+import { type Peer, type View, peersOf, ringOf, sortedPaths, strangersOf, watchersOf } from "./view.ts";
+
+export type RoundState = {
+  nextAt: MonoMs /** The base directory that comes first in the next packet. */;
+  cursor: number;
+};
+
+/** What this node has to say, gathered by `node.ts`. */
+export type News = {
+  readonly inProgress: ReadonlyMap<VPath, Progress>;
+  readonly watching: ReadonlySet<VPath>;
+  readonly deleted: readonly (readonly [VPath, ImageId])[];
+  /** Sorted. */
+  readonly baseDirs: readonly (readonly [VPath, Digest])[];
+  readonly complete: ReadonlyMap<VPath, ImageId>;
+};
+
+/** As 0.6.12: a reader may take no more. */
+const BASE_DIRS_MAX = 10;
+/** Head, ids, names of the members and their counts. */
+const PACKET_OVERHEAD_BYTES = 180;
+const HASH_BYTES = 34;
+const PROGRESS_BYTES = HASH_BYTES + 8;
+
+export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng, out: Effect[]): void {
+  for (const address of strangersOf(view)) sendNews(view, rounds, news, address, null, out);
+  const known = peersOf(view);
+  const watching = known.filter((peer) => [...news.complete.keys()].some((path) => peer.watching.has(path)));
+  const chosen = new Set([
+    ...sample(prng, watching, view.limits.gossipFanout),
+    ...sample(prng, known, view.limits.gossipFanout),
+  ]);
+  for (const peer of chosen) sendNews(view, rounds, news, peer.address, peer.configDigest, out);
+}
+
+/** One `BaseDirs` packet; downloads that do not fit follow it, because it takes the place of what was known. */
+function sendNews(
+  view: View,
+  rounds: RoundState,
+  news: News,
+  to: Address,
+  yourConfig: Digest | null,
+  out: Effect[],
+): void {
+  let left = view.limits.packetBytesMax - PACKET_OVERHEAD_BYTES;
+  const fits = (bytes: number): boolean => {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
+  const baseDirs = new Map<VPath, Digest>();
+  const count = news.baseDirs.length;
+  for (let turn = 0; turn < Math.min(BASE_DIRS_MAX, count); turn++) {
+    const entry = news.baseDirs[(rounds.cursor + turn) % count];
+    // At most half of the packet, so that a long name never crowds out what a client waits for.
+    if (entry === undefined || left < view.limits.packetBytesMax / 2) break;
+    if (!fits(textBytes(entry[0]) + HASH_BYTES)) break;
+    baseDirs.set(entry[0], entry[1]);
+  }
+  const complete = new Map([...news.complete].filter(([path]) => fits(textBytes(path) + HASH_BYTES)));
+  const watching = sortedPaths(news.watching).filter((path) => fits(textBytes(path)));
+  const inProgress = new Map([...news.inProgress].filter(([path]) => fits(textBytes(path) + PROGRESS_BYTES)));
+  const deleted = news.deleted.filter(([path]) => fits(textBytes(path) + HASH_BYTES + 1));
+  sendPacket(
+    view,
+    to,
+    yourConfig,
+    { type: "BaseDirs", inProgress, watching, deleted, baseDirs, complete },
+    out,
+  );
+  for (const [path, { image, mask, source }] of news.inProgress) {
+    if (inProgress.has(path)) continue;
+    sendPacket(view, to, yourConfig, { type: "Downloading", path, image, mask, source, watches: [] }, out);
+  }
+}
+
+/** The next packets begin with other base directories. */
+export function advance(rounds: RoundState, news: News): void {
+  rounds.cursor = news.baseDirs.length === 0 ? 0 : (rounds.cursor + BASE_DIRS_MAX) % news.baseDirs.length;
+}
+
+function textBytes(text: string): number {
+  return byteStringOfText(text).length + 3;
+}
+
+/** A change, sent at once: to whoever watches the path, to the ring's next, and to random peers up to the fan-out. */
+export function sendWave(view: View, path: VPath, message: GossipMessage, prng: Prng, out: Effect[]): void {
+  const chosen = new Map<MachineId, Peer>();
+  for (const peer of watchersOf(view, path).slice(0, view.limits.gossipFanout))
+    chosen.set(peer.machine, peer);
+  const ring = ringOf(view, path);
+  const successor = ring[(ring.indexOf(view.self) + 1) % ring.length];
+  const next = successor === undefined ? undefined : view.peers.get(successor);
+  if (next !== undefined) chosen.set(next.machine, next);
+  const others = [
+    ...shuffle(
+      prng,
+      ring.map((machine) => view.peers.get(machine)).filter((peer) => peer !== undefined),
+    ),
+    ...shuffle(prng, peersOf(view)),
+  ];
+  for (const peer of others) {
+    if (chosen.size >= view.limits.gossipFanout) break;
+    chosen.set(peer.machine, peer);
+  }
+  for (const peer of chosen.values()) sendPacket(view, peer.address, peer.configDigest, message, out);
+}
+
+export function sendTo(view: View, peer: Peer, message: GossipMessage, out: Effect[]): void {
+  sendPacket(view, peer.address, peer.configDigest, message, out);
+}
+
+function sendPacket(
+  view: View,
+  to: Address,
+  yourConfig: Digest | null,
+  message: GossipMessage,
+  out: Effect[],
+): void {
+  const bytes = encodePacket({ machine: view.self, yourConfig, message });
+  if (bytes.length > view.limits.packetBytesMax) {
+    out.push({
+      kind: "trace",
+      mark: "packet_too_large",
+      fields: { bytes: bytes.length, type: message.type },
+    });
+    return;
+  }
+  out.push({ kind: "send_datagram", to, bytes });
+}
+
+/** Who watches what in a base directory, as much of it as a packet holds. */
+export function watchesWithin(
+  view: View,
+  base: VPath,
+  own: ReadonlySet<VPath>,
+): ReadonlyMap<VPath, readonly MachineId[]> {
+  const all = new Map<VPath, MachineId[]>();
+  const add = (path: VPath, machine: MachineId): void => {
+    if (!path.startsWith(`${base}/`) || path.length !== base.length + 1 + nameOf(path).length) return;
+    all.set(path, [...(all.get(path) ?? []), machine]);
+  };
+  for (const path of own) add(path, view.self);
+  for (const peer of peersOf(view)) for (const path of peer.watching) add(path, peer.machine);
+  let left = view.limits.packetBytesMax / 2;
+  const kept = new Map<VPath, readonly MachineId[]>();
+  for (const [path, machines] of [...all].toSorted(([a], [b]) => compareVPath(a, b))) {
+    left -= textBytes(path) + machines.length * 17;
+    if (left < 0) break;
+    kept.set(path, machines);
+  }
+  return kept;
+}

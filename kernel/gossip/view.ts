@@ -1,0 +1,181 @@
+/**
+ * What is believed of peers. An address is listed by the operator; who answers there is learnt from packets that come
+ * from it, never from inside them. What a silent peer said is forgotten after a while.
+ *
+ * Source: specification of gossip, sections 3, 4, 7 and 8.
+ */
+import type { Limits } from "../config.ts";
+import type { ListedPeer } from "../event.ts";
+import {
+  type Address,
+  type Digest,
+  type ImageId,
+  type MachineId,
+  type MonoMs,
+  type VPath,
+  compareVPath,
+  keyOf,
+  levelOf,
+} from "../ids.ts";
+import { compareText } from "../text.ts";
+import type { BaseDirs, Progress } from "../wire/packet.ts";
+
+export type Peer = {
+  readonly machine: MachineId;
+  address: Address;
+  /** The text of the operator's list. */
+  name: string;
+  heardAt: MonoMs;
+  /** Of the config list that it sent us; goes back to it in every packet. */
+  configDigest: Digest | null;
+  /** Virtual paths `/key` that it is configured for. */
+  configs: ReadonlySet<VPath>;
+  /** When we last told it our config list. */
+  toldConfigAt: MonoMs | null;
+  inProgress: Map<VPath, Progress>;
+  watching: Set<VPath>;
+  complete: Map<VPath, ImageId>;
+};
+
+export type View = {
+  readonly self: MachineId;
+  readonly limits: Limits;
+  listed: ReadonlyMap<Address, string>;
+  /** Addresses of the list at which we found ourselves. */
+  readonly selfAt: Set<Address>;
+  readonly peers: Map<MachineId, Peer>;
+  readonly byAddress: Map<Address, MachineId>;
+  lastHeardAt: MonoMs | null;
+  /** Datagrams that were not listened to: from nobody's address, or undecodable. */
+  unlisted: number;
+  undecodable: number;
+};
+
+export function createView(self: MachineId, limits: Limits): View {
+  return {
+    self,
+    limits,
+    listed: new Map(),
+    selfAt: new Set(),
+    peers: new Map(),
+    byAddress: new Map(),
+    lastHeardAt: null,
+    unlisted: 0,
+    undecodable: 0,
+  };
+}
+
+/** Takes a new peer list; peers that are not on it any more are forgotten. */
+export function setListed(view: View, listed: readonly ListedPeer[]): void {
+  const map = new Map(listed.slice(0, view.limits.peersMax).map(({ address, name }) => [address, name]));
+  view.listed = map;
+  for (const peer of view.peers.values()) {
+    const name = map.get(peer.address);
+    if (name === undefined) forget(view, peer);
+    else peer.name = name;
+  }
+  for (const address of view.selfAt) if (!map.has(address)) view.selfAt.delete(address);
+}
+
+/** The peer that a packet came from: known, new at a listed address, or moved to another one. */
+export function heard(view: View, machine: MachineId, from: Address, now: MonoMs): Peer | null {
+  const name = view.listed.get(from);
+  if (name === undefined) return null;
+  view.lastHeardAt = now;
+  const there = view.byAddress.get(from);
+  if (there !== undefined && there !== machine) {
+    // A machine was reinstalled at its address.
+    const before = view.peers.get(there);
+    if (before !== undefined) forget(view, before);
+  }
+  const known = view.peers.get(machine);
+  if (known !== undefined) {
+    if (known.address !== from) {
+      view.byAddress.delete(known.address);
+      known.address = from;
+      known.name = name;
+      view.byAddress.set(from, machine);
+    }
+    known.heardAt = now;
+    return known;
+  }
+  const peer: Peer = {
+    machine,
+    address: from,
+    name,
+    heardAt: now,
+    configDigest: null,
+    configs: new Set(),
+    toldConfigAt: null,
+    inProgress: new Map(),
+    watching: new Set(),
+    complete: new Map(),
+  };
+  view.peers.set(machine, peer);
+  view.byAddress.set(from, machine);
+  return peer;
+}
+
+function forget(view: View, peer: Peer): void {
+  view.peers.delete(peer.machine);
+  if (view.byAddress.get(peer.address) === peer.machine) view.byAddress.delete(peer.address);
+}
+
+/** A `BaseDirs` packet is all that its sender has to say: it takes the place of what was known. */
+export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
+  const max = view.limits.recordPathsMax;
+  peer.inProgress = new Map([...message.inProgress].filter(([path]) => levelOf(path) > 0).slice(0, max));
+  peer.watching = new Set(message.watching.filter((path) => levelOf(path) > 0).slice(0, max));
+  peer.complete = new Map([...message.complete].filter(([path]) => levelOf(path) > 0).slice(0, max));
+}
+
+/** Drops what peers said that have been silent for long; they stay known as peers. */
+export function expireRecords(view: View, now: MonoMs): void {
+  for (const peer of view.peers.values()) {
+    if (now - peer.heardAt < view.limits.recordExpiryMs) continue;
+    peer.inProgress.clear();
+    peer.watching.clear();
+    peer.complete.clear();
+  }
+}
+
+/** Known peers, by machine id. */
+export function peersOf(view: View): readonly Peer[] {
+  return [...view.peers.values()].toSorted((a, b) => compareText(a.machine, b.machine));
+}
+
+/** Known peers that are configured for the key of a path. */
+export function peersFor(view: View, path: VPath): readonly Peer[] {
+  const key = `/${keyOf(path)}` as VPath;
+  return peersOf(view).filter((peer) => peer.configs.has(key));
+}
+
+/** Listed addresses at which nobody has answered yet. */
+export function strangersOf(view: View): readonly Address[] {
+  const unknown = [...view.listed.keys()].filter((at) => !view.byAddress.has(at) && !view.selfAt.has(at));
+  return unknown.toSorted(compareText);
+}
+
+/** Machines of the key of a path, us among them: the ring that a change is sent along. */
+export function ringOf(view: View, path: VPath): readonly MachineId[] {
+  return [...peersFor(view, path).map((peer) => peer.machine), view.self].toSorted(compareText);
+}
+
+/** Machines known to watch a path. */
+export function watchersOf(view: View, path: VPath): readonly Peer[] {
+  return peersOf(view).filter((peer) => peer.watching.has(path));
+}
+
+/** Paths that somebody else watches or downloads. */
+export function wantedElsewhere(view: View): ReadonlySet<VPath> {
+  const paths = new Set<VPath>();
+  for (const peer of view.peers.values()) {
+    for (const path of peer.watching) paths.add(path);
+    for (const path of peer.inProgress.keys()) paths.add(path);
+  }
+  return paths;
+}
+
+export function sortedPaths(paths: Iterable<VPath>): readonly VPath[] {
+  return [...paths].toSorted(compareVPath);
+}
