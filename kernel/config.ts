@@ -1,10 +1,10 @@
 /** What an operator decides about a node, already checked; and the node's own bounds, each with its unit and reason. */
-import type { Brand } from "./brand.ts";
 import type { Digest, MachineId } from "./ids.ts";
+import type { PublicKey } from "./signature/public-key.ts";
 import type { RootName } from "./storage/call.ts";
+import { digestOfSettings } from "./wire/state-file.ts";
 
-/** 32 bytes as 64 lowercase hex digits; neither of small order nor spelt in another way. */
-export type PublicKey = Brand<string, "PublicKey">;
+export { type PublicKey, parsePublicKey } from "./signature/public-key.ts";
 
 /** Who may sign: keys for every directory, and named ones that a directory's `upload-keys` refer to. */
 export type KeyRing = {
@@ -29,6 +29,19 @@ export type DirectoryConfig = {
   /** Sent with listings for 0.6.12, which never looks at it. */
   readonly configHash: Digest;
 };
+
+/** A directory as its file says it, with the hash that follows from it. */
+export function directoryConfig(settings: Omit<DirectoryConfig, "configHash">): DirectoryConfig {
+  const { numLevels, autoClean, keepMin, keepMax, keepRecentMs } = settings;
+  const configHash = digestOfSettings({
+    numLevels,
+    autoClean,
+    keepMinDirectories: keepMin,
+    keepMaxDirectories: keepMax,
+    keepRecentMs,
+  });
+  return { ...settings, configHash };
+}
 
 export type Config = {
   readonly machine: MachineId;
