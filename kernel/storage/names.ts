@@ -3,37 +3,11 @@
  * `indexes/<first two digits>/` and `signatures/<key>/<parts>/` in the database, and the parts of the virtual path
  * below the configured directory.
  */
+import { assert } from "../assert.ts";
 import type { ImageId, VPath } from "../ids.ts";
-import { keyOf, nameOf, suffixOf } from "../ids.ts";
-import { type Result, accepted, refused } from "../result.ts";
-import { byteStringOfText } from "../text.ts";
-import { FILE_NAME_BYTES_MAX, type FileName, parseFileName } from "./call.ts";
-
-/** A random or counted part of a temporary name, 1 to `TAG_LENGTH_MAX` of `[0-9a-z]`. */
-export const TAG_LENGTH_MAX = 16;
-/** Longest image name, so that `.tmp.foreign.NAME.TAG` and `.tmp.NAME.new.state.TAG` still fit a component. */
-export const IMAGE_NAME_BYTES_MAX = FILE_NAME_BYTES_MAX - ".tmp..new.state..backup".length - TAG_LENGTH_MAX;
-
-export type NameRefusal =
-  | "reserved_name" // 0.6.12 would take it for a temporary or for another image's progress
-  | "name_too_long";
-
-/**
- * Says whether an image may have this path. Names with a leading dot are never listed by 0.6.12, and the progress file
- * of `X.new` is deleted by its scans as a stale progress file of `X`.
- */
-export function checkImageName(path: VPath): Result<true, NameRefusal> {
-  const name = nameOf(path);
-  if (name.startsWith(".")) return refused("reserved_name", `${name} starts with a dot`);
-  if (/\.(new|state|backup|floor)$/.test(name))
-    return refused("reserved_name", `${name} ends like a state file`);
-  for (const part of path.slice(1).split("/")) {
-    const bytes = byteStringOfText(part).length;
-    if (bytes > IMAGE_NAME_BYTES_MAX)
-      return refused("name_too_long", `${bytes} > ${IMAGE_NAME_BYTES_MAX} bytes`);
-  }
-  return accepted(true);
-}
+import { keyOf, suffixOf } from "../ids.ts";
+import { type ByteString, byteStringOfText } from "../text.ts";
+import { type FileName, parseFileName } from "./call.ts";
 
 /** Folders from the root of the database to the states of an image's base directory. */
 export function stateFolders(path: VPath): readonly FileName[] {
@@ -83,11 +57,42 @@ export function foreignName(name: string, tag: string): FileName {
 
 /** Where the bytes of a file are written before they get its name. */
 export function temporaryName(file: FileName, tag: string): FileName {
-  return component(`.tmp.${file}.${tag}`);
+  return ofBytes(`.tmp.${file}.${tag}`);
+}
+
+/** Where a file goes that cannot be read as what its name says. */
+export function backupName(file: FileName, tag: string): FileName {
+  return ofBytes(`.${file}.backup.${tag}`);
+}
+
+/** Directories that the exchange of names is tried with at start. */
+export function probeName(tag: string, which: "a" | "b"): FileName {
+  return component(`.tmp.probe.${tag}.${which}`);
+}
+
+export function parseTag(text: unknown): string | null {
+  return typeof text === "string" && /^[0-9a-z]{1,16}$/.test(text) ? text : null;
+}
+
+/** The parts of an absolute path in an image: names of its directories, and its own. */
+export function partsOfPath(path: ByteString): readonly FileName[] {
+  return path
+    .slice(1)
+    .split("/")
+    .filter((part) => part !== "")
+    .map((part) => {
+      const name = parseFileName(part as ByteString);
+      assert(name !== null, "paths of an index are made of names");
+      return name;
+    });
 }
 
 function component(text: string): FileName {
-  const name = parseFileName(byteStringOfText(text));
-  if (name === null) throw new Error(`invariant broken: ${JSON.stringify(text)} is one component`);
+  return ofBytes(byteStringOfText(text));
+}
+
+function ofBytes(bytes: string): FileName {
+  const name = parseFileName(bytes as ByteString);
+  if (name === null) throw new Error(`invariant broken: ${JSON.stringify(bytes)} is one component`);
   return name;
 }

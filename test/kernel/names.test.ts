@@ -2,10 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseImageId, parseVPath, type VPath } from "../../kernel/ids.ts";
+import { checkImageName, IMAGE_NAME_BYTES_MAX, TAG_LENGTH_MAX } from "../../kernel/path-rules.ts";
 import {
-  checkImageName,
   foreignName,
-  IMAGE_NAME_BYTES_MAX,
   imageFolders,
   imageName,
   indexFile,
@@ -14,7 +13,6 @@ import {
   stageName,
   stateFile,
   stateFolders,
-  TAG_LENGTH_MAX,
   temporaryName,
   trashName,
 } from "../../kernel/storage/names.ts";
