@@ -2,6 +2,8 @@
 import type { Address, ConnId, OpId } from "./ids.ts";
 import type { DiskRequest } from "./storage/request.ts";
 
+export type { DiskRequest, Place, Transfer } from "./storage/request.ts";
+
 export type Effect =
   | { readonly kind: "send_datagram"; readonly to: Address; readonly bytes: Uint8Array }
   /** Opens a connection; answered by `conn_open` or `conn_closed` with the same id. */

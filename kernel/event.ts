@@ -3,6 +3,8 @@ import type { KeyRing } from "./config.ts";
 import type { Address, ConnId, Digest, OpId } from "./ids.ts";
 import type { DiskResult } from "./storage/request.ts";
 
+export type { DiskResult } from "./storage/request.ts";
+
 export type Event =
   | { readonly kind: "datagram"; readonly from: Address; readonly bytes: Uint8Array }
   /** A connection is ready for frames: one that we dialled, or one that was accepted. */

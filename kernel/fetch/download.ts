@@ -1,0 +1,592 @@
+/**
+ * Brings one image here.
+ *
+ *   loading -> asking -> checking -> preparing -> blocks -> committing -> done
+ *      \__________________________________\_________\___________\-----> resting (the disk said no; tried again later)
+ *   asking, blocks -> aborted (nobody has it)
+ *
+ * loading: is the index on our disk? asking: of one holder at a time. checking: the disk digests and parses it.
+ * preparing: the stage is made or resumed, and what is reusable is linked. Then every block that is not there is asked of
+ * somebody who may have it, several at once, and written when its digest is right. Decisions are made by `plan` from the
+ * state alone: a lost or doubled answer costs time.
+ *
+ * Source: specification of behaviour, sections 1 to 6; reliability notes, U4 to U14; algorithm notes, 3.6.
+ */
+import { assert } from "../assert.ts";
+import type { Intent } from "../catalog.ts";
+import type { DirectoryConfig, Limits } from "../config.ts";
+import type { DiskRequest, Place, Transfer } from "../effect.ts";
+import type { DiskResult } from "../event.ts";
+import type { MonoMs, OpId, VPath } from "../ids.ts";
+import type { PackedIndex } from "../index/packed.ts";
+import { hashOfBlock, pathOf, placeOfBlock } from "../index/view.ts";
+import { type Prng, below } from "../prng.ts";
+import { textOfByteString } from "../text.ts";
+import type { Request } from "../wire/message.ts";
+import {
+  type Holder,
+  type Slots,
+  allStored,
+  arrived,
+  countOf,
+  createSlots,
+  failed,
+  kindOf,
+  maskOf,
+  nextWanted,
+  requested,
+  writeFailed,
+  written,
+} from "./slots.ts";
+
+/** Somebody who may have the image, as `node.ts` knows him. */
+export type Candidate = {
+  readonly holder: Holder;
+  /** A client serves what nobody else has; peers are asked first. */
+  readonly client: boolean;
+  /** 0xffff has all of it; null is not known to have anything. */
+  readonly mask: number | null;
+};
+
+type Source = Candidate & {
+  inflight: number;
+  failures: number;
+  /** Blocks whose bytes were wrong. */
+  lies: number;
+  notBefore: MonoMs;
+};
+
+type Phase =
+  | { readonly kind: "loading" }
+  | { readonly kind: "asking"; readonly holder: Holder | null }
+  | { readonly kind: "checking"; readonly holder: Holder }
+  | { readonly kind: "preparing" }
+  | { readonly kind: "blocks" }
+  | { readonly kind: "committing" }
+  | { readonly kind: "resting"; readonly until: MonoMs };
+
+export type Download = {
+  readonly path: VPath;
+  readonly directory: DirectoryConfig;
+  intent: Intent;
+  /** Committed images of the same base directory whose files may be linked, best first. */
+  readonly reuse: readonly { readonly path: VPath; readonly image: PackedIndex["image"] }[];
+  phase: Phase;
+  index: PackedIndex | null;
+  slots: Slots | null;
+  /** Block number of each slot. */
+  blocks: Uint32Array;
+  /** One bit a block: in the stage, verified and written. */
+  stored: Uint8Array;
+  /** Nothing was linked or reused, so that slices mean the same here as at any other server that began with nothing. */
+  fromNothing: boolean;
+  readonly sources: Map<Holder, Source>;
+  sourcesAt: MonoMs;
+  lastGoodAt: MonoMs;
+  stalled: boolean;
+  writes: number;
+  fetchedBytes: number;
+  linkedBytes: number;
+  failures: number;
+};
+
+/** What is asked of the disk, so that the answer finds its way. */
+export type DiskPurpose =
+  | { readonly kind: "load" | "check" | "prepare" | "commit" }
+  | {
+      readonly kind: "write";
+      readonly slot: number;
+      readonly op: OpId;
+      readonly holder: Holder;
+      readonly bytes: number;
+    };
+
+export type AskPurpose =
+  | { readonly kind: "index"; readonly holder: Holder }
+  | { readonly kind: "block"; readonly holder: Holder; readonly slot: number };
+
+export type FetchOut =
+  | {
+      readonly kind: "disk";
+      readonly download: Download;
+      readonly purpose: DiskPurpose;
+      readonly request: DiskRequest;
+    }
+  | {
+      readonly kind: "ask";
+      readonly download: Download;
+      readonly purpose: AskPurpose;
+      readonly request: Request;
+    }
+  /** Its mask or its need has changed. */
+  | { readonly kind: "progress"; readonly download: Download }
+  | { readonly kind: "moved"; readonly amount: Partial<Transfer> }
+  | { readonly kind: "trace"; readonly mark: string; readonly fields: Record<string, string | number> }
+  | { readonly kind: "done"; readonly download: Download }
+  | { readonly kind: "aborted"; readonly download: Download; readonly reason: string };
+
+export type FetchView = {
+  readonly limits: Limits;
+  readonly now: MonoMs;
+  readonly prng: Prng;
+  candidates(download: Download): readonly Candidate[];
+};
+
+const MASK_INDEX = 0x8000;
+const MASK_WHOLE = 0xffff;
+const MASK_SLICES = 0x7fff;
+/** A list of holders this old is made anew, even when nothing was heard. */
+const SOURCES_FRESH_MS = 1_000;
+/** A peer that is still downloading may have a block a little later. */
+const NOT_YET_MS = 300;
+/** After so many wrong blocks a holder is left alone for as long as any back-off lasts. */
+const LIES_MAX = 3;
+/** After an error of the disk. */
+const REST_MS = 10_000;
+/** Requests to somebody who is not known to have anything. */
+const PROBES_MAX = 1;
+
+export function startDownload(
+  path: VPath,
+  directory: DirectoryConfig,
+  intent: Intent,
+  reuse: Download["reuse"],
+  view: FetchView,
+): { readonly download: Download; readonly out: readonly FetchOut[] } {
+  const download: Download = {
+    path,
+    directory,
+    intent,
+    reuse,
+    phase: { kind: "loading" },
+    index: null,
+    slots: null,
+    blocks: new Uint32Array(0),
+    stored: new Uint8Array(0),
+    fromNothing: false,
+    sources: new Map(),
+    sourcesAt: -SOURCES_FRESH_MS as MonoMs,
+    lastGoodAt: view.now,
+    stalled: false,
+    writes: 0,
+    fetchedBytes: 0,
+    linkedBytes: 0,
+    failures: 0,
+  };
+  const out: FetchOut[] = [
+    { kind: "trace", mark: "download_started", fields: { path, image: intent.image } },
+    { kind: "progress", download },
+  ];
+  load(download, out);
+  return { download, out };
+}
+
+export function placeOf(download: Download): Place {
+  return { path: download.path, root: download.directory.root };
+}
+
+/** What peers are told: 0 until the index is here, and slices only where they mean the same to everybody. */
+export function progressMask(download: Download): number {
+  const { slots } = download;
+  if (slots === null) return 0;
+  if (allStored(slots)) return MASK_WHOLE;
+  return download.fromNothing ? maskOf(slots) : 0;
+}
+
+export function hasStored(download: Download, block: number): boolean {
+  return ((download.stored[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
+}
+
+function load(download: Download, out: FetchOut[]): void {
+  download.phase = { kind: "loading" };
+  const request: DiskRequest = { kind: "load_index", image: download.intent.image };
+  out.push({ kind: "disk", download, purpose: { kind: "load" }, request });
+}
+
+function prepare(download: Download, out: FetchOut[]): void {
+  const { intent } = download;
+  download.phase = { kind: "preparing" };
+  const request: DiskRequest = {
+    kind: "prepare_stage",
+    place: placeOf(download),
+    image: intent.image,
+    stage: intent.stage,
+    sources: download.reuse,
+  };
+  out.push({ kind: "disk", download, purpose: { kind: "prepare" }, request });
+}
+
+export function diskDone(
+  download: Download,
+  purpose: DiskPurpose,
+  result: DiskResult,
+  view: FetchView,
+): readonly FetchOut[] {
+  const out: FetchOut[] = [];
+  switch (purpose.kind) {
+    case "load":
+      if (result.ok && result.value.kind === "index") takeIndex(download, result.value.index, out);
+      else if (!result.ok && result.code !== "index_missing") rest(download, result, view, out);
+      else download.phase = { kind: "asking", holder: null };
+      break;
+    case "check":
+      if (result.ok && result.value.kind === "index") takeIndex(download, result.value.index, out);
+      else if (!result.ok && result.code !== "index_invalid") rest(download, result, view, out);
+      else blame(download, result, view, out);
+      break;
+    case "prepare":
+      if (result.ok && result.value.kind === "stage") takeStage(download, result.value, view, out);
+      else rest(download, result, view, out);
+      break;
+    case "write":
+      blockWritten(download, purpose, result, view, out);
+      break;
+    default:
+      if (result.ok) out.push({ kind: "done", download });
+      else rest(download, result, view, out);
+  }
+  plan(download, view, out);
+  return out;
+}
+
+function takeIndex(download: Download, index: PackedIndex, out: FetchOut[]): void {
+  download.index = index;
+  prepare(download, out);
+}
+
+/** The index that a holder sent is not the one that was asked for. */
+function blame(download: Download, result: DiskResult, view: FetchView, out: FetchOut[]): void {
+  if (download.phase.kind !== "checking") return;
+  const { holder } = download.phase;
+  const detail = result.ok ? "" : result.detail;
+  out.push({ kind: "trace", mark: "index_refused", fields: { path: download.path, holder, detail } });
+  sourceFailed(download, holder, view, "lie");
+  download.phase = { kind: "asking", holder: null };
+}
+
+function takeStage(
+  download: Download,
+  stage: {
+    readonly stored: Uint8Array;
+    readonly linkedBlocks: number;
+    readonly linkedBytes: number;
+    readonly reusedBlocks: number;
+    readonly reusedBytes: number;
+  },
+  view: FetchView,
+  out: FetchOut[],
+): void {
+  const { index } = download;
+  assert(index !== null, "a stage is prepared for an index");
+  download.stored = stage.stored.slice();
+  const missing: number[] = [];
+  for (let block = 0; block < index.blockCount; block++) if (!hasStored(download, block)) missing.push(block);
+  download.blocks = Uint32Array.from(missing);
+  download.slots = createSlots(missing.length, view.prng);
+  download.fromNothing = missing.length === index.blockCount;
+  download.linkedBytes += stage.linkedBytes;
+  download.lastGoodAt = view.now;
+  download.phase = { kind: "blocks" };
+  out.push({
+    kind: "moved",
+    amount: {
+      linked: { bytes: stage.linkedBytes, blocks: stage.linkedBlocks },
+      reused: { bytes: stage.reusedBytes, blocks: stage.reusedBlocks },
+    },
+  });
+  out.push({ kind: "progress", download });
+}
+
+function blockWritten(
+  download: Download,
+  purpose: Extract<DiskPurpose, { kind: "write" }>,
+  result: DiskResult,
+  view: FetchView,
+  out: FetchOut[],
+): void {
+  const { slots } = download;
+  if (slots === null || download.phase.kind !== "blocks") return;
+  if (!result.ok) {
+    if (!writeFailed(slots, purpose.slot, purpose.op)) return;
+    if (result.code !== "block_hash_mismatch") return rest(download, result, view, out);
+    out.push({
+      kind: "trace",
+      mark: "block_refused",
+      fields: { path: download.path, holder: purpose.holder },
+    });
+    return sourceFailed(download, purpose.holder, view, "lie");
+  }
+  const done = written(slots, purpose.slot, purpose.op);
+  if (done === null) return;
+  const block = download.blocks[purpose.slot] ?? 0;
+  download.stored[block >> 3] = (download.stored[block >> 3] ?? 0) | (1 << (block & 7));
+  download.fetchedBytes += purpose.bytes;
+  download.lastGoodAt = view.now;
+  download.stalled = false;
+  const source = download.sources.get(purpose.holder);
+  if (source !== undefined) source.failures = 0;
+  out.push({ kind: "moved", amount: { fetched: { bytes: purpose.bytes, blocks: 1 } } });
+  if (done.sliceDone) out.push({ kind: "progress", download });
+}
+
+/** An answer with data came for what was asked. */
+export function answeredWith(
+  download: Download,
+  purpose: AskPurpose,
+  data: Uint8Array,
+  view: FetchView,
+): readonly FetchOut[] {
+  const out: FetchOut[] = [];
+  const source = download.sources.get(purpose.holder);
+  if (purpose.kind === "index") {
+    if (download.phase.kind === "asking" && download.phase.holder === purpose.holder) {
+      download.phase = { kind: "checking", holder: purpose.holder };
+      const request: DiskRequest = { kind: "store_index", image: download.intent.image, text: data };
+      out.push({ kind: "disk", download, purpose: { kind: "check" }, request });
+    }
+  } else {
+    if (source !== undefined) source.inflight = Math.max(0, source.inflight - 1);
+    writeBlock(download, purpose, data, out);
+  }
+  plan(download, view, out);
+  return out;
+}
+
+function writeBlock(
+  download: Download,
+  { holder, slot }: Extract<AskPurpose, { kind: "block" }>,
+  data: Uint8Array,
+  out: FetchOut[],
+): void {
+  const { index, slots } = download;
+  if (index === null || slots === null || download.phase.kind !== "blocks") return;
+  const op = (download.writes + 1) as OpId;
+  const block = download.blocks[slot] ?? 0;
+  const place = placeOfBlock(index, block);
+  if (kindOf(slots, slot) === "stored" || !arrived(slots, slot, op)) return;
+  download.writes += 1;
+  out.push({
+    kind: "disk",
+    download,
+    purpose: { kind: "write", slot, op, holder, bytes: place.length },
+    request: {
+      kind: "write_block",
+      place: placeOf(download),
+      image: download.intent.image,
+      stage: download.intent.stage,
+      file: pathOf(index, place.entry),
+      offset: place.offset,
+      hash: hashOfBlock(index, block),
+      bytes: data,
+    },
+  });
+}
+
+/** No answer: refused, late, or the connection is gone. `not_yet` is a peer that has other blocks. */
+export function askFailed(
+  download: Download,
+  purpose: AskPurpose,
+  why: "refused" | "lost",
+  view: FetchView,
+): readonly FetchOut[] {
+  const out: FetchOut[] = [];
+  const source = download.sources.get(purpose.holder);
+  if (source !== undefined && purpose.kind === "block") source.inflight = Math.max(0, source.inflight - 1);
+  const partial = source !== undefined && !source.client && source.mask !== MASK_WHOLE;
+  if (purpose.kind === "block" && download.slots !== null) {
+    if (failed(download.slots, purpose.slot, purpose.holder)) {
+      out.push({
+        kind: "trace",
+        mark: "block_retried",
+        fields: { path: download.path, holder: purpose.holder },
+      });
+    }
+  }
+  if (
+    purpose.kind === "index" &&
+    download.phase.kind === "asking" &&
+    download.phase.holder === purpose.holder
+  ) {
+    download.phase = { kind: "asking", holder: null };
+  }
+  sourceFailed(download, purpose.holder, view, why === "refused" && partial ? "not_yet" : "failure");
+  plan(download, view, out);
+  return out;
+}
+
+function sourceFailed(
+  download: Download,
+  holder: Holder,
+  view: FetchView,
+  how: "not_yet" | "failure" | "lie",
+): void {
+  const source = download.sources.get(holder);
+  if (source === undefined) return;
+  const { retryMs, retryMsMax } = view.limits;
+  if (how === "not_yet") {
+    source.notBefore = (view.now + NOT_YET_MS + below(view.prng, NOT_YET_MS)) as MonoMs;
+    return;
+  }
+  source.failures += 1;
+  if (how === "lie") source.lies += 1;
+  const wait = source.lies >= LIES_MAX ? retryMsMax : Math.min(retryMsMax, retryMs * source.failures);
+  source.notBefore = (view.now + wait) as MonoMs;
+}
+
+/** The disk said no: the stage stays, its blocks are verified again, and the download goes on later. */
+function rest(download: Download, result: DiskResult, view: FetchView, out: FetchOut[]): void {
+  const code = result.ok ? "unexpected" : result.code;
+  const detail = result.ok ? result.value.kind : result.detail;
+  download.failures += 1;
+  out.push({ kind: "trace", mark: "download_resting", fields: { path: download.path, code, detail } });
+  download.slots = null;
+  download.phase = { kind: "resting", until: (view.now + REST_MS) as MonoMs };
+  for (const source of download.sources.values()) source.inflight = 0;
+}
+
+/** A holder appeared or went. */
+export function sourcesChanged(download: Download, view: FetchView): readonly FetchOut[] {
+  download.sourcesAt = (view.now - SOURCES_FRESH_MS) as MonoMs;
+  const out: FetchOut[] = [];
+  plan(download, view, out);
+  return out;
+}
+
+/** Time has passed. */
+export function tick(download: Download, view: FetchView): readonly FetchOut[] {
+  const out: FetchOut[] = [];
+  if (download.phase.kind === "resting" && view.now >= download.phase.until) load(download, out);
+  plan(download, view, out);
+  return out;
+}
+
+/** Looks at all of the state and asks for what can be asked. */
+function plan(download: Download, view: FetchView, out: FetchOut[]): void {
+  if (download.phase.kind === "asking" && download.phase.holder === null) planIndex(download, view, out);
+  if (download.phase.kind === "blocks") planBlocks(download, view, out);
+}
+
+function planIndex(download: Download, view: FetchView, out: FetchOut[]): void {
+  refreshSources(download, view);
+  const ready = [...download.sources.values()].filter((source) => view.now >= source.notBefore);
+  const known = ready.filter((source) => source.client || ((source.mask ?? 0) & MASK_INDEX) !== 0);
+  const from = known.length > 0 ? known : ready;
+  const source = from.length === 0 ? undefined : from[below(view.prng, from.length)];
+  if (source !== undefined) {
+    const { holder } = source;
+    download.phase = { kind: "asking", holder };
+    const request: Request = { type: "GetIndex", image: download.intent.image, hint: download.path };
+    out.push({ kind: "ask", download, purpose: { kind: "index", holder }, request });
+    return;
+  }
+  if (view.now - download.lastGoodAt >= view.limits.indexFetchMs && !hasHolder(download)) {
+    out.push({ kind: "aborted", download, reason: "cant_fetch_index" });
+  }
+}
+
+function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void {
+  const { slots } = download;
+  assert(slots !== null, "blocks are fetched into slots");
+  if (allStored(slots)) return commit(download, out);
+  refreshSources(download, view);
+  for (const slice of slots.order) {
+    for (;;) {
+      if (countOf(slots, "requested") + countOf(slots, "writing") >= view.limits.blocksInflightMax) return;
+      const slot = nextWanted(slots, slice);
+      if (slot === null) break;
+      const source = bestSource(download, slice, view);
+      if (source === null) break;
+      source.inflight += 1;
+      requested(slots, slot, source.holder, (view.now + view.limits.requestMs) as MonoMs);
+      out.push(askForBlock(download, slot, source.holder));
+    }
+  }
+  const idle = countOf(slots, "requested") + countOf(slots, "writing") === 0;
+  if (!idle) return;
+  if (!download.stalled) {
+    download.stalled = true;
+    out.push({ kind: "trace", mark: "download_stalled", fields: { path: download.path } });
+  }
+  if (view.now - download.lastGoodAt >= view.limits.abandonMs && !hasHolder(download)) {
+    out.push({ kind: "aborted", download, reason: "cluster_abort_no_file_source" });
+  }
+}
+
+function askForBlock(download: Download, slot: number, holder: Holder): FetchOut {
+  const { index, path } = download;
+  assert(index !== null, "blocks are asked for by an index");
+  const block = download.blocks[slot] ?? 0;
+  const place = placeOfBlock(index, block);
+  // A path that is not text cannot be asked of a 0.6.12 server; clients and our servers go by the hash as well.
+  const file = textOfByteString(pathOf(index, place.entry));
+  const hint = file === null ? null : { path, file, offset: place.offset };
+  const request: Request = { type: "GetBlock", hash: hashOfBlock(index, block), hint };
+  return { kind: "ask", download, purpose: { kind: "block", holder, slot }, request };
+}
+
+/** The least busy holder that may have a block of this slice; of equals one at random, peers before clients. */
+function bestSource(download: Download, slice: number, view: FetchView): Source | null {
+  let best: Source | null = null;
+  let bestScore = Number.POSITIVE_INFINITY;
+  let equals = 0;
+  for (const source of download.sources.values()) {
+    if (view.now < source.notBefore || source.inflight >= view.limits.blocksPerSourceMax) continue;
+    const has = mayHave(download, source, slice);
+    if (!has && (source.client || source.inflight >= PROBES_MAX)) continue;
+    const score =
+      source.inflight * 2 + (source.client ? 1 : 0) + (has ? 0 : view.limits.blocksPerSourceMax * 4);
+    equals = score === bestScore ? equals + 1 : 1;
+    if (score < bestScore || (score === bestScore && below(view.prng, equals) === 0)) {
+      best = source;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+function mayHave(download: Download, source: Source, slice: number): boolean {
+  if (source.client || source.mask === MASK_WHOLE) return true;
+  return download.fromNothing && ((source.mask ?? 0) & (1 << slice)) !== 0;
+}
+
+function hasHolder(download: Download): boolean {
+  for (const source of download.sources.values()) {
+    if (source.client || ((source.mask ?? 0) & MASK_SLICES) !== 0) return true;
+  }
+  return false;
+}
+
+/** Takes over who is there now; what is known of those who stay (failures, requests) stays. */
+function refreshSources(download: Download, view: FetchView): void {
+  if (view.now - download.sourcesAt < SOURCES_FRESH_MS) return;
+  download.sourcesAt = view.now;
+  const candidates = view.candidates(download);
+  const there = new Set(candidates.map((candidate) => candidate.holder));
+  for (const [holder, source] of download.sources) {
+    if (!there.has(holder) && source.inflight === 0) download.sources.delete(holder);
+  }
+  for (const candidate of candidates) {
+    const known = download.sources.get(candidate.holder);
+    const source = known ?? { inflight: 0, failures: 0, lies: 0, notBefore: 0 as MonoMs };
+    // News of a holder is a reason to ask it again at once.
+    const news = known !== undefined && known.mask !== candidate.mask && known.lies < LIES_MAX;
+    download.sources.set(candidate.holder, {
+      ...source,
+      ...candidate,
+      notBefore: news ? view.now : source.notBefore,
+    });
+  }
+}
+
+function commit(download: Download, out: FetchOut[]): void {
+  const { intent } = download;
+  download.phase = { kind: "committing" };
+  const request: DiskRequest = {
+    kind: "commit",
+    place: placeOf(download),
+    image: intent.image,
+    stage: intent.stage,
+    mode: intent.mode,
+  };
+  out.push({ kind: "disk", download, purpose: { kind: "commit" }, request });
+}
