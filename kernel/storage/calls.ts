@@ -157,10 +157,6 @@ export function* unless<T>(code: FsCode, program: StorageProgram<T>): StoragePro
   }
 }
 
-function* opened(handle: Handle): StorageProgram<Handle> {
-  return handle;
-}
-
 /** Opens, uses, and closes whatever happens. */
 export function* using<T>(
   open: StorageProgram<Handle>,
@@ -224,10 +220,12 @@ export function* durableReplace(
   const aside = temporaryName(name, tag);
   const made = yield* createFile(dir, aside); // one that is there already is another's, and stays
   try {
-    yield* using(opened(made), function* (file) {
-      yield* write(file, 0, bytes);
-      yield* sync(file);
-    });
+    try {
+      yield* write(made, 0, bytes);
+      yield* sync(made);
+    } finally {
+      yield* close(made);
+    }
     yield* rename(dir, aside, dir, name, "replace");
   } catch (failure) {
     yield* unless("missing", unlink(dir, aside));

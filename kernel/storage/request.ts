@@ -18,7 +18,13 @@ export type DiskRequest =
   /** Lock, recovery and inventory at start, before anything else. */
   | {
       readonly kind: "recover";
-      readonly places: readonly { readonly key: string; readonly root: RootName }[];
+      readonly places: readonly {
+        readonly key: string;
+        readonly root: RootName;
+        readonly numLevels: number;
+      }[];
+      /** Never used before: names what is set aside, and the stage of an intent that 0.6.12 left. */
+      readonly tag: string;
     }
   /** U3: makes an accepted upload durable. `stage` names the stage directory to be. */
   | {
@@ -79,7 +85,7 @@ export type DiskRequest =
   | { readonly kind: "save_transfer"; readonly transfer: Transfer }
   /** A source tree of an uploader: lists it, without digests. */
   | { readonly kind: "walk"; readonly root: RootName }
-  /** Digests of the files numbered `from` up to `to` of a walked tree, block after block. */
+  /** Digests of the entries numbered `from` up to before `to` of a walked tree, block after block. */
   | {
       readonly kind: "digest_files";
       readonly root: RootName;
@@ -132,6 +138,8 @@ export type DiskValue =
 export type FoundImage = {
   readonly path: VPath;
   readonly committed: SignedState | null;
+  /** `committed` is promised, but nothing stands at its name: it has to be fetched again. */
+  readonly missing: boolean;
   readonly intent: { readonly state: SignedState; readonly stage: string; readonly mode: UploadMode } | null;
 };
 

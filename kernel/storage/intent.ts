@@ -1,0 +1,134 @@
+/**
+ * The state files of an image: `NAME.state` of what is committed, and `NAME.new.state` of what was promised. A promise
+ * also says which stage it fills and how; 0.6.12 ignores these two members, and leaves them out.
+ */
+import type { VPath } from "../ids.ts";
+import { nameOf } from "../ids.ts";
+import { fromHex } from "../text.ts";
+import { type Cbor, decodeCbor, encodeCbor } from "../wire/cbor.ts";
+import { readMembers } from "../wire/shape.ts";
+import type { SignedState } from "../wire/signed-state.ts";
+import { decodeState, encodeState } from "../wire/state-file.ts";
+import { type OwnFile, discard, readOwn, replaceFile } from "./aside.ts";
+import type { Handle, RootName, StorageProgram } from "./call.ts";
+import { root, statName, sync, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
+import {
+  imageFolders,
+  imageName,
+  intentFile,
+  parseTag,
+  stageName,
+  stateFile,
+  stateFolders,
+} from "./names.ts";
+import { refuse } from "./refusal.ts";
+import type { Place, UploadMode } from "./request.ts";
+
+/** 0.6.12 adds about 80 bytes at each upload and never trims the list. */
+export const STATE_BYTES_MAX = 4 * 1024 * 1024;
+/** Temporary name of a state that is replaced; its path's lock excludes other writers. */
+const STATE_TAG = "state";
+
+export type Intent = {
+  readonly state: SignedState;
+  /** Null in a file of 0.6.12. */
+  readonly stage: string | null;
+  readonly mode: UploadMode;
+};
+
+export function encodeIntent(state: SignedState, stage: string, mode: UploadMode): Uint8Array {
+  return encodeCbor(
+    new Map<string, Cbor>([
+      ["image", fromHex(state.image)],
+      ["signatures", state.signatures.map(({ timestamp, bytes }) => [timestamp, ["ssh-ed25519", bytes]])],
+      ["stage", stage],
+      ["mode", mode],
+    ]),
+  );
+}
+
+export function decodeIntent(bytes: Uint8Array): Intent | null {
+  const state = decodeState(bytes);
+  if (!state.ok) return null;
+  const decoded = decodeCbor(bytes, "refuse");
+  const members = decoded.ok ? readMembers(decoded.value) : null;
+  const stage = parseTag(members?.get("stage"));
+  const mode = stage !== null && members?.get("mode") === "append" ? "append" : "replace";
+  return { state: state.value, stage, mode };
+}
+
+/** U3. What stands at the destination without a state of ours belongs to somebody else. */
+export function* putIntent(
+  db: RootName,
+  place: Place,
+  state: SignedState,
+  stage: string,
+  mode: UploadMode,
+): StorageProgram<void> {
+  const name = nameOf(place.path);
+  const stands = mode === "append" && (yield* standsAt(place));
+  yield* usingMadePath(yield* root(db), stateFolders(place.path), function* (dir) {
+    if (stands && (yield* unless("missing", statName(dir, stateFile(name)))) === null) {
+      refuse("already_exists", `${place.path} is there and has no state`);
+    }
+    yield* replaceFile(dir, intentFile(name), encodeIntent(state, stage, mode), stage);
+  });
+}
+
+function* standsAt(place: Place): StorageProgram<boolean> {
+  const top = yield* root(place.root);
+  const there = yield* unless(
+    "missing",
+    usingPath(top, imageFolders(place.path), (dir) => statName(dir, imageName(nameOf(place.path)))),
+  );
+  return there !== null;
+}
+
+export function* putState(db: RootName, path: VPath, state: SignedState): StorageProgram<void> {
+  yield* usingMadePath(yield* root(db), stateFolders(path), (dir) =>
+    replaceFile(dir, stateFile(nameOf(path)), encodeState(state), STATE_TAG),
+  );
+}
+
+/** The promise at a path, as its folder has it; null when there is none that can be read. */
+export function* readIntent(dir: Handle, name: string): StorageProgram<Intent | null> {
+  const own: OwnFile = yield* readOwn(dir, intentFile(name), STATE_BYTES_MAX);
+  return own.kind === "bytes" ? decodeIntent(own.bytes) : null;
+}
+
+/**
+ * Drops the promise, if it is still the one of this stage, then what was written for it: after a cut in between, the
+ * stage belongs to nobody and is swept.
+ */
+export function* abort(db: RootName, place: Place, stage: string): StorageProgram<void> {
+  const name = nameOf(place.path);
+  yield* unless(
+    "missing",
+    usingPath(yield* root(db), stateFolders(place.path), function* (dir) {
+      const intent = yield* readIntent(dir, name);
+      if (intent === null || (intent.stage !== null && intent.stage !== stage)) return;
+      yield* unlink(dir, intentFile(name));
+      yield* sync(dir);
+    }),
+  );
+  yield* discardStage(place, stage);
+}
+
+/** U15. A stage that a promise still waits for is not old. */
+export function* deleteOld(db: RootName, place: Place, stage: string): StorageProgram<void> {
+  const intent = yield* unless(
+    "missing",
+    usingPath(yield* root(db), stateFolders(place.path), (dir) => readIntent(dir, nameOf(place.path))),
+  );
+  if (intent?.stage === stage) refuse("stage_incomplete", `${stage} is not committed`);
+  yield* discardStage(place, stage);
+}
+
+function* discardStage(place: Place, stage: string): StorageProgram<void> {
+  const name = nameOf(place.path);
+  const top = yield* root(place.root);
+  yield* unless(
+    "missing",
+    usingPath(top, imageFolders(place.path), (dir) => discard(dir, stageName(name, stage), name, stage)),
+  );
+}

@@ -1,0 +1,324 @@
+/**
+ * What a start does before anything else: the lock, what was promised and what is here, and the end of what a power cut
+ * or a kill interrupted.
+ *
+ *   intent, and its image stands at the name   the last steps of the commit are done
+ *   intent, anything else                      reported: its download goes on in the same stage
+ *   state, and nothing stands at the name      reported as missing: a state is a promise, not a proof
+ *   a file that does not say what it should    set aside under a name of its own, and told
+ *   a stage, trash or temporary of no intent   removed
+ *
+ * What cannot be looked at is a problem in words, and is left as it is. Running it twice is running it once.
+ */
+import type { VPath } from "../ids.ts";
+import { compareVPath, joinVPath, nameOf, parseVPath } from "../ids.ts";
+import { type ByteString, byteStringOfText, textOfByteString } from "../text.ts";
+import type { SignedState } from "../wire/signed-state.ts";
+import { decodeState } from "../wire/state-file.ts";
+import { readOwn, setAside } from "./aside.ts";
+import {
+  type FileName,
+  FsFailure,
+  type Handle,
+  type RootName,
+  type StorageProgram,
+  parseFileName,
+} from "./call.ts";
+import {
+  checkpoint,
+  close,
+  createFile,
+  list,
+  lock,
+  makeDirectory,
+  openDirectory,
+  openForWrite,
+  removeTree,
+  rename,
+  root,
+  statName,
+  sync,
+  unless,
+  using,
+  usingPath,
+} from "./calls.ts";
+import { finish } from "./commit.ts";
+import { loadIndex } from "./index-file.ts";
+import { type Intent, STATE_BYTES_MAX, decodeIntent } from "./intent.ts";
+import { imageFolders, imageName, probeName, stageName } from "./names.ts";
+import { StorageRefusal, refuse } from "./refusal.ts";
+import type { DiskRequest, FoundImage, Transfer } from "./request.ts";
+import { loadTransfer } from "./transfer.ts";
+import { isImage } from "./verify.ts";
+
+type Recover = Extract<DiskRequest, { kind: "recover" }>;
+export type Recovered = {
+  readonly found: readonly FoundImage[];
+  readonly transfer: Transfer;
+  readonly problems: readonly string[];
+};
+type Run = {
+  readonly db: RootName;
+  readonly tag: string;
+  readonly found: FoundImage[];
+  readonly problems: string[];
+};
+
+const LOCK = "lock" as FileName;
+const SIGNATURES = "signatures" as FileName;
+const INDEXES = "indexes" as FileName;
+const TEMPORARY = ".tmp.";
+const FOREIGN = ".tmp.foreign.";
+const PROBE = ".tmp.probe.";
+const FILES_AT_ONCE = 64;
+
+export function* recover(
+  db: RootName,
+  roots: readonly RootName[],
+  { places, tag }: Recover,
+): StorageProgram<Recovered> {
+  const top = yield* root(db);
+  const held = yield* takeLock(top);
+  try {
+    const run: Run = { db, tag, found: [], problems: [] };
+    yield* attempt(run, "database", sweep(top, new Set()));
+    yield* attempt(run, "indexes", sweepIndexes(top));
+    const transfer = yield* loadTransfer(top, tag, run.problems);
+    for (const each of new Set([...roots, ...places.map((place) => place.root)])) {
+      yield* attempt(run, `directory ${each}`, probe(run, each));
+    }
+    for (const { key, root: images, numLevels } of places) {
+      const path = parseVPath(`/${key}`);
+      const name = parseFileName(byteStringOfText(key));
+      if (path === null || name === null) {
+        run.problems.push(`key ${key} is no name`);
+        continue;
+      }
+      const open = usingPath(top, [SIGNATURES, name], (dir) =>
+        recoverLevel(run, dir, path, images, numLevels - 1),
+      );
+      yield* attempt(run, path, unless("missing", open));
+    }
+    const found = run.found.toSorted((a, b) => compareVPath(a.path, b.path));
+    return { found, transfer, problems: run.problems };
+  } catch (failure) {
+    yield* close(held);
+    throw failure;
+  }
+}
+
+/** The handle stays open as long as the process: closing it would end the lock. */
+function* takeLock(db: Handle): StorageProgram<Handle> {
+  const held =
+    (yield* unless("missing", openForWrite(db, LOCK))) ??
+    (yield* unless("exists", createFile(db, LOCK))) ??
+    (yield* openForWrite(db, LOCK));
+  try {
+    yield* lock(held);
+  } catch (failure) {
+    yield* close(held);
+    if (failure instanceof FsFailure && failure.code === "busy") refuse("locked", "by another process");
+    throw failure;
+  }
+  return held;
+}
+
+/** A failure of one part is told and stops that part. */
+function* attempt<T>(run: Run, about: string, program: StorageProgram<T>): StorageProgram<T | null> {
+  try {
+    return yield* program;
+  } catch (failure) {
+    if (!(failure instanceof FsFailure) && !(failure instanceof StorageRefusal)) throw failure;
+    run.problems.push(`${about}: ${failure.code} (${failure.message})`);
+    return null;
+  }
+}
+
+/** Tries with two directories whether names can be exchanged here. */
+function* probe(run: Run, images: RootName): StorageProgram<void> {
+  const dir = yield* root(images);
+  for (const name of yield* list(dir)) if (name.startsWith(PROBE)) yield* removeTree(dir, name);
+  const [a, b] = [probeName(run.tag, "a"), probeName(run.tag, "b")];
+  try {
+    yield* makeDirectory(dir, a);
+    yield* makeDirectory(dir, b);
+    const swapped = yield* unless("unsupported", rename(dir, a, dir, b, "exchange"));
+    if (swapped === null) run.problems.push(`directory ${images}: exchange_unsupported`);
+  } finally {
+    yield* removeTree(dir, a);
+    yield* removeTree(dir, b);
+  }
+}
+
+function* recoverLevel(
+  run: Run,
+  dir: Handle,
+  path: VPath,
+  images: RootName,
+  levels: number,
+): StorageProgram<void> {
+  if (levels <= 0) {
+    yield* recoverBase(run, dir, path, images);
+    return;
+  }
+  for (const name of yield* list(dir)) {
+    if (name.startsWith(".") || (yield* statName(dir, name)).kind !== "directory") continue;
+    const text = textOfByteString(name);
+    const inner = text === null ? null : joinVPath(path, text);
+    if (inner === null) run.problems.push(`${path}: folder ${JSON.stringify(name)} is no name`);
+    else {
+      const open = using(openDirectory(dir, name), (handle) =>
+        recoverLevel(run, handle, inner, images, levels - 1),
+      );
+      yield* attempt(run, inner, open);
+    }
+  }
+}
+
+type Records = { readonly path: VPath; committed: SignedState | null; intent: Intent | null };
+
+function* recoverBase(run: Run, states: Handle, path: VPath, images: RootName): StorageProgram<void> {
+  const { records, unreadable } = yield* readRecords(run, states, path);
+  yield* attempt(run, path, sync(states)); // who wrote what is seen here may have ended before its sync
+  const looked = yield* attempt(
+    run,
+    path,
+    unless(
+      "missing",
+      inBase(images, path, function* (base) {
+        for (const each of records) yield* attempt(run, each.path, recoverImage(run, base, states, each));
+        const live = new Set(records.map((each) => liveStage(run, each)).filter((stage) => stage !== null));
+        // A promise that could not be read may own any of the stages.
+        if (!unreadable) yield* attempt(run, path, sweep(base, live));
+        return true;
+      }),
+    ),
+  );
+  if (looked !== true) for (const each of records) report(run, each, each.committed !== null);
+}
+
+function* inBase<T>(
+  images: RootName,
+  path: VPath,
+  use: (base: Handle) => StorageProgram<T>,
+): StorageProgram<T> {
+  const child = joinVPath(path, "-");
+  return yield* usingPath(yield* root(images), child === null ? [] : imageFolders(child), use);
+}
+
+function liveStage(run: Run, { path, intent }: Records): FileName | null {
+  return intent === null ? null : stageName(nameOf(path), intent.stage ?? run.tag);
+}
+
+/** Rolls a commit forward whose image is at its name already, and says what is here. */
+function* recoverImage(run: Run, base: Handle, states: Handle, record: Records): StorageProgram<void> {
+  const { path, intent } = record;
+  const name = nameOf(path);
+  let missing = false;
+  try {
+    if (intent !== null && (yield* isCommitted(run, base, imageName(name), intent))) {
+      yield* finish(base, states, name);
+      record.committed = intent.state;
+      record.intent = null;
+    }
+    const there = yield* unless("missing", statName(base, imageName(name)));
+    missing = record.committed !== null && there?.kind !== "directory";
+  } finally {
+    report(run, record, missing);
+  }
+  yield* checkpoint();
+}
+
+function* isCommitted(run: Run, base: Handle, name: FileName, intent: Intent): StorageProgram<boolean> {
+  try {
+    return yield* isImage(base, name, yield* loadIndex(run.db, intent.state.image));
+  } catch (failure) {
+    if (failure instanceof StorageRefusal) return false; // no index yet, so no commit either
+    throw failure;
+  }
+}
+
+function report(run: Run, { path, committed, intent }: Records, missing: boolean): void {
+  run.found.push({
+    path,
+    committed,
+    missing,
+    intent: intent === null ? null : { ...intent, stage: intent.stage ?? run.tag },
+  });
+}
+
+type Read = { readonly records: readonly Records[]; readonly unreadable: boolean };
+
+function* readRecords(run: Run, states: Handle, path: VPath): StorageProgram<Read> {
+  const records = new Map<VPath, Records>();
+  let unreadable = false;
+  let seen = 0;
+  yield* attempt(run, path, sweep(states, new Set()));
+  for (const file of yield* list(states)) {
+    if (++seen % FILES_AT_ONCE === 0) yield* checkpoint();
+    const role = roleOf(file);
+    if (role === null) continue;
+    const text = textOfByteString(role.name);
+    const image = text === null ? null : joinVPath(path, text);
+    if (image === null) {
+      run.problems.push(`${path}: state ${JSON.stringify(file)} is of no name`);
+      continue;
+    }
+    const record = records.get(image) ?? { path: image, committed: null, intent: null };
+    const done = yield* attempt(run, image, readRecord(run, states, file, role.isIntent, record));
+    if (done === null) unreadable = true;
+    if (record.committed !== null || record.intent !== null) records.set(image, record);
+  }
+  return { records: [...records.values()].toSorted((a, b) => compareVPath(a.path, b.path)), unreadable };
+}
+
+type Role = { readonly name: ByteString; readonly isIntent: boolean };
+
+function roleOf(file: FileName): Role | null {
+  if (file.startsWith(".")) return null;
+  const isIntent = file.endsWith(".new.state");
+  if (!isIntent && !file.endsWith(".state")) return null;
+  const name = file.slice(0, -(isIntent ? ".new.state" : ".state").length);
+  return name === "" ? null : { name: name as ByteString, isIntent };
+}
+
+function* readRecord(
+  run: Run,
+  states: Handle,
+  file: FileName,
+  isIntent: boolean,
+  record: Records,
+): StorageProgram<true> {
+  const own = yield* readOwn(states, file, STATE_BYTES_MAX);
+  if (own.kind === "missing") return true;
+  if (own.kind === "bytes") {
+    const intent = isIntent ? decodeIntent(own.bytes) : null;
+    const state = isIntent ? null : decodeState(own.bytes);
+    if (intent !== null) record.intent = intent;
+    if (state?.ok === true) record.committed = state.value;
+    if (intent !== null || state?.ok === true) return true;
+  }
+  const backup = yield* setAside(states, file, run.tag);
+  run.problems.push(`${record.path}: ${file} cannot be read as a state; kept as ${backup}`);
+  return true;
+}
+
+/** Removes what only a process that has ended can have been working on. Foreign trees stay for their owner. */
+function* sweep(dir: Handle, live: ReadonlySet<FileName>): StorageProgram<void> {
+  for (const name of yield* list(dir)) {
+    if (!name.startsWith(TEMPORARY) || name.startsWith(FOREIGN) || live.has(name)) continue;
+    yield* removeTree(dir, name);
+  }
+}
+
+function* sweepIndexes(db: Handle): StorageProgram<void> {
+  yield* unless(
+    "missing",
+    using(openDirectory(db, INDEXES), function* (indexes) {
+      for (const name of yield* list(indexes)) {
+        if ((yield* statName(indexes, name)).kind !== "directory") continue;
+        yield* using(openDirectory(indexes, name), (dir) => sweep(dir, new Set()));
+      }
+    }),
+  );
+}
