@@ -91,8 +91,8 @@ export type SimDisk = FileSystem & {
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
   /** Creates a root that the operator made, durably. Names and links stay within one device. */
   makeRoot(root: RootName, device?: number): void;
-  /** Cuts the power: what is visible becomes what a cut leaves, all handles end. */
-  crash(below: Below): void;
+  /** Cuts the power: what is visible becomes what a cut leaves, all handles end. The disk's own model, unless named. */
+  crash(below: Below, how?: CrashModel): void;
   /** Ends all handles and locks, losing nothing: a process that was killed. */
   kill(): void;
   setFaultHook(hook: FaultHook | null): void;
@@ -425,9 +425,9 @@ export function createSimDisk(model: CrashModel): SimDisk {
     locks.clear();
   }
 
-  function crash(below: Below): void {
+  function crash(below: Below, how = model): void {
     kill();
-    const kept = model === "weak" ? anySubset(below) : prefix(below);
+    const kept = how === "weak" ? anySubset(below) : prefix(below);
     operations = [];
     for (const { edits } of kept) for (const edit of edits) apply(edit.dir.base, edit);
     const seen = new Set<Node>();

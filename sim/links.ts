@@ -1,0 +1,260 @@
+/**
+ * Connections between stations: framed, ordered, slow where the line is slow. They end as adapters/websocket.ts ends
+ * them: `silent` after 5 s without a byte, `broken` or `closed` when the other side went, `refused` when nobody
+ * listens or the handshake takes 3 s.
+ *
+ *   dialling --accepted--> open --ended--> gone        each end for itself: one may be gone while the other waits
+ *
+ * Loss costs a retransmission and never a frame; a cut holds frames back until it is healed or an end is silent.
+ */
+import { assert } from "../kernel/assert.ts";
+import type { CloseReason } from "../kernel/event.ts";
+import type { Address, ConnId } from "../kernel/ids.ts";
+import { below, chance } from "../kernel/prng.ts";
+import type { Network, Station } from "./network.ts";
+import { MILLISECOND, SECOND } from "./timeline.ts";
+
+const HANDSHAKE = 3 * SECOND;
+const SILENCE = 5 * SECOND;
+const BEAT = 1 * SECOND; // pings, and the check of silence
+const RETRANSMIT = 200 * MILLISECOND;
+const FRAME_HEADER_BYTES = 68;
+
+type End = {
+  readonly station: Station;
+  readonly conn: ConnId;
+  state: "dialling" | "open" | "ended";
+  /** Frames on their way here, and those that a cut keeps back. */
+  lastArrival: number;
+  held: Uint8Array[];
+  flushing: boolean;
+  /** Since when nothing has come from the other side; null while it talks. */
+  muteSince: number | null;
+  /** What the other side will learn of this end. */
+  goodbye: "closed" | "broken";
+  parting: boolean;
+};
+
+type Link = { readonly dialler: End; readonly acceptor: End };
+
+export type LinkTable = {
+  dial(station: Station, conn: ConnId, address: Address): void;
+  send(station: Station, conn: ConnId, bytes: Uint8Array): void;
+  close(station: Station, conn: ConnId): void;
+  /** The process is gone: its ends are, too, and hear nothing. */
+  drop(station: Station): void;
+  count(): number;
+};
+
+export function createLinkTable(network: Network): LinkTable {
+  const { timeline, draws } = network;
+  const links = new Set<Link>();
+  const ends = new Map<string, { readonly link: Link; readonly end: End }>();
+  network.onChange(() => {
+    for (const link of links) review(link);
+  });
+
+  function dial(station: Station, conn: ConnId, address: Address): void {
+    const target = network.stationAt(address);
+    const dialler = newEnd(station, conn);
+    if (target === undefined) {
+      const alone = { dialler, acceptor: dialler };
+      ends.set(key(station, conn), { link: alone, end: dialler });
+      return timeline.after(HANDSHAKE, () => fail(alone, dialler, "refused"));
+    }
+    const link: Link = { dialler, acceptor: newEnd(target, 0 as ConnId) };
+    ends.set(key(station, conn), { link, end: dialler });
+    const stream = draws.next("dial", station.name, target.name);
+    const out = network.delay(network.ruleOf(station, target), stream);
+    const back = network.delay(network.ruleOf(target, station), stream);
+    const met = network.reaches(station, target);
+    timeline.after(HANDSHAKE, () => fail(link, dialler, "refused"));
+    timeline.after(out, () => {
+      if (dialler.state !== "dialling" || !met || !network.reaches(station, target)) return;
+      if (target.state === "off" || target.state === "paused") return;
+      if (target.state === "closed" || !target.listens) {
+        if (!network.reaches(target, station)) return;
+        return timeline.after(back, () => fail(link, dialler, "refused"));
+      }
+      accept(link, target, back);
+    });
+  }
+
+  function accept(link: Link, target: Station, back: number): void {
+    const { dialler } = link;
+    const { station } = dialler;
+    target.accepted += 1;
+    station.ports += 1;
+    const acceptor: End = { ...newEnd(target, (target.accepted * 2) as ConnId), state: "open" };
+    const open: Link = { dialler, acceptor };
+    ends.set(key(target, acceptor.conn), { link: open, end: acceptor });
+    ends.set(key(station, dialler.conn), { link: open, end: dialler });
+    links.add(open);
+    const host = station.address.slice(0, station.address.lastIndexOf(":"));
+    const port = 32_768 + (station.ports % 28_000);
+    target.ear.opened(acceptor.conn, `${host}:${port}` as Address, "accepted");
+    timeline.after(back, () => {
+      if (dialler.state !== "dialling" || !network.reaches(target, station)) return;
+      dialler.state = "open";
+      station.ear.opened(dialler.conn, target.address, "dialled");
+      for (const frame of dialler.held.splice(0)) station.ear.frame(dialler.conn, frame);
+      review(open);
+    });
+    review(open);
+  }
+
+  /** A dial that is still one ends. */
+  function fail(link: Link, dialler: End, why: CloseReason): void {
+    if (dialler.state !== "dialling") return;
+    end(ends.get(key(dialler.station, dialler.conn))?.link ?? link, dialler, why);
+  }
+
+  /** One end goes; it hears why, unless its process went. */
+  function end(link: Link, gone: End, why: CloseReason | null): void {
+    if (gone.state === "ended") return;
+    gone.state = "ended";
+    gone.held = [];
+    ends.delete(key(gone.station, gone.conn));
+    if (link.dialler.state === "ended" && link.acceptor.state === "ended") links.delete(link);
+    if (why !== null) {
+      const { station, conn } = gone;
+      const { lives } = station;
+      timeline.after(0, () => {
+        if (station.lives === lives) station.ear.closed(conn, why);
+      });
+    }
+    if (links.has(link)) review(link);
+  }
+
+  function send(station: Station, conn: ConnId, bytes: Uint8Array): void {
+    const found = ends.get(key(station, conn));
+    if (found === undefined || found.end.state !== "open") return;
+    const { link, end: from } = found;
+    const to = other(link, from);
+    const rule = network.ruleOf(station, to.station);
+    const stream = draws.next("frame", station.name, to.station.name);
+    const again = chance(stream, rule.loss.hits, rule.loss.outOf);
+    const delay = network.delay(rule, stream);
+    const left = network.reserve(station.up, bytes.length + FRAME_HEADER_BYTES);
+    const arrival = Math.max(to.lastArrival, left + delay + (again ? RETRANSMIT : 0));
+    to.lastArrival = arrival;
+    const copy = bytes.slice();
+    timeline.at(arrival, () => arrive(link, to, copy));
+  }
+
+  function arrive(link: Link, to: End, bytes: Uint8Array): void {
+    if (to.state === "ended") return;
+    if (to.state === "dialling" || to.held.length > 0 || !canTravel(link, to)) {
+      to.held.push(bytes);
+      return;
+    }
+    const taken = network.reserve(to.station.down, bytes.length + FRAME_HEADER_BYTES);
+    timeline.at(taken, () => {
+      if (to.state === "open") to.station.ear.frame(to.conn, bytes);
+    });
+  }
+
+  function canTravel(link: Link, to: End): boolean {
+    return network.reaches(other(link, to).station, to.station);
+  }
+
+  /** After a change: who is mute, who learns of an end, and what was held back travels again. */
+  function review(link: Link): void {
+    for (const each of [link.dialler, link.acceptor]) {
+      if (each.state !== "open") continue;
+      const peer = other(link, each);
+      const { state } = peer.station;
+      const reached = network.reaches(peer.station, each.station);
+      if (peer.state === "ended" && reached && state !== "off") part(link, each, peer);
+      if (peer.state === "ended" || state === "off" || state === "paused" || !reached) {
+        watchSilence(link, each);
+      } else {
+        each.muteSince = null;
+        if (each.held.length > 0) flush(link, each);
+      }
+    }
+  }
+
+  /** The other side has ended and can say so: at once by FIN or RST, or by an RST to our next ping. */
+  function part(link: Link, each: End, peer: End): void {
+    if (each.parting) return;
+    each.parting = true;
+    const stream = draws.next("part", peer.station.name, each.station.name);
+    const delay = network.delay(network.ruleOf(peer.station, each.station), stream);
+    const late = each.muteSince === null ? 0 : below(stream, BEAT);
+    timeline.at(Math.max(each.lastArrival, timeline.now() + delay + late), () => {
+      each.parting = false;
+      if (each.state !== "open" || peer.station.state === "off") return;
+      if (network.reaches(peer.station, each.station)) end(link, each, peer.goodbye);
+    });
+  }
+
+  function watchSilence(link: Link, each: End): void {
+    if (each.muteSince !== null) return;
+    const since = timeline.now();
+    each.muteSince = since;
+    const stream = draws.next("silence", each.station.name, other(link, each).station.name);
+    const check = (): void => {
+      if (each.state !== "open" || each.muteSince !== since) return;
+      if (each.station.state === "paused") return timeline.after(BEAT, check); // its timers stand still
+      end(link, each, "silent");
+    };
+    timeline.after(SILENCE + below(stream, BEAT), check);
+  }
+
+  function flush(link: Link, each: End): void {
+    if (each.flushing) return;
+    each.flushing = true;
+    const stream = draws.next("flush", each.station.name, other(link, each).station.name);
+    timeline.after(RETRANSMIT + below(stream, SECOND), () => {
+      each.flushing = false;
+      if (each.state !== "open" || !canTravel(link, each)) return;
+      for (const bytes of each.held.splice(0)) each.station.ear.frame(each.conn, bytes);
+    });
+  }
+
+  return {
+    dial(station, conn, address) {
+      assert(!ends.has(key(station, conn)), "a connection id is used once");
+      dial(station, conn, address);
+    },
+    send,
+    close(station, conn) {
+      const found = ends.get(key(station, conn));
+      if (found !== undefined) end(found.link, found.end, "asked");
+    },
+    drop(station) {
+      for (const { link, end: each } of ends.values()) {
+        if (each.station !== station) continue;
+        const stream = draws.next("goodbye", station.name, other(link, each).station.name);
+        each.goodbye = chance(stream, 1, 2) ? "closed" : "broken";
+        end(link, each, null);
+      }
+      station.accepted = 0;
+      station.lives += 1;
+    },
+    count: () => ends.size,
+  };
+}
+
+function other(link: Link, end: End): End {
+  return link.dialler === end ? link.acceptor : link.dialler;
+}
+
+function key(station: Station, conn: ConnId): string {
+  return `${station.name} ${conn}`;
+}
+
+function newEnd(station: Station, conn: ConnId): End {
+  return {
+    station,
+    conn,
+    state: "dialling",
+    lastArrival: 0,
+    held: [],
+    flushing: false,
+    muteSince: null,
+    goodbye: "closed",
+    parting: false,
+  };
+}

@@ -1,0 +1,276 @@
+/**
+ * The network between hosts: who reaches whom, how long it takes, and what gets lost. Datagrams are lost, doubled,
+ * late and overtaken; connections (`links.ts`) are slow, refused, cut or half open.
+ *
+ * A host is a station with an address. Its machine is
+ *   off     power is cut: nothing answers
+ *   closed  the machine runs and our process does not: connections are refused, resets are sent
+ *   up      our process hears
+ *   paused  the process stands still: the system takes datagrams and frames for it, and nothing answers
+ */
+import { assert } from "../kernel/assert.ts";
+import type { CloseReason, ConnSide } from "../kernel/event.ts";
+import type { Address, ConnId } from "../kernel/ids.ts";
+import { below, chance, type Prng } from "../kernel/prng.ts";
+import type { Draws } from "./draw.ts";
+import { MILLISECOND, SECOND, type Timeline } from "./timeline.ts";
+
+export type StationState = "off" | "closed" | "up" | "paused";
+
+/** What a process hears. Called only while the station is up or paused; a paused process hears later. */
+export type Ear = {
+  datagram(from: Address, bytes: Uint8Array): void;
+  opened(conn: ConnId, address: Address, side: ConnSide): void;
+  frame(conn: ConnId, bytes: Uint8Array): void;
+  closed(conn: ConnId, why: CloseReason): void;
+  page(path: string): Uint8Array | null;
+};
+
+export type Station = {
+  readonly name: string;
+  readonly address: Address;
+  /** False for a client: nobody can connect to it. */
+  readonly listens: boolean;
+  readonly ear: Ear;
+  state: StationState;
+  readonly up: Lane;
+  readonly down: Lane;
+  /** Local ports given to outgoing connections. */
+  ports: number;
+  accepted: number;
+  /** Counts the processes that ended here. */
+  lives: number;
+};
+
+/** One direction of a host's line: what is sent waits for what was sent before. */
+export type Lane = { bitsPerSecond: number; freeAt: number };
+
+/** N of `outOf`. */
+export type Share = { readonly hits: number; readonly outOf: number };
+
+/** How one host's traffic reaches another. Times in microseconds. */
+export type Rule = {
+  readonly loss: Share;
+  readonly dup: Share;
+  /** How late the second copy may be, at most. */
+  readonly late: number;
+  readonly delayMin: number;
+  readonly delayMax: number;
+};
+
+export const CALM: Rule = {
+  loss: { hits: 0, outOf: 1 },
+  dup: { hits: 0, outOf: 1 },
+  late: 50 * MILLISECOND,
+  delayMin: 200,
+  delayMax: 2 * MILLISECOND,
+};
+
+export const DATAGRAM_BYTES_MAX = 65_507;
+const HEADER_BYTES = 42; // Ethernet, IP and UDP around a datagram
+const SEND_QUEUE_MICROS = 200 * MILLISECOND; // a line's queue: what would wait longer is dropped
+
+export type NetworkCounts = {
+  sent: number;
+  delivered: number;
+  lost: number;
+  doubled: number;
+  tooLong: number;
+  dropped: number;
+  bytes: number;
+};
+
+export type Network = {
+  readonly timeline: Timeline;
+  readonly draws: Draws;
+  attach(name: string, address: Address, listens: boolean, ear: Ear): Station;
+  stationAt(address: Address): Station | undefined;
+  setState(station: Station, state: StationState): void;
+  send(from: Station, to: Address, bytes: Uint8Array): void;
+  resolve(station: Station, name: string, done: (addresses: readonly Address[]) => void): void;
+  /** What a name means from now on; a host's own name means its address. */
+  setName(name: string, addresses: readonly Address[]): void;
+  getPage(station: Station, address: Address, path: string, done: (body: Uint8Array | null) => void): void;
+  /** Nothing travels from `a` to `b` until it is healed. `*` is every host. */
+  cut(a: string, b: string): void;
+  heal(a: string, b: string): void;
+  reaches(a: Station, b: Station): boolean;
+  /** Later rules go before earlier ones, field by field. `*` is every host. */
+  addRule(from: string, to: string, rule: Partial<Rule>): void;
+  ruleOf(from: Station, to: Station): Rule;
+  delay(rule: Rule, stream: Prng): number;
+  /** The moment at which the line has taken these bytes. */
+  reserve(lane: Lane, bytes: number): number;
+  /** Told after each change of who reaches whom and of a station's state. */
+  onChange(heard: () => void): void;
+  readonly counts: NetworkCounts;
+};
+
+export function createNetwork(timeline: Timeline, draws: Draws): Network {
+  const byAddress = new Map<Address, Station>();
+  const names = new Map<string, readonly Address[]>();
+  const cuts = new Set<string>();
+  const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
+  const ruleCache = new Map<string, Rule>();
+  const listeners: (() => void)[] = [];
+  const counts = { sent: 0, delivered: 0, lost: 0, doubled: 0, tooLong: 0, dropped: 0, bytes: 0 };
+
+  function changed(): void {
+    for (const heard of listeners) heard();
+  }
+
+  function reaches(a: Station, b: Station): boolean {
+    if (a === b || cuts.size === 0) return true;
+    return !(
+      cuts.has(`${a.name}>${b.name}`) ||
+      cuts.has(`${a.name}>*`) ||
+      cuts.has(`*>${b.name}`) ||
+      cuts.has("*>*")
+    );
+  }
+
+  function ruleOf(from: Station, to: Station): Rule {
+    const name = `${from.name}>${to.name}`;
+    let found = ruleCache.get(name);
+    if (found === undefined) {
+      found = CALM;
+      for (const each of rules) {
+        if (matches(each.from, from) && matches(each.to, to)) found = { ...found, ...each.rule };
+      }
+      ruleCache.set(name, found);
+    }
+    return found;
+  }
+
+  function delay(rule: Rule, stream: Prng): number {
+    return rule.delayMin + below(stream, rule.delayMax - rule.delayMin + 1);
+  }
+
+  function reserve(lane: Lane, bytes: number): number {
+    const now = timeline.now();
+    if (lane.bitsPerSecond === Infinity) return now;
+    lane.freeAt = Math.max(now, lane.freeAt) + Math.ceil((bytes * 8 * SECOND) / lane.bitsPerSecond);
+    return lane.freeAt;
+  }
+
+  function arrive(from: Station, to: Station, bytes: Uint8Array): void {
+    if (!reaches(from, to) || (to.state !== "up" && to.state !== "paused")) {
+      counts.dropped += 1;
+      return;
+    }
+    const taken = reserve(to.down, bytes.length + HEADER_BYTES);
+    timeline.at(taken, () => {
+      if (to.state !== "up" && to.state !== "paused") return;
+      counts.delivered += 1;
+      to.ear.datagram(from.address, bytes);
+    });
+  }
+
+  return {
+    timeline,
+    draws,
+    counts,
+    attach(name, address, listens, ear) {
+      assert(!byAddress.has(address), "an address belongs to one host");
+      const station: Station = {
+        name,
+        address,
+        listens,
+        ear,
+        state: "closed",
+        up: { bitsPerSecond: Infinity, freeAt: 0 },
+        down: { bitsPerSecond: Infinity, freeAt: 0 },
+        ports: 0,
+        accepted: 0,
+        lives: 0,
+      };
+      byAddress.set(address, station);
+      if (!names.has(name)) names.set(name, [address]);
+      return station;
+    },
+    stationAt: (address) => byAddress.get(address),
+    setState(station, state) {
+      station.state = state;
+      changed();
+    },
+    send(from, to, bytes) {
+      if (bytes.length > DATAGRAM_BYTES_MAX) {
+        counts.tooLong += 1; // EMSGSIZE: counted by the sender, as adapters/udp.ts does
+        return;
+      }
+      counts.sent += 1;
+      counts.bytes += bytes.length;
+      const target = byAddress.get(to);
+      const stream = draws.next("datagram", from.name, target?.name ?? to);
+      if (target === undefined || !reaches(from, target)) {
+        counts.dropped += 1;
+        return;
+      }
+      // Each draw is made whatever the rule says: changing one chance leaves the others as they were.
+      const rule = ruleOf(from, target);
+      const lost = chance(stream, rule.loss.hits, rule.loss.outOf);
+      const doubled = chance(stream, rule.dup.hits, rule.dup.outOf);
+      const first = delay(rule, stream);
+      const second = delay(rule, stream) + below(stream, rule.late + 1);
+      if (from.up.freeAt - timeline.now() > SEND_QUEUE_MICROS) {
+        counts.dropped += 1;
+        return;
+      }
+      const left = reserve(from.up, bytes.length + HEADER_BYTES);
+      const copy = bytes.slice();
+      if (lost) counts.lost += 1;
+      else timeline.at(left + first, () => arrive(from, target, copy));
+      if (!doubled) return;
+      counts.doubled += 1;
+      timeline.at(left + second, () => arrive(from, target, copy.slice()));
+    },
+    resolve(station, name, done) {
+      const stream = draws.next("resolve", station.name, name);
+      timeline.after(MILLISECOND + below(stream, 20 * MILLISECOND), () => done(names.get(name) ?? []));
+    },
+    setName(name, addresses) {
+      names.set(name, addresses);
+    },
+    getPage(station, address, path, done) {
+      const target = byAddress.get(address);
+      const stream = draws.next("page", station.name, target?.name ?? address);
+      if (target === undefined) return timeline.after(3 * SECOND, () => done(null));
+      const out = delay(ruleOf(station, target), stream);
+      const back = delay(ruleOf(target, station), stream);
+      timeline.after(out, () => {
+        const met = reaches(station, target) && reaches(target, station);
+        if (!met || target.state === "off" || target.state === "paused") {
+          return timeline.after(3 * SECOND, () => done(null));
+        }
+        const body = target.state === "up" && target.listens ? target.ear.page(path) : null;
+        timeline.after(back, () => done(body === null ? null : body.slice()));
+      });
+    },
+    cut(a, b) {
+      cuts.add(`${a}>${b}`);
+      changed();
+    },
+    heal(a, b) {
+      for (const name of cuts) {
+        const [from = "", to = ""] = name.split(">");
+        if ((a === "*" || a === from) && (b === "*" || b === to)) cuts.delete(name);
+      }
+      changed();
+    },
+    reaches,
+    addRule(from, to, rule) {
+      rules.push({ from, to, rule });
+      ruleCache.clear();
+    },
+    ruleOf,
+    delay,
+    reserve,
+    onChange(heard) {
+      listeners.push(heard);
+    },
+  };
+}
+
+function matches(pattern: string, station: Station): boolean {
+  return pattern === "*" || pattern === station.name;
+}
