@@ -5,7 +5,7 @@
  */
 import type { Effect } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
-import { unreachable } from "../kernel/assert.ts";
+import { assert, unreachable } from "../kernel/assert.ts";
 import type { Machine, Ports } from "./port.ts";
 
 export type Driver = { feed(event: Event): void };
@@ -58,6 +58,14 @@ export function createDriver(machine: Machine, ports: Ports): Driver {
         return ports.pages.get(effect.address, effect.path, (body) =>
           feed({ kind: "http_got", op: effect.op, body }),
         );
+      case "sign":
+        assert(ports.signer !== undefined, "only an uploader signs");
+        return ports.signer.sign(effect.payloads, (signatures) =>
+          feed({ kind: "signed", op: effect.op, timestamp: effect.timestamp, signatures }),
+        );
+      case "report":
+        assert(ports.reporter !== undefined, "only an uploader reports");
+        return ports.reporter.report(effect.report);
       case "trace":
         return ports.tracer.trace(effect.mark, effect.fields);
       case "stopped":

@@ -5,6 +5,7 @@
 import type { Effect, SignatureCheck, TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import type { Address, ConnId, Digest, MonoMs, Now } from "../kernel/ids.ts";
+import type { Report } from "../kernel/report.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 
 export type Clock = {
@@ -35,6 +36,13 @@ export type Names = { resolve(name: string, done: (addresses: readonly Address[]
 
 export type Pages = { get(address: Address, path: string, done: (body: Uint8Array | null) => void): void };
 
+/** Signs with every key of the user. */
+export type Signer = {
+  sign(payloads: readonly Uint8Array[], done: (signatures: readonly (readonly Uint8Array[])[]) => void): void;
+};
+
+export type Reporter = { report(report: Report): void };
+
 export type Tracer = { trace(mark: string, fields: TraceFields): void };
 
 export type Ports = {
@@ -47,6 +55,9 @@ export type Ports = {
   readonly names: Names;
   readonly pages: Pages;
   readonly tracer: Tracer;
+  /** Of an uploader alone: a server holds no private key and has no user. */
+  readonly signer?: Signer;
+  readonly reporter?: Reporter;
   /** Called once, after `stopped`. */
   stopped(): void;
 };

@@ -1,5 +1,6 @@
 /** Everything a node or an uploader can want. An effect is a wish until its event returns. */
 import type { Address, ConnId, OpId } from "./ids.ts";
+import type { Report } from "./report.ts";
 import type { DiskRequest } from "./storage/request.ts";
 
 export type { DiskRequest, Place, Transfer } from "./storage/request.ts";
@@ -19,6 +20,16 @@ export type Effect =
   | { readonly kind: "http_get"; readonly op: OpId; readonly address: Address; readonly path: string }
   /** For the log and the simulator: a stable mark and flat fields. Decides nothing. */
   | { readonly kind: "trace"; readonly mark: string; readonly fields: TraceFields }
+  /** Signs each payload with every key of the user; answered by `signed`. */
+  | {
+      readonly kind: "sign";
+      readonly op: OpId;
+      /** Milliseconds since 1970, as in the payloads. */
+      readonly timestamp: number;
+      readonly payloads: readonly Uint8Array[];
+    }
+  /** For the user of an uploader. */
+  | { readonly kind: "report"; readonly report: Report }
   /** After `stop`: everything that had to reach the disk has reached it. */
   | { readonly kind: "stopped" };
 

@@ -16,6 +16,13 @@ export type Event =
   | { readonly kind: "disk_done"; readonly op: OpId; readonly result: DiskResult }
   /** Answers `verify`: which of its checks hold, in their order. */
   | { readonly kind: "verified"; readonly op: OpId; readonly holds: readonly boolean[] }
+  /** Answers `sign`: of each payload the signatures by all keys, 64 bytes each. */
+  | {
+      readonly kind: "signed";
+      readonly op: OpId;
+      readonly timestamp: number;
+      readonly signatures: readonly (readonly Uint8Array[])[];
+    }
   | { readonly kind: "digested"; readonly op: OpId; readonly digest: Digest }
   /** Answers `resolve`; empty when the name does not resolve. */
   | { readonly kind: "resolved"; readonly op: OpId; readonly addresses: readonly Address[] }
