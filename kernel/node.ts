@@ -68,6 +68,7 @@ import {
   type MonoMs,
   type Now,
   type OpId,
+  type UnixMs,
   type VPath,
   keyOf,
   levelOf,
@@ -183,7 +184,7 @@ export type NodeState = {
   keys: KeyRing;
   phase: "starting" | "running" | "stopping" | "failed";
   readonly catalog: Catalog;
-  readonly digests: Map<VPath, { digest: Digest; revision: number }>;
+  readonly digests: Map<VPath, { digest: Digest; revision: number /** When it was computed. */; at: UnixMs }>;
   readonly links: Links<Tag>;
   readonly view: View;
   readonly rounds: RoundState;
@@ -552,7 +553,7 @@ function setOwnDigest(
 ): void {
   if (revisionOf(node.catalog, base) !== revision) return; // a newer one is on its way
   const before = node.digests.get(base);
-  node.digests.set(base, { digest, revision });
+  node.digests.set(base, { digest, revision, at: now.wall });
   if (before?.digest === digest) return;
   if (before !== undefined) {
     ownDigestChanged(node.reconcile, base, before.digest, now.mono, node.config.limits.containedMs);

@@ -35,6 +35,7 @@ export type Peer = {
   inProgress: Map<VPath, Progress>;
   watching: Set<VPath>;
   complete: Map<VPath, ImageId>;
+  deleted: readonly (readonly [VPath, ImageId])[];
 };
 
 export type View = {
@@ -110,6 +111,7 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
     inProgress: new Map(),
     watching: new Set(),
     complete: new Map(),
+    deleted: [],
   };
   view.peers.set(machine, peer);
   view.byAddress.set(from, machine);
@@ -126,6 +128,7 @@ export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
   const max = view.limits.recordPathsMax;
   peer.inProgress = new Map([...message.inProgress].filter(([path]) => levelOf(path) > 0).slice(0, max));
   peer.watching = new Set(message.watching.filter((path) => levelOf(path) > 0).slice(0, max));
+  peer.deleted = message.deleted.slice(0, max);
   peer.complete = new Map([...message.complete].filter(([path]) => levelOf(path) > 0).slice(0, max));
 }
 
@@ -136,6 +139,7 @@ export function expireRecords(view: View, now: MonoMs): void {
     peer.inProgress.clear();
     peer.watching.clear();
     peer.complete.clear();
+    peer.deleted = [];
   }
 }
 

@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { DEFAULT_LIMITS } from "../../kernel/config.ts";
+
+import { createNode, parseBaseDirsPage } from "../../kernel/node.ts";
+import type { MachineId, MonoMs, UnixMs } from "../../kernel/ids.ts";
+import { rfc3339, statusPage } from "../../kernel/status.ts";
+
+const now = { mono: 0 as MonoMs, wall: 0 as UnixMs };
+const config = {
+  machine: "01".repeat(16) as MachineId,
+  hostname: "n1",
+  port: 24783,
+  directories: [],
+  acceptUnlisted: false,
+  limits: DEFAULT_LIMITS,
+};
+
+test("times are written as any other program writes them, and years beyond 9999 do no harm", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (ms) => {
+      expect(rfc3339(ms)).toBe(new Date(ms).toISOString());
+    }),
+  );
+  expect(rfc3339(Number.MAX_SAFE_INTEGER)).toMatch(/^287396-/);
+});
+
+test("a page is found by its exact path alone", () => {
+  const node = createNode(config, "seed", now);
+  for (const path of [
+    "/status/",
+    "/downloading/",
+    "/base-dirs/",
+    "/configs/",
+    "/deleted/",
+    "/watching/",
+    "/watched/",
+    "/peers/",
+  ]) {
+    expect(statusPage(node, path)).not.toBeNull();
+    expect(statusPage(node, path.slice(0, -1))).toBeNull();
+  }
+  for (const path of ["/", "", "/status/?x", "/list-dir/", "/list-dir/../x", "/list-dir//", "/__proto__/"]) {
+    expect(statusPage(node, path)).toBeNull();
+  }
+});
+
+test("a page of base directories from outside is read as far as it is one", () => {
+  const page = (value: unknown) => parseBaseDirsPage(Buffer.from(JSON.stringify(value)));
+  const hash = "ab".repeat(32);
+  expect(
+    page({ "/a": { hash, num_subdirs: 1 }, "/b/../c": { hash }, "/d": { hash: "x" }, "/e": null }),
+  ).toEqual([["/a", hash]]);
+  for (const wrong of [[], null, 1, "x", { "/a": 1 }]) expect(page(wrong)).toEqual([]);
+  expect(parseBaseDirsPage(Buffer.from("{"))).toEqual([]);
+  expect(parseBaseDirsPage(Buffer.from([0xff]))).toEqual([]);
+});
