@@ -721,6 +721,10 @@ function candidatesFor(node: NodeState, download: Download, now: Now): readonly 
     const mask = maskAt(peer, download.path, image);
     (mask === null || mask === 0 ? unknown : known).push({ holder: peer.address, client: false, mask });
   }
+  // A server that nobody lists yet hears no gossip: it asks whom its own operator has listed.
+  for (const address of strangersOf(node.view)) {
+    if (mayDial(node.links, address, now.mono)) unknown.push({ holder: address, client: false, mask: null });
+  }
   const { sourcesMax } = node.config.limits;
   const chosen = [...clients.slice(0, sourcesMax / 2), ...sample(node.prng, known, sourcesMax)];
   return [...chosen, ...sample(node.prng, unknown, Math.max(1, sourcesMax - chosen.length))];

@@ -51,6 +51,8 @@ export type Candidate = {
 type Source = Candidate & {
   inflight: number;
   failures: number;
+  /** Its last answer was a block: whoever is not known to have anything is asked for more only then. */
+  proven: boolean;
   /** Blocks whose bytes were wrong. */
   lies: number;
   notBefore: MonoMs;
@@ -324,7 +326,10 @@ function blockWritten(
   download.lastGoodAt = view.now;
   download.stalled = false;
   const source = download.sources.get(purpose.holder);
-  if (source !== undefined) source.failures = 0;
+  if (source !== undefined) {
+    source.failures = 0;
+    source.proven = true;
+  }
   out.push({ kind: "moved", amount: { fetched: { bytes: purpose.bytes, blocks: 1 } } });
   if (done.sliceDone) out.push({ kind: "progress", download });
 }
@@ -423,6 +428,7 @@ function sourceFailed(
   const source = download.sources.get(holder);
   if (source === undefined) return;
   const { retryMs, retryMsMax } = view.limits;
+  source.proven = false;
   if (how === "not_yet") {
     source.notBefore = (view.now + NOT_YET_MS + below(view.prng, NOT_YET_MS)) as MonoMs;
     return;
@@ -545,13 +551,13 @@ function bestSource(download: Download, slice: number, view: FetchView): Source 
 }
 
 function mayHave(download: Download, source: Source, slice: number): boolean {
-  if (source.client || source.mask === MASK_WHOLE) return true;
+  if (source.client || source.proven || source.mask === MASK_WHOLE) return true;
   return download.fromNothing && ((source.mask ?? 0) & (1 << slice)) !== 0;
 }
 
 function hasHolder(download: Download): boolean {
   for (const source of download.sources.values()) {
-    if (source.client || ((source.mask ?? 0) & MASK_SLICES) !== 0) return true;
+    if (source.client || source.proven || ((source.mask ?? 0) & MASK_SLICES) !== 0) return true;
   }
   return false;
 }
@@ -567,7 +573,7 @@ function refreshSources(download: Download, view: FetchView): void {
   }
   for (const candidate of candidates) {
     const known = download.sources.get(candidate.holder);
-    const source = known ?? { inflight: 0, failures: 0, lies: 0, notBefore: 0 as MonoMs };
+    const source = known ?? { inflight: 0, failures: 0, proven: false, lies: 0, notBefore: 0 as MonoMs };
     // News of a holder is a reason to ask it again at once.
     const news = known !== undefined && known.mask !== candidate.mask && known.lies < LIES_MAX;
     download.sources.set(candidate.holder, {
