@@ -25,10 +25,13 @@ const LEVEL_OF: ReadonlyMap<string, LogLevel> = new Map(
         "debug",
         "block_retried download_resting packet_too_large packet_refused dial_failed conn_open conn_closed",
       ],
-      ["debug", "name_unresolved repeated"],
-      ["warn", "block_refused index_refused download_stalled download_failed recovery_problem state_stale"],
-      ["warn", "keys_kept peers_skipped page_failed storage_failed exchange_unsupported"],
-      ["error", "crashed start_failed disk_full"],
+      ["debug", "listing_asked"],
+      ["warn", "name_unresolved block_refused index_refused download_stalled own_machine_id_heard"],
+      [
+        "warn",
+        "keys_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",
+      ],
+      ["error", "crashed start_failed disk_failed"],
     ] as const
   ).flatMap(([level, marks]) => marks.split(" ").map((mark) => [mark, level] as const)),
 );

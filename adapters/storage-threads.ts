@@ -130,6 +130,7 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
 
   return {
     run(request, done) {
+      if (closing) return; // whoever asks is ending too
       count += 1;
       const op = count as OpId; // ours, for the dispatcher; the node's own id comes back with the answer
       if (!enqueue(dispatch, op, request)) {

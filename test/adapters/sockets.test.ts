@@ -6,6 +6,7 @@ import { formatAddress, splitAddress } from "../../adapters/address.ts";
 import { openUdp, type UdpPort } from "../../adapters/udp.ts";
 import { createWebSocketLinks, type WebSocketLinks } from "../../adapters/websocket.ts";
 import type { Address, ConnId } from "../../kernel/ids.ts";
+import { until } from "./until.ts";
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -32,14 +33,6 @@ async function openSide(localHost: string): Promise<Side> {
     () => new Promise((done) => server.close(done)),
   );
   return { links, notes, address: formatAddress(localHost, (server.address() as AddressInfo).port) };
-}
-
-async function until(what: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!what()) {
-    if (performance.now() > deadline) throw new Error("did not happen");
-    await new Promise((done) => setTimeout(done, 5));
-  }
 }
 
 test("addresses are written and read, IPv6 in brackets, mapped IPv4 plain", () => {

@@ -31,6 +31,14 @@ export function* programOf(request, context) {
         yield* calls.checkpoint();
       }
       return { ok: true, value: { kind: "done" } };
+    case "recover": {
+      for (const end = performance.now() + 300; performance.now() < end; ) yield* calls.checkpoint();
+      if (context.locked) return { ok: false, code: "locked", detail: "another server" };
+      const transfer = Object.fromEntries(
+        ["fetched", "reused", "linked", "served"].map((name) => [name, { bytes: 0, blocks: 0 }]),
+      );
+      return { ok: true, value: { kind: "recovered", found: [], transfer, problems: [] } };
+    }
     default:
       throw new Error("planted bug");
   }

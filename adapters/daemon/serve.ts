@@ -1,0 +1,202 @@
+/**
+ * A running server: ports around a machine.
+ *
+ *   UDP bound, datagrams dropped -> recovery -> listening -> stop asked -> stopped
+ *                 `-> failed          `-> failed
+ *
+ * UDP is bound before anything on the disk is touched, so that a port in use is found first. TCP comes after recovery:
+ * whoever can connect finds a server that knows what it has.
+ */
+import type { KeyRing } from "../../kernel/config.ts";
+import type { Event } from "../../kernel/event.ts";
+import type { PeerEntry } from "../config/peers-file.ts";
+import { createClock } from "../clock.ts";
+import { createDigester } from "../digester.ts";
+import { createDriver } from "../driver.ts";
+import { type HttpServer, openHttpServer } from "../http-server.ts";
+import type { Log } from "../log.ts";
+import { createNames } from "../names.ts";
+import { createPages } from "../pages.ts";
+import type { Machine } from "../port.ts";
+import { createProcessStats } from "../process-stats.ts";
+import { openStorageThreads } from "../storage-threads.ts";
+import { openUdp } from "../udp.ts";
+import { createVerifier } from "../verifier.ts";
+import { createWebSocketLinks } from "../websocket.ts";
+import { createFileWatch } from "./file-watch.ts";
+import { createPeerWatch } from "./peer-watch.ts";
+
+const STOP_MS = 4_000; // then the rest is cut off, as a crash would: recovery is made for that
+
+export type ServeOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly connectionsMax: number;
+  readonly version: string;
+  readonly machine: Machine;
+  readonly storage: { readonly threads: number; readonly program: string; readonly context: unknown };
+  /** A status page of the machine, or null. */
+  readonly page: (path: string) => unknown;
+  /** Reads the files again; says nothing new by null. */
+  readonly readKeys: () => KeyRing | null;
+  readonly readPeers: () => readonly PeerEntry[] | null;
+  /** Folders in which those files lie. */
+  readonly watched: readonly string[];
+  readonly log: Log;
+  /** Members of the line that tells of readiness. */
+  readonly about: Readonly<Record<string, string | number>>;
+};
+
+export type Server = {
+  /** Asks for a clean stop; `ended` follows. */
+  stop(): void;
+  reload(): void;
+  /** How it ended. A failure was logged. */
+  readonly ended: Promise<Ending>;
+};
+
+export type Ending =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "failed"; readonly code: string; readonly detail: string };
+
+/** Rejects with the system's error when the address cannot be bound. */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const { log, machine, host } = options;
+  let state: "starting" | "running" | "ending" = "starting";
+  let http: HttpServer | null = null;
+  let end: ((ending: Ending) => void) | null = null;
+  const ended = new Promise<Ending>((resolve) => {
+    end = resolve;
+  });
+
+  const udp = await openUdp({
+    host,
+    port: options.port,
+    receive(from, bytes) {
+      if (state === "running") feed({ kind: "datagram", from, bytes });
+    },
+  });
+  const storage = await openStorageThreads({
+    ...options.storage,
+    died(error) {
+      throw error; // nobody would answer what that thread was asked
+    },
+  });
+  const clock = createClock();
+  const names = createNames({ port: options.port });
+  const stats = createProcessStats();
+  const links = createWebSocketLinks({
+    localHost: host,
+    connectionsMax: options.connectionsMax,
+    events: {
+      open: (conn, address, side) => feed({ kind: "conn_open", conn, address, side }),
+      frame: (conn, bytes) => feed({ kind: "frame", conn, bytes }),
+      closed: (conn, why) => feed({ kind: "conn_closed", conn, why }),
+    },
+  });
+  const driver = createDriver(machine, {
+    clock,
+    datagrams: {
+      send(to, bytes) {
+        if (state !== "ending") udp.send(to, bytes);
+      },
+    },
+    links,
+    storage,
+    digester: await createDigester(),
+    verifier: createVerifier(),
+    names,
+    pages: createPages({ localHost: host }),
+    tracer: {
+      trace(mark, fields) {
+        log.trace(mark, fields);
+        if (mark === "recovered") void listen();
+        if (mark === "start_failed") {
+          void close({ kind: "failed", code: String(fields["code"]), detail: String(fields["detail"]) });
+        }
+      },
+    },
+    stopped: () => void close({ kind: "stopped" }),
+  });
+  const peers = createPeerWatch({
+    names,
+    port: options.port,
+    mono: () => performance.now(),
+    resolved: (list) => feed({ kind: "peers_resolved", peers: list }),
+    failed: (entry, failures) => log.trace("name_unresolved", { name: entry.text, failures }),
+  });
+  const files = createFileWatch(options.watched, look);
+
+  function feed(event: Event): void {
+    if (state !== "ending") driver.feed(event); // afterwards the ports are closed
+  }
+
+  /** Keys and peers as they are now, when they differ from what was known. */
+  function look(): void {
+    if (state === "ending") return;
+    const keys = options.readKeys();
+    if (keys !== null) feed({ kind: "keys_changed", keys });
+    const entries = options.readPeers();
+    if (entries !== null) peers.replace(entries);
+  }
+
+  async function listen(): Promise<void> {
+    try {
+      const opened = await openHttpServer({
+        host,
+        port: options.port,
+        version: options.version,
+        page: (path) => pageWithStats(path),
+        pageFailed: (path, error) => log.trace("page_failed", { path, error: String(error) }),
+        upgrade: (request, socket, head) => links.upgrade(request, socket, head),
+      });
+      if (state === "ending") {
+        await opened.close();
+        return;
+      }
+      http = opened;
+      state = "running";
+      log.trace("listening", { address: opened.address, ...options.about });
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      log.trace("start_failed", { code: "listen", detail });
+      await close({ kind: "failed", code: "listen", detail });
+    }
+  }
+
+  function pageWithStats(path: string): unknown {
+    const page = options.page(path);
+    if (path !== "/status/" || typeof page !== "object" || page === null) return page;
+    return { ...page, version: options.version, process: stats.process(), threads: stats.threads() };
+  }
+
+  async function close(ending: Ending): Promise<void> {
+    if (state === "ending") return;
+    state = "ending";
+    files.close();
+    peers.close();
+    stats.close();
+    links.closeAll();
+    await Promise.all([http?.close(), udp.close(), storage.close()]);
+    clock.close();
+    end?.(ending);
+  }
+
+  look();
+  feed({ kind: "wake" });
+
+  return {
+    ended,
+    reload: look,
+    stop() {
+      if (state === "ending") return;
+      log.trace("stopping", {});
+      const cut = setTimeout(() => {
+        log.trace("stop_cut", { after_ms: STOP_MS });
+        void close({ kind: "stopped" });
+      }, STOP_MS);
+      cut.unref();
+      feed({ kind: "stop" });
+    },
+  };
+}
