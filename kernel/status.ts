@@ -8,7 +8,7 @@ import { entriesOf, headOf } from "./catalog.ts";
 import { type Download, progressMask } from "./fetch/download.ts";
 import { peersOf } from "./gossip/view.ts";
 import { type VPath, compareVPath, parseVPath } from "./ids.ts";
-import type { NodeState } from "./node.ts";
+import type { NodeState } from "./node/state.ts";
 import type { Version } from "./winner.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };

@@ -75,7 +75,7 @@ function mayImportFile(from: string, to: string): boolean {
     const leaf = to.split("/").length === 2;
     if (leaf) return !(/^kernel\/(node|uploader)\.ts$/.test(to) && from.split("/").length > 2);
     if (inMachine) return toSecond === second || SHARED.includes(toSecond ?? "");
-    if (from.split("/").length === 2) return true;
+    if (from.split("/").length === 2 || second === "node") return true;
     return !MACHINES.includes(toSecond ?? "");
   }
   if (room === "adapters") return toRoom === "adapters" || KERNEL_SEEN_BY_ADAPTERS.test(to);

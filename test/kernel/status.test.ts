@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 
-import { createNode, parseBaseDirsPage } from "../../kernel/node.ts";
+import { parseBaseDirsPage } from "../../kernel/node/comparing.ts";
+import { createNode } from "../../kernel/node.ts";
 import type { MachineId, MonoMs, UnixMs } from "../../kernel/ids.ts";
 import { rfc3339, statusPage } from "../../kernel/status.ts";
 

@@ -1,0 +1,176 @@
+/** Between gossip and the rest of the node: what we have to say, and what follows from what others say. */
+import { unreachable } from "../assert.ts";
+import { basesOf, getEntry } from "../catalog.ts";
+import type { Effect } from "../effect.ts";
+import { progressMask } from "../fetch/download.ts";
+import { type News, sendTo } from "../gossip/rounds.ts";
+import { type Peer, heard, replaceRecord, wantedElsewhere } from "../gossip/view.ts";
+import { type Address, type ImageId, type MachineId, type Now, type VPath, levelOf } from "../ids.ts";
+import { servers } from "../publish/watch.ts";
+import { heardDigest } from "../reconcile/reconcile.ts";
+import { type GossipMessage, type Packet, decodePacket } from "../wire/packet.ts";
+import { digestOfConfigList } from "../wire/state-file.ts";
+import { ownDigest, reconcileOuts, reconcileView } from "./comparing.ts";
+import { sourcesNews } from "./downloads.ts";
+import { forwardReceipt } from "./receipts.ts";
+import { type NodeState, trace } from "./state.ts";
+
+export function newsOf(node: NodeState): News {
+  const inProgress = new Map(
+    [...node.downloads.values()].map((download) => [
+      download.path,
+      {
+        image: download.intent.image,
+        mask: progressMask(download),
+        source: servers(node.watch, download.intent.image).length > 0,
+        stalled: download.stalled,
+      },
+    ]),
+  );
+  const complete = new Map<VPath, ImageId>();
+  for (const path of wantedElsewhere(node.view)) {
+    const entry = getEntry(node.catalog, path);
+    if (entry.intent === null && entry.committed !== null) complete.set(path, entry.committed.image);
+  }
+  return {
+    inProgress,
+    watching: new Set(node.watch.paths.keys()),
+    deleted: node.deleted.map(({ path, image }) => [path, image]),
+    baseDirs: basesOf(node.catalog).flatMap((base) => {
+      const digest = ownDigest(node, base);
+      return digest === null ? [] : [[base, digest] as const];
+    }),
+    complete,
+  };
+}
+
+export function datagram(node: NodeState, from: Address, bytes: Uint8Array, now: Now, out: Effect[]): void {
+  if (node.phase !== "running") return;
+  if (!node.view.listed.has(from) && !node.config.acceptUnlisted) {
+    node.view.unlisted += 1;
+    return;
+  }
+  const decoded = decodePacket(bytes);
+  if (!decoded.ok) {
+    node.view.undecodable += 1;
+    return;
+  }
+  const packet = decoded.value;
+  if (packet.machine === node.config.machine) return heardSelf(node, from, out);
+  const peer = heard(node.view, packet.machine, from, now.mono);
+  if (peer !== null) tellConfig(node, peer, packet, now, out);
+  gossiped(node, packet.message, from, peer, now, out);
+}
+
+/** Our own packet came back, or another machine has our id. */
+function heardSelf(node: NodeState, from: Address, out: Effect[]): void {
+  if (node.view.selfAt.has(from)) return;
+  node.view.selfAt.add(from);
+  trace(out, "own_machine_id_heard", { from });
+}
+
+/** The sender's idea of our configuration is wrong: it is told, at a bounded rate. */
+function tellConfig(node: NodeState, peer: Peer, packet: Packet, now: Now, out: Effect[]): void {
+  if (packet.yourConfig === node.configDigest) return;
+  if (peer.toldConfigAt !== null && now.mono - peer.toldConfigAt < node.config.limits.configSyncIntervalMs)
+    return;
+  peer.toldConfigAt = now.mono;
+  sendTo(
+    node.view,
+    peer,
+    { type: "ConfigSync", paths: node.config.directories.map(({ key }) => `/${key}` as VPath) },
+    out,
+  );
+}
+
+function gossiped(
+  node: NodeState,
+  message: GossipMessage,
+  from: Address,
+  peer: Peer | null,
+  now: Now,
+  out: Effect[],
+): void {
+  switch (message.type) {
+    case "BaseDirs": {
+      for (const [base, digest] of message.baseDirs) {
+        reconcileOuts(
+          node,
+          heardDigest(node.reconcile, base, digest, from, reconcileView(node, now)),
+          now,
+          out,
+        );
+      }
+      if (peer === null) return;
+      const changed = new Set([
+        ...peer.inProgress.keys(),
+        ...message.inProgress.keys(),
+        ...message.complete.keys(),
+      ]);
+      replaceRecord(node.view, peer, message);
+      for (const [path, image] of message.complete) completeHeard(node, peer, path, image, out);
+      for (const path of peer.watching) watchHeard(node, peer, path, out);
+      return sourcesNews(node, changed, now, out);
+    }
+    case "Downloading": {
+      if (peer === null || levelOf(message.path) < 1) return;
+      const { path, image, mask, source } = message;
+      if (peer.inProgress.size < node.config.limits.recordPathsMax) {
+        peer.inProgress.set(path, { image, mask, source, stalled: false });
+      }
+      addWatches(node, path, message.watches);
+      return sourcesNews(node, new Set([path]), now, out);
+    }
+    case "Reconcile": {
+      for (const [path, machines] of message.watches) if (levelOf(path) > 0) addWatches(node, path, machines);
+      return reconcileOuts(
+        node,
+        heardDigest(node.reconcile, message.path, message.digest, from, reconcileView(node, now)),
+        now,
+        out,
+      );
+    }
+    case "Complete": {
+      if (peer === null || levelOf(message.path) < 1) return;
+      peer.inProgress.delete(message.path);
+      if (peer.complete.size < node.config.limits.recordPathsMax)
+        peer.complete.set(message.path, message.image);
+      completeHeard(node, peer, message.path, message.image, out);
+      return sourcesNews(node, new Set([message.path]), now, out);
+    }
+    case "CompleteAck":
+      peer?.watching.delete(message.path);
+      return;
+    case "ConfigSync": {
+      if (peer === null) return;
+      const paths = message.paths.slice(0, node.config.limits.configListMax);
+      peer.configs = new Set(paths);
+      peer.configDigest = digestOfConfigList(paths);
+      return;
+    }
+    default:
+      return unreachable(message);
+  }
+}
+
+function addWatches(node: NodeState, path: VPath, machines: readonly MachineId[]): void {
+  for (const machine of machines) {
+    const watcher = node.view.peers.get(machine);
+    if (watcher !== undefined && watcher.watching.size < node.config.limits.recordPathsMax)
+      watcher.watching.add(path);
+  }
+}
+
+/** A peer waits for a path that is here already. */
+function watchHeard(node: NodeState, peer: Peer, path: VPath, out: Effect[]): void {
+  const entry = getEntry(node.catalog, path);
+  if (entry.intent !== null || entry.committed === null) return;
+  sendTo(node.view, peer, { type: "Complete", path, image: entry.committed.image }, out);
+}
+
+function completeHeard(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {
+  if (levelOf(path) < 1) return;
+  forwardReceipt(node, peer, path, image, out);
+  if (node.watch.paths.has(path) || node.watch.images.has(image))
+    sendTo(node.view, peer, { type: "CompleteAck", path }, out);
+}

@@ -1,0 +1,158 @@
+/** Requests of others: uploads, indexes, blocks, listings. A block is served only where an index lists it. */
+import { unreachable } from "../assert.ts";
+import { getEntry, listingOf } from "../catalog.ts";
+import type { Effect } from "../effect.ts";
+import { type Download, hasStored } from "../fetch/download.ts";
+import { type ConnId, type Digest, type Now, keyOf, levelOf } from "../ids.ts";
+import { cachedIndex } from "../index-cache.ts";
+import { BLOCK_BYTES, type PackedIndex } from "../index/packed.ts";
+import { findFile, firstBlockOf, hashOfBlock, placeOfBlock } from "../index/view.ts";
+import { type Arrival, receive } from "../publish/publish.ts";
+import { watchPath } from "../publish/watch.ts";
+import { beginAnswer, send } from "../rpc/links.ts";
+import { byteStringOfText } from "../text.ts";
+import type { BlockHint, Request } from "../wire/message.ts";
+import { answer, answerError } from "./answers.ts";
+import { type Asker, type NodeState, disk } from "./state.ts";
+import { hostsFor, perform, publishView } from "./uploads.ts";
+
+const NO_KEEP_LIST = "45b0cfc220ceec5b7c1c62c4d4193d38e4eba48e8815729ce75f9c0ab0e4c1c0" as Digest; // of an empty list
+
+export function request(
+  node: NodeState,
+  conn: ConnId,
+  id: number,
+  message: Request,
+  now: Now,
+  out: Effect[],
+): void {
+  const asker: Asker = { conn, request: id };
+  if (!beginAnswer(node.links, conn)) {
+    return send(
+      node.links,
+      conn,
+      { kind: "response", id, response: { type: "Error", text: "too_many_requests" } },
+      out,
+    );
+  }
+  if (node.phase !== "running") return answerError(node, asker, "not_running", out);
+  switch (message.type) {
+    case "AppendDir":
+    case "ReplaceDir": {
+      if (!watchPath(node.watch, conn, message.path, node.config.limits))
+        return answerError(node, asker, "too_many_watches", out);
+      const { path, image, timestamp, signatures } = message;
+      const arrival: Arrival = {
+        origin: {
+          kind: "client",
+          conn,
+          request: id,
+          oldImage: message.type === "ReplaceDir" ? message.oldImage : null,
+        },
+        path,
+        mode: message.type === "AppendDir" ? "append" : "replace",
+        version: { timestamp, image, signatures },
+      };
+      return perform(node, receive(node.publish, arrival, publishView(node, now)), now, out);
+    }
+    case "GetIndex":
+      return disk(
+        node,
+        { kind: "serve_index", asker, at: false, hosts: new Map() },
+        { kind: "read_index", image: message.image },
+        out,
+      );
+    case "GetIndexAt": {
+      const hosts = hostsFor(node, message.path);
+      const committed = levelOf(message.path) > 0 ? getEntry(node.catalog, message.path).committed : null;
+      if (committed === null) return answer(node, asker, { type: "GetIndexAt", data: null, hosts }, out);
+      return disk(
+        node,
+        { kind: "serve_index", asker, at: true, hosts },
+        { kind: "read_index", image: committed.image },
+        out,
+      );
+    }
+    case "GetBlock":
+      return serveBlock(node, asker, message.hash, message.hint, out);
+    case "GetBaseDir": {
+      const directory = node.config.directories.find(({ key }) => key === keyOf(message.path));
+      if (directory === undefined) return answerError(node, asker, "No such config", out);
+      const listing = listingOf(node.catalog, message.path);
+      return answer(
+        node,
+        asker,
+        { type: "GetBaseDir", configHash: directory.configHash, keepListHash: NO_KEEP_LIST, listing },
+        out,
+      );
+    }
+    default:
+      return unreachable(message);
+  }
+}
+
+/** A block is served only where an index that this server has lists it. */
+function serveBlock(
+  node: NodeState,
+  asker: Asker,
+  hash: string,
+  hint: BlockHint | null,
+  out: Effect[],
+): void {
+  if (hint === null) return answerError(node, asker, "Hint is required for fetching blocks from server", out);
+  if (levelOf(hint.path) < 1) return answerError(node, asker, "block not found", out);
+  const download = node.downloads.get(hint.path);
+  if (download?.index !== null && download !== undefined) {
+    if (serveFrom(node, asker, download.index, hash, hint, download, out)) return;
+  }
+  const { committed } = getEntry(node.catalog, hint.path);
+  if (committed === null) return answerError(node, asker, "block not found", out);
+  const index = cachedIndex(node.indexes, committed.image);
+  if (index !== null) {
+    if (!serveFrom(node, asker, index, hash, hint, null, out))
+      answerError(node, asker, "block not found", out);
+    return;
+  }
+  const waiters = node.indexWaiters.get(committed.image);
+  if (waiters !== undefined) {
+    waiters.push({ asker, hash, hint });
+    return;
+  }
+  node.indexWaiters.set(committed.image, [{ asker, hash, hint }]);
+  disk(
+    node,
+    { kind: "serve_load", image: committed.image },
+    { kind: "load_index", image: committed.image },
+    out,
+  );
+}
+
+/** False when the index does not list this block there, or it is not stored yet. */
+export function serveFrom(
+  node: NodeState,
+  asker: Asker,
+  index: PackedIndex,
+  hash: string,
+  hint: BlockHint,
+  download: Download | null,
+  out: Effect[],
+): boolean {
+  const directory = node.config.directories.find(({ key }) => key === keyOf(hint.path));
+  if (directory === undefined || hint.offset % BLOCK_BYTES !== 0) return false;
+  const file = byteStringOfText(hint.file);
+  const entry = findFile(index, file);
+  if (entry < 0) return false;
+  const block = firstBlockOf(index, entry) + hint.offset / BLOCK_BYTES;
+  if (block >= firstBlockOf(index, entry + 1) || hashOfBlock(index, block) !== hash) return false;
+  if (download !== null && !hasStored(download, block)) return false;
+  const { length } = placeOfBlock(index, block);
+  const place = { path: hint.path, root: directory.root };
+  const stage = download === null ? null : download.intent.stage;
+  disk(
+    node,
+    { kind: "serve_block", asker, length },
+    { kind: "read_block", place, stage, file, offset: hint.offset, length },
+    out,
+  );
+  return true;
+}

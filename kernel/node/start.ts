@@ -1,0 +1,54 @@
+/** What was found on disk at the start becomes the catalog; what was on its way goes on. */
+import { type Intent, putCommitted, putIntent } from "../catalog.ts";
+import type { Effect } from "../effect.ts";
+import { type Now, keyOf, levelOf } from "../ids.ts";
+import { next } from "../prng.ts";
+import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
+import { stateOf, versionOf } from "../winner.ts";
+import { startFetch } from "./downloads.ts";
+import { type NodeState, disk, problem, trace } from "./state.ts";
+
+export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
+  if (!result.ok || result.value.kind !== "recovered") {
+    node.phase = "failed";
+    const why = result.ok ? { code: "unexpected", detail: "" } : { code: result.code, detail: result.detail };
+    return trace(out, "start_failed", why);
+  }
+  node.transfer = result.value.transfer;
+  for (const what of result.value.problems) {
+    problem(node, `start: ${what}`, what);
+    trace(out, "problem", { what });
+  }
+  node.phase = "running";
+  for (const found of result.value.found) takeFound(node, found, now, out);
+  node.rounds.nextAt = now.mono;
+  node.pollAt = now.mono;
+  node.sweepAt = now.mono;
+  trace(out, "recovered", { images: node.catalog.images, downloads: node.downloads.size });
+}
+
+function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
+  const directory = node.config.directories.find(({ key }) => key === keyOf(found.path));
+  if (directory === undefined || levelOf(found.path) !== directory.numLevels) return;
+  const committed = found.committed === null ? null : versionOf(found.committed);
+  if (committed !== null) putCommitted(node.catalog, found.path, committed);
+  if (committed !== null && found.missing && found.intent === null) {
+    // The state is a promise, not proof: the tree is fetched again under it.
+    trace(out, "image_missing", { path: found.path, image: committed.image });
+    const intent: Intent = { ...committed, stage: next(node.prng).toString(16), mode: "append" };
+    const place = { path: found.path, root: directory.root };
+    const request: DiskRequest = {
+      kind: "put_intent",
+      place,
+      state: stateOf(intent),
+      stage: intent.stage,
+      mode: intent.mode,
+    };
+    return disk(node, { kind: "restore", path: found.path, directory, intent }, request, out);
+  }
+  const version = found.intent === null ? null : versionOf(found.intent.state);
+  if (found.intent === null || version === null) return;
+  const intent = { ...version, stage: found.intent.stage, mode: found.intent.mode };
+  putIntent(node.catalog, found.path, intent);
+  startFetch(node, found.path, directory, now, out);
+}

@@ -1,0 +1,117 @@
+/** What a server knows, and the one table of operations that it waits for. */
+import type { Catalog, Intent } from "../catalog.ts";
+import type { Config, DirectoryConfig, KeyRing } from "../config.ts";
+import type { Effect, TraceFields } from "../effect.ts";
+import type { AskPurpose, DiskPurpose, Download } from "../fetch/download.ts";
+import type { RoundState } from "../gossip/rounds.ts";
+import type { View } from "../gossip/view.ts";
+import type { Address, ConnId, Digest, ImageId, MonoMs, OpId, UnixMs, VPath } from "../ids.ts";
+import type { IndexCache } from "../index-cache.ts";
+import type { Prng } from "../prng.ts";
+import type { PublishState, Ticket } from "../publish/publish.ts";
+import type { WatchState } from "../publish/watch.ts";
+import type { ReconcileState } from "../reconcile/reconcile.ts";
+import type { Links } from "../rpc/links.ts";
+import type { DiskRequest, Transfer } from "../storage/request.ts";
+import type { BlockHint, Hosts } from "../wire/message.ts";
+import type { Listing } from "../wire/signed-state.ts";
+
+/** What waits for an answer over a link. */
+export type Tag =
+  | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: AskPurpose }
+  | { readonly kind: "listing"; readonly key: string };
+
+/** Whom to answer. */
+export type Asker = { readonly conn: ConnId; readonly request: number };
+
+/** What waits for the disk, a verification or a digest. */
+type Waiting =
+  | { readonly kind: "recover" }
+  | { readonly kind: "verify"; readonly ticket: Ticket }
+  | { readonly kind: "store"; readonly ticket: Ticket }
+  | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: DiskPurpose }
+  | { readonly kind: "serve_index"; readonly asker: Asker; readonly at: boolean; readonly hosts: Hosts }
+  | { readonly kind: "serve_load"; readonly image: ImageId }
+  | { readonly kind: "serve_block"; readonly asker: Asker; readonly length: number }
+  | { readonly kind: "own_digest"; readonly base: VPath; readonly revision: number }
+  | { readonly kind: "listing_digest"; readonly key: string; readonly listing: Listing }
+  | { readonly kind: "page"; readonly address: Address }
+  | {
+      readonly kind: "restore";
+      readonly path: VPath;
+      readonly directory: DirectoryConfig;
+      readonly intent: Intent;
+    }
+  | { readonly kind: "cleanup"; readonly what: string; readonly path: VPath }
+  | { readonly kind: "save" };
+
+type OldTree = {
+  readonly path: VPath;
+  readonly directory: DirectoryConfig;
+  readonly stage: string;
+  readonly at: MonoMs;
+};
+
+export type NodeState = {
+  readonly config: Config;
+  readonly prng: Prng;
+  keys: KeyRing;
+  phase: "starting" | "running" | "stopping" | "failed";
+  readonly catalog: Catalog;
+  readonly digests: Map<VPath, { digest: Digest; revision: number /** When it was computed. */; at: UnixMs }>;
+  readonly links: Links<Tag>;
+  readonly view: View;
+  readonly rounds: RoundState;
+  readonly publish: PublishState;
+  readonly watch: WatchState;
+  readonly reconcile: ReconcileState;
+  readonly downloads: Map<VPath, Download>;
+  readonly indexes: IndexCache;
+  /** Requests for blocks that wait for an index from the disk. */
+  readonly indexWaiters: Map<
+    ImageId,
+    { readonly asker: Asker; readonly hash: string; readonly hint: BlockHint }[]
+  >;
+  readonly waiting: Map<OpId, Waiting>;
+  readonly oldTrees: OldTree[];
+  /** Images given up here a moment ago: not taken again at once. */
+  readonly avoided: Map<string, MonoMs>;
+  readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];
+  readonly problems: Map<string, string>;
+  readonly configDigest: Digest;
+  transfer: Transfer;
+  transferDirty: boolean;
+  nextOp: number;
+  started: boolean;
+  sweepAt: MonoMs;
+  pollAt: MonoMs;
+  startedAt: MonoMs;
+};
+
+const PROBLEMS_MAX = 1_000;
+
+export function operation(node: NodeState, waiting: Waiting): OpId {
+  const op = node.nextOp as OpId;
+  node.nextOp += 1;
+  node.waiting.set(op, waiting);
+  return op;
+}
+
+export function takeWaiting(node: NodeState, op: OpId): Waiting | null {
+  const waiting = node.waiting.get(op) ?? null;
+  node.waiting.delete(op);
+  return waiting;
+}
+
+export function disk(node: NodeState, waiting: Waiting, request: DiskRequest, out: Effect[]): void {
+  out.push({ kind: "disk", op: operation(node, waiting), request });
+}
+
+export function trace(out: Effect[], mark: string, fields: TraceFields): void {
+  out.push({ kind: "trace", mark, fields });
+}
+
+export function problem(node: NodeState, about: string, what: string | null): void {
+  if (what === null) node.problems.delete(about);
+  else if (node.problems.size < PROBLEMS_MAX) node.problems.set(about, what);
+}
