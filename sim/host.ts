@@ -18,6 +18,7 @@ import { createClock, type HostClock } from "./clock.ts";
 import type { Crypto } from "./crypto.ts";
 import { type CrashModel, createSimDisk, type SimDisk } from "./disk.ts";
 import type { Draws } from "./draw.ts";
+import { MachineFailure } from "./failure.ts";
 import type { LinkTable } from "./links.ts";
 import type { Network, Station } from "./network.ts";
 import { createSimStorage, type ProgramOf, type SimStorage } from "./storage.ts";
@@ -86,16 +87,6 @@ export type Surroundings = {
   readonly trace: Trace;
   readonly observer: Observer;
 };
-
-/** A machine that threw: a bug of it, with the place where it showed. */
-export class MachineFailure extends Error {
-  readonly host: string;
-
-  constructor(host: string, where: string, cause: unknown) {
-    super(`${host}: ${cause instanceof Error ? cause.message : String(cause)}\n${where}`, { cause });
-    this.host = host;
-  }
-}
 
 type Life = { readonly driver: Driver; readonly storage: SimStorage; readonly process: Process };
 

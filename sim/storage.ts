@@ -9,6 +9,7 @@ import { createDispatch, enqueue, finished, next } from "../kernel/storage/dispa
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Draws } from "./draw.ts";
+import { MachineFailure } from "./failure.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a request does. A failure that the program does not catch is answered with its code. */
@@ -36,6 +37,7 @@ export type SimStorage = {
 
 type Job = {
   readonly op: OpId;
+  readonly kind: DiskRequest["kind"];
   readonly program: StorageProgram<DiskResult>;
   readonly done: (result: DiskResult) => void;
   answer: { readonly failure: FsFailure } | { readonly value: FsValue } | null;
@@ -116,19 +118,20 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   function resume(job: Job): FsCall | null {
     const { answer, program } = job;
     job.answer = null;
+    let step: IteratorResult<FsCall, DiskResult>;
     try {
-      const step =
+      step =
         answer === null
           ? program.next()
           : "failure" in answer
             ? program.throw(answer.failure)
             : program.next(answer.value);
-      if (step.done !== true) return step.value;
-      finish(job, step.value);
     } catch (failure) {
-      if (!(failure instanceof FsFailure)) throw failure;
-      finish(job, { ok: false, code: failure.code, detail: failure.message });
+      if (!(failure instanceof FsFailure)) throw new MachineFailure(host, `in ${job.kind}`, failure);
+      step = { done: true, value: { ok: false, code: failure.code, detail: failure.message } };
     }
+    if (step.done !== true) return step.value;
+    finish(job, step.value);
     return null;
   }
 
@@ -158,7 +161,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
         });
         return;
       }
-      jobs.set(op, { op, program: options.programOf(request), done, answer: null });
+      jobs.set(op, { op, kind: request.kind, program: options.programOf(request), done, answer: null });
       start();
     },
     kill() {

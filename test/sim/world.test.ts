@@ -5,7 +5,7 @@ import type { ConnId, MonoMs } from "../../kernel/ids.ts";
 import { below } from "../../kernel/prng.ts";
 import { keyed } from "../../kernel/prng.ts";
 import { createHeap } from "../../sim/heap.ts";
-import { MachineFailure } from "../../sim/host.ts";
+import { MachineFailure } from "../../sim/failure.ts";
 import { MILLISECOND, SECOND } from "../../sim/timeline.ts";
 import { createWorld, type World } from "../../sim/world.ts";
 import {

@@ -1,0 +1,140 @@
+/** Scripts as fast-check makes and shrinks them: fewer lines, earlier times, smaller numbers. */
+import * as fc from "fast-check";
+import {
+  FAILING_CALLS,
+  FAILING_CODES,
+  type Line,
+  type LinkFields,
+  type Script,
+  type UploadVerb,
+  type Verb,
+} from "./script.ts";
+import { MILLISECOND } from "./timeline.ts";
+
+export type ScriptBounds = {
+  readonly nodesMax: number;
+  readonly linesMax: number;
+  /** Milliseconds. */
+  readonly lengthMs: number;
+};
+
+const DEFAULT_BOUNDS: ScriptBounds = { nodesMax: 5, linesMax: 12, lengthMs: 20_000 };
+
+export function arbitraryScript(bounds: ScriptBounds = DEFAULT_BOUNDS): fc.Arbitrary<Script> {
+  const { nodesMax, linesMax, lengthMs } = bounds;
+  return fc
+    .record({
+      seed: fc.nat(),
+      nodes: fc.integer({ min: 1, max: nodesMax }),
+      append: fc.boolean(),
+      disk: fc.constantFrom("weak" as const, "ordered" as const),
+      lines: fc.array(arbitraryLine(nodesMax, lengthMs), { maxLength: linesMax }),
+    })
+    .map(({ seed, nodes, append, disk, lines }) => ({
+      seed,
+      cluster: { nodes, levels: 1, append, disk },
+      lines: lines.map((line) => withMode(line, append)).toSorted((a, b) => a.at - b.at),
+    }));
+}
+
+export function arbitraryLine(nodesMax: number, lengthMs: number): fc.Arbitrary<Line> {
+  return fc.record({
+    at: fc.nat(lengthMs).map((ms) => ms * MILLISECOND),
+    verb: arbitraryVerb(nodesMax),
+  });
+}
+
+function withMode({ at, verb }: Line, append: boolean): Line {
+  return { at, verb: verb.kind === "upload" ? { ...verb, mode: append ? "append" : "replace" } : verb };
+}
+
+export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
+  const node = fc.integer({ min: 1, max: nodesMax }).map((number) => `n${number}`);
+  const end = fc.oneof(node, fc.constant("*"));
+  const some = fc.uniqueArray(node, { minLength: 1, maxLength: 3 });
+  const upload: fc.Arbitrary<UploadVerb> = fc.record({
+    kind: fc.constant("upload" as const),
+    client: fc.integer({ min: 1, max: 3 }).map((number) => `c${number}`),
+    path: fc.constantFrom("/site/current", "/site/other"),
+    content: fc.integer({ min: 1, max: 9 }),
+    files: fc.nat(8),
+    bytes: fc.constantFrom(200, 20_000, 100_000),
+    mode: fc.constantFrom("replace" as const, "append" as const),
+    skew: fc.integer({ min: -10_000, max: 10_000 }).map(toMicros),
+    to: some,
+  });
+  return fc.oneof(
+    { weight: 3, arbitrary: upload },
+    fc
+      .record({
+        kind: fc.constantFrom("cut" as const, "heal" as const),
+        from: end,
+        to: end,
+        oneWay: fc.boolean(),
+      })
+      .map(canonicalPair),
+    fc.record({
+      kind: fc.constant("crash" as const),
+      host: node,
+      disk: fc.constantFrom("weak" as const, "ordered" as const, "kept" as const),
+    }),
+    fc.record({
+      kind: fc.constantFrom("start" as const, "pause" as const, "resume" as const),
+      host: node,
+    }),
+    fc.record({
+      kind: fc.constant("join" as const),
+      host: fc.integer({ min: nodesMax + 1, max: nodesMax + 2 }).map((number) => `n${number}`),
+      peers: some,
+    }),
+    fc.record({ from: end, to: end, fields: linkFields }).map(({ from, to, fields }) => ({
+      kind: "link" as const,
+      from,
+      to,
+      ...fields,
+    })),
+    fc.record({
+      kind: fc.constant("rate" as const),
+      host: node,
+      up: fc.integer({ min: 2_000, max: 100_000 }),
+      down: fc.integer({ min: 2_000, max: 100_000 }),
+    }),
+    fc.record({
+      kind: fc.constant("clock" as const),
+      host: node,
+      step: fc.integer({ min: -120_000, max: 120_000 }).map(toMicros),
+      drift: fc.integer({ min: -1_000, max: 1_000 }).map((ppm) => (ppm === 0 ? 0 : ppm)),
+    }),
+    fc.record({
+      kind: fc.constant("fail" as const),
+      host: node,
+      call: fc.constantFrom(...FAILING_CALLS),
+      code: fc.constantFrom(...FAILING_CODES),
+      count: fc.integer({ min: 1, max: 3 }),
+    }),
+    fc.record({ kind: fc.constant("slow" as const), host: node, factor: fc.integer({ min: 1, max: 200 }) }),
+  );
+}
+
+const share = (most: number) => fc.integer({ min: 0, max: most }).map((hits) => ({ hits, outOf: 100 }));
+
+const linkFields: fc.Arbitrary<LinkFields> = fc.record(
+  {
+    loss: share(40),
+    dup: share(20),
+    late: fc.nat(20_000).map(toMicros),
+    delay: fc.tuple(fc.nat(50_000), fc.nat(400_000)).map(([min, spread]) => ({ min, max: min + spread })),
+  },
+  { requiredKeys: [] },
+);
+
+function toMicros(ms: number): number {
+  return ms === 0 ? 0 : ms * MILLISECOND;
+}
+
+/** `heal` of all has one spelling. */
+function canonicalPair<T extends { kind: "cut" | "heal"; from: string; to: string; oneWay: boolean }>(
+  verb: T,
+): T {
+  return verb.kind === "heal" && verb.from === "*" && verb.to === "*" ? { ...verb, oneWay: false } : verb;
+}

@@ -1,0 +1,276 @@
+/**
+ * What must hold, judged by code of its own: a walker of trees, and the winner rule as a maximum over what was signed.
+ * It knows the content that the script generated and never reads an index, a signature or a message.
+ *
+ *   mixed_tree      what is visible at a path is none of the images uploaded there, whole
+ *   stray_entry     something else than an image lies in a base directory
+ *   went_back       a path shows an older version than it did, or nothing
+ *   acked_lost      a server reported an image, and no longer has it or a newer one
+ *   append_replaced an append-only path shows another image than before
+ *   not_converged   after the faults ended, the servers do not all hold the winner within the bound
+ */
+import type { RootName } from "../kernel/storage/call.ts";
+import { byteStringOfText, equalBytes } from "../kernel/text.ts";
+import type { Content } from "./content.ts";
+import type { SimDisk, TreeEntry } from "./disk.ts";
+import { SECOND } from "./timeline.ts";
+
+export type ViolationCode =
+  | "mixed_tree"
+  | "stray_entry"
+  | "went_back"
+  | "acked_lost"
+  | "append_replaced"
+  | "not_converged"
+  | "machine_failed";
+
+export class Violation extends Error {
+  readonly code: ViolationCode;
+
+  constructor(code: ViolationCode, detail: string) {
+    super(`${code}: ${detail}`);
+    this.code = code;
+  }
+}
+
+/** One upload of the script, by its place among the uploads. */
+export type Upload = { readonly id: number; readonly path: string; readonly content: Content };
+
+/** What was seen of an upload. `signed` goes before the others. */
+export type Observation =
+  | { readonly kind: "signed"; readonly upload: number; readonly timestamp: number; readonly image: string }
+  | { readonly kind: "accepted"; readonly upload: number; readonly host: string }
+  | { readonly kind: "acknowledged"; readonly upload: number; readonly host: string };
+
+/** A server's images: the root of the directory whose key is `key`. */
+export type Site = {
+  readonly host: string;
+  readonly disk: SimDisk;
+  readonly key: string;
+  readonly root: RootName;
+};
+
+export type OracleOptions = { readonly appendOnly: boolean };
+
+export type Convergence = {
+  /** Null when every site holds what it must; else the first that does not. */
+  readonly missing: string | null;
+  /** Paths whose winner nobody can have any more, by calculation. */
+  readonly excused: readonly string[];
+};
+
+export type Oracle = {
+  expectUpload(upload: Upload): void;
+  observe(observation: Observation): void;
+  /** After anything that may have changed names there. Throws `Violation`. */
+  check(site: Site): void;
+  /** After a power cut: the state of signatures may go back to what was reported, and not further. */
+  crashed(site: Site): void;
+  /** `gone` says whether a client that might still serve an upload is there no more. */
+  convergence(sites: readonly Site[], gone: (upload: number) => boolean): Convergence;
+};
+
+type Signed = { readonly timestamp: number; readonly image: string };
+/** What a path shows: uploads of equal content cannot be told apart. */
+type Shown = { readonly ids: readonly number[] };
+
+export function createOracle({ appendOnly }: OracleOptions): Oracle {
+  const uploads = new Map<number, Upload>();
+  const signed = new Map<number, Signed>();
+  const accepted = new Set<number>();
+  const everShown = new Set<number>();
+  const acked = new Map<string, Set<number>>();
+  const shown = new Map<string, Shown>();
+  const at = (host: string, path: string): string => `${host} ${path}`;
+
+  function versionOf(ids: readonly number[]): Signed | null {
+    let greatest: Signed | null = null;
+    for (const id of ids) {
+      const each = signed.get(id);
+      if (each !== undefined && (greatest === null || isLess(greatest, each))) greatest = each;
+    }
+    return greatest;
+  }
+
+  function pathsOf(site: Site): string[] {
+    const paths = new Set([...uploads.values()].map((upload) => upload.path));
+    return [...paths].filter((path) => path.startsWith(`/${site.key}/`));
+  }
+
+  /** Which uploads a path shows now: none when it is empty. */
+  function look(site: Site, path: string, tree: ReadonlyMap<string, TreeEntry>): Shown {
+    const inside = path.slice(site.key.length + 2);
+    if (!tree.has(inside)) return { ids: [] };
+    const ids = [...uploads.values()]
+      .filter((upload) => upload.path === path && differenceOf(tree, inside, upload.content) === null)
+      .map(({ id }) => id);
+    if (ids.length > 0) return { ids };
+    const why = [...uploads.values()]
+      .filter((upload) => upload.path === path)
+      .map((upload) => `not #${upload.id}: ${differenceOf(tree, inside, upload.content)}`);
+    throw new Violation("mixed_tree", `${site.host} ${path} is no uploaded image; ${why.join("; ")}`);
+  }
+
+  function checkStray(site: Site, tree: ReadonlyMap<string, TreeEntry>): void {
+    const inner = pathsOf(site).map((path) => path.slice(site.key.length + 2));
+    for (const name of tree.keys()) {
+      if (name.split("/").some((part) => part.startsWith("."))) continue; // stages, trash: not visible as images
+      const known = inner.some(
+        (path) => name === path || name.startsWith(`${path}/`) || path.startsWith(`${name}/`),
+      );
+      if (!known) throw new Violation("stray_entry", `${site.host} has ${name} in ${site.root}`);
+    }
+  }
+
+  function checkAcked(site: Site, path: string, now: Shown): void {
+    for (const id of acked.get(at(site.host, path)) ?? []) {
+      if (now.ids.includes(id)) continue;
+      const promised = signed.get(id);
+      const present = versionOf(now.ids);
+      const kept = promised !== undefined && present !== null && !appendOnly && !isLess(present, promised);
+      if (!kept) {
+        const has = now.ids.length === 0 ? "nothing" : `#${now.ids.join(" or #")}`;
+        throw new Violation("acked_lost", `${site.host} reported #${id} at ${path} and has ${has}`);
+      }
+    }
+  }
+
+  function checkStep(site: Site, path: string, before: Shown, now: Shown): void {
+    if (before.ids.length === 0) return;
+    if (now.ids.length === 0) throw new Violation("went_back", `${site.host} ${path} was there and is not`);
+    if (now.ids.some((id) => before.ids.includes(id))) return;
+    const change = `${site.host} ${path} showed #${before.ids.join(" or #")} and now #${now.ids.join(" or #")}`;
+    if (appendOnly) throw new Violation("append_replaced", change);
+    const older = versionOf(before.ids);
+    const newer = versionOf(now.ids);
+    if (older !== null && newer !== null && isLess(newer, older)) throw new Violation("went_back", change);
+  }
+
+  function review(site: Site, afterCut: boolean): void {
+    const tree = site.disk.tree(site.root);
+    checkStray(site, tree);
+    for (const path of pathsOf(site)) {
+      const name = at(site.host, path);
+      const now = look(site, path, tree);
+      const before = shown.get(name) ?? { ids: [] };
+      if (!afterCut) checkStep(site, path, before, now);
+      checkAcked(site, path, now);
+      for (const id of now.ids) everShown.add(id);
+      shown.set(name, now);
+    }
+  }
+
+  function lackOf(site: Site, path: string, candidates: readonly number[]): string | null {
+    const now = shown.get(at(site.host, path)) ?? { ids: [] };
+    const has = now.ids.length === 0 ? "nothing" : `#${now.ids.join(" or #")}`;
+    if (appendOnly) {
+      return now.ids.length > 0 ? null : `${site.host} has nothing at ${path}`;
+    }
+    const winner = versionOf(candidates);
+    const present = versionOf(now.ids);
+    if (winner !== null && (present === null || isLess(present, winner))) {
+      return `${site.host} has ${has} at ${path} and the winner is ${winner.image.slice(0, 8)} of ${winner.timestamp}`;
+    }
+    return null;
+  }
+
+  return {
+    expectUpload(upload) {
+      uploads.set(upload.id, upload);
+    },
+    observe(observation) {
+      const upload = uploads.get(observation.upload);
+      if (upload === undefined) return;
+      switch (observation.kind) {
+        case "signed":
+          signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
+          return;
+        case "accepted":
+          accepted.add(upload.id);
+          return;
+        case "acknowledged": {
+          accepted.add(upload.id);
+          const name = at(observation.host, upload.path);
+          acked.set(name, (acked.get(name) ?? new Set()).add(upload.id));
+          return;
+        }
+      }
+    },
+    check: (site) => review(site, false),
+    crashed: (site) => review(site, true),
+    convergence(sites, gone) {
+      const excused: string[] = [];
+      const paths = [...new Set([...uploads.values()].map((upload) => upload.path))];
+      for (const path of paths) {
+        const here = [...uploads.values()].filter((upload) => upload.path === path);
+        const ids = here.map(({ id }) => id).filter((id) => accepted.has(id));
+        if (ids.length === 0) continue;
+        const winner = versionOf(ids);
+        const winning = ids.filter((id) => sameVersion(signed.get(id) ?? null, winner));
+        // Whoever accepted it never had it all, and who did is gone: nobody can have it.
+        if (winning.every((id) => !everShown.has(id) && gone(id))) {
+          excused.push(path);
+          continue;
+        }
+        const key = path.split("/")[1] ?? "";
+        const holders = sites.filter((site) => site.key === key);
+        for (const site of holders) {
+          const lack = lackOf(site, path, ids);
+          if (lack !== null) return { missing: lack, excused };
+        }
+        const held = holders.map((site) => shown.get(at(site.host, path))?.ids ?? []);
+        const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
+        // Append-only conflicts stay, for the operator to resolve.
+        if (apart !== undefined && !(appendOnly && here.length > 1)) {
+          return { missing: `${path} is #${held[0]?.join()} here and #${apart.join()} there`, excused };
+        }
+      }
+      return { missing: null, excused };
+    },
+  };
+}
+
+/** Gossip rounds within which everyone holds the winner after the faults ended: the promise of the project. */
+export function roundsToConverge(nodes: number, baseDirectories: number): number {
+  let log2 = 0;
+  while (2 ** log2 < nodes) log2 += 1;
+  return 6 + 2 * log2 + Math.ceil(baseDirectories / 10);
+}
+
+/** Microseconds for `bytes` to each of `nodes` servers one after the other, on the slowest line. */
+export function transferMicros(bytes: number, nodes: number, bitsPerSecond: number): number {
+  return Math.ceil((bytes * 8 * nodes * SECOND) / bitsPerSecond);
+}
+
+/** Greater timestamp, then greater image id: hex orders as its bytes do. */
+function isLess(a: Signed, b: Signed): boolean {
+  return a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.image < b.image);
+}
+
+function sameVersion(a: Signed | null, b: Signed | null): boolean {
+  return a?.timestamp === b?.timestamp && a?.image === b?.image;
+}
+
+/** The first difference between a visible tree and an image, in words, or null. */
+function differenceOf(tree: ReadonlyMap<string, TreeEntry>, inside: string, content: Content): string | null {
+  if (tree.get(inside)?.kind !== "directory") return "no directory";
+  const prefix = `${byteStringOfText(inside)}/`;
+  for (const [name, wanted] of content) {
+    const found = tree.get(prefix + name);
+    const shown = JSON.stringify(name);
+    if (found === undefined) return `${shown} is missing`;
+    if (found.kind !== wanted.kind) return `${shown} is a ${found.kind}`;
+    if (found.kind === "file" && wanted.kind === "file") {
+      if (!equalBytes(found.bytes, wanted.bytes)) return `${shown} has other bytes`;
+      if (((found.mode & 0o111) !== 0) !== wanted.executable)
+        return `${shown} has mode ${found.mode.toString(8)}`;
+    }
+    if (found.kind === "link" && wanted.kind === "link" && found.target !== wanted.target)
+      return `${shown} points elsewhere`;
+  }
+  for (const name of tree.keys()) {
+    if (!name.startsWith(prefix)) continue;
+    if (!content.has(name.slice(prefix.length))) return `${JSON.stringify(name)} is not part of it`;
+  }
+  return null;
+}

@@ -1,0 +1,182 @@
+/**
+ * A script from a seed. Which kinds of fault a run has is itself drawn (a swarm: each kind in about half of the runs),
+ * so that no kind always hides another. Each draw is keyed by what it decides.
+ */
+import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
+import type { CrashModel } from "./disk.ts";
+import { FAILING_CALLS, FAILING_CODES, type Line, type Script, type Verb } from "./script.ts";
+import { MILLISECOND, SECOND } from "./timeline.ts";
+
+export const FAULT_KINDS = [
+  "loss",
+  "dup",
+  "delay",
+  "rate",
+  "cut",
+  "one_way_cut",
+  "crash",
+  "kill",
+  "pause",
+  "join",
+  "clock",
+  "fail",
+  "slow",
+  "skew",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+const FAULTS_END = 25 * SECOND;
+const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
+
+export function planScript(seed: number): Script {
+  const draw = (...identity: readonly string[]): Prng => keyed(seed, "plan", ...identity);
+  const on = new Set<FaultKind>(FAULT_KINDS.filter((kind) => chance(draw("swarm", kind), 1, 2)));
+  const shape = draw("shape");
+  const nodes = 2 + below(shape, 4);
+  const levels = chance(shape, 1, 4) ? 2 : 1;
+  const append = chance(shape, 1, 5);
+  const disk: CrashModel = chance(shape, 1, 3) ? "ordered" : "weak";
+  const servers = Array.from({ length: nodes }, (_, at) => `n${at + 1}`);
+  const lines: Line[] = [];
+
+  const add = (at: number, verb: Verb): void => {
+    lines.push({ at, verb });
+  };
+  const some = (kind: FaultKind, most: number, make: (stream: Prng, nth: number) => void): void => {
+    if (!on.has(kind)) return;
+    const count = 1 + below(draw(kind, "count"), most);
+    for (let nth = 1; nth <= count; nth++) make(draw(kind, String(nth)), nth);
+  };
+
+  addUploads(draw, servers, { levels, append, skewed: on.has("skew") }, add);
+  some("loss", 2, (stream) =>
+    add(moment(stream), {
+      kind: "link",
+      ...pair(stream, servers),
+      loss: { hits: 1 + below(stream, 30), outOf: 100 },
+    }),
+  );
+  some("dup", 2, (stream) =>
+    add(moment(stream), {
+      kind: "link",
+      ...pair(stream, servers),
+      dup: { hits: 1 + below(stream, 20), outOf: 100 },
+      late: (1 + below(stream, 20_000)) * MILLISECOND,
+    }),
+  );
+  some("delay", 2, (stream) => {
+    const min = (1 + below(stream, 20)) * MILLISECOND;
+    const max = min + below(stream, 400) * MILLISECOND;
+    add(moment(stream), { kind: "link", ...pair(stream, servers), delay: { min, max } });
+  });
+  some("rate", 2, (stream) =>
+    add(0, {
+      kind: "rate",
+      host: one(stream, servers),
+      up: 2_000 + below(stream, 50_000),
+      down: 2_000 + below(stream, 50_000),
+    }),
+  );
+  for (const kind of ["cut", "one_way_cut"] as const) {
+    some(kind, 3, (stream) => {
+      const [from = "n1", to = "*"] = chance(stream, 1, 4)
+        ? [one(stream, servers), "*"]
+        : sample(stream, servers, 2);
+      const at = moment(stream);
+      const oneWay = kind === "one_way_cut";
+      add(at, { kind: "cut", from, to, oneWay });
+      add(at + lasting(stream), { kind: "heal", from, to, oneWay });
+    });
+  }
+  some("crash", 3, (stream) => {
+    const host = one(stream, servers);
+    const at = moment(stream);
+    add(at, { kind: "crash", host, disk: chance(stream, 2, 3) ? "weak" : "ordered" });
+    add(at + lasting(stream), { kind: "start", host });
+  });
+  some("kill", 2, (stream) => {
+    const host = one(stream, [...servers, "c1"]);
+    const at = moment(stream);
+    add(at, { kind: "crash", host, disk: "kept" });
+    if (host !== "c1") add(at + lasting(stream), { kind: "start", host });
+  });
+  some("pause", 2, (stream) => {
+    const host = one(stream, servers);
+    const at = moment(stream);
+    add(at, { kind: "pause", host });
+    add(at + lasting(stream), { kind: "resume", host });
+  });
+  some("join", 1, (stream, nth) =>
+    add(moment(stream), {
+      kind: "join",
+      host: `n${nodes + nth}`,
+      peers: sample(stream, servers, 1 + below(stream, nodes)),
+    }),
+  );
+  some("clock", 2, (stream) =>
+    add(moment(stream), {
+      kind: "clock",
+      host: one(stream, servers),
+      step: (below(stream, 240_001) - 120_000) * MILLISECOND,
+      drift: below(stream, 2_001) - 1_000,
+    }),
+  );
+  some("fail", 3, (stream) =>
+    add(moment(stream), {
+      kind: "fail",
+      host: one(stream, servers),
+      call: one(stream, FAILING_CALLS),
+      code: one(stream, FAILING_CODES),
+      count: 1 + below(stream, 3),
+    }),
+  );
+  some("slow", 1, (stream) =>
+    add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
+  );
+  return {
+    seed,
+    cluster: { nodes, levels, append, disk },
+    lines: lines.toSorted((a, b) => a.at - b.at), // stable: what was added first stays first
+  };
+}
+
+function addUploads(
+  draw: (...identity: readonly string[]) => Prng,
+  servers: readonly string[],
+  { levels, append, skewed }: { readonly levels: number; readonly append: boolean; readonly skewed: boolean },
+  add: (at: number, verb: Verb) => void,
+): void {
+  const count = 1 + below(draw("uploads"), 4);
+  for (let nth = 1; nth <= count; nth++) {
+    const stream = draw("upload", String(nth));
+    const name = append ? `v${1 + below(stream, 4)}` : one(stream, ["current", "current", "other"]);
+    add(nth === 1 ? 500 * MILLISECOND : moment(stream), {
+      kind: "upload",
+      client: `c${nth}`,
+      path: levels === 1 ? `/site/${name}` : `/site/${one(stream, ["a", "b"])}/${name}`,
+      content: 1 + below(stream, 3 * count),
+      files: below(stream, 9),
+      bytes: one(stream, [200, 20_000, 150_000]),
+      mode: append ? "append" : "replace",
+      skew: skewed ? (below(stream, 20_001) - 10_000) * MILLISECOND : 0,
+      to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
+    });
+  }
+}
+
+function moment(stream: Prng): number {
+  return below(stream, (FAULTS_END - 5 * SECOND) / TICK) * TICK + below(stream, 100) * MILLISECOND;
+}
+
+function lasting(stream: Prng): number {
+  return (100 + below(stream, chance(stream, 1, 2) ? 900 : 12_000)) * MILLISECOND;
+}
+
+function pair(stream: Prng, servers: readonly string[]): { readonly from: string; readonly to: string } {
+  const all = [...servers, "*", "*"];
+  return { from: one(stream, all), to: one(stream, all) };
+}
+
+function one<T>(stream: Prng, items: readonly T[]): T {
+  return items[below(stream, items.length)] as T;
+}

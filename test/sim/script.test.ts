@@ -1,0 +1,105 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { arbitraryScript } from "../../sim/arbitrary.ts";
+import { planScript } from "../../sim/plan.ts";
+import { parseScript, printScript } from "../../sim/script.ts";
+
+const EXAMPLE = `seed 42
+cluster 3 levels=1 append=no disk=weak
+link n1>n2 loss=10/100 dup=1/100 delay=5ms..40ms
+rate n1 up=1000 down=0
+at 1500ms upload c1 /site/current #7 files=5 to n1 n2
+at 1501ms upload c2 /site/current #8 files=5 bytes=7 mode=append skew=-1ms to n1
+at 2s cut n1 n2
+at 2s cut n1>*
+at 3s heal
+at 3500us heal n1>n2
+at 4s crash n2 disk=weak
+at 5s pause n1
+at 6s start n2
+at 7s join n4 peers=n1,n2
+at 8s clock n1 step=+5s drift=-100
+at 9s fail n1 sync io count=2
+at 10s slow n1 factor=7
+`;
+
+test("every verb is printed as it is written", () => {
+  const parsed = parseScript(EXAMPLE);
+  expect(parsed).toMatchObject({ ok: true });
+  expect(parsed.ok && printScript(parsed.script)).toBe(EXAMPLE);
+});
+
+test("what is printed is parsed to the same script", () => {
+  fc.assert(
+    fc.property(arbitraryScript(), (script) => {
+      expect(parseScript(printScript(script))).toEqual({ ok: true, script });
+    }),
+    { numRuns: 1_000 },
+  );
+  for (let seed = 0; seed < 500; seed++) {
+    const script = planScript(seed);
+    expect(parseScript(printScript(script))).toEqual({ ok: true, script });
+  }
+});
+
+test("whatever is parsed is printed to something with the same meaning, and nothing else throws", () => {
+  const word = fc.constantFrom(
+    "at",
+    "1s",
+    "cut",
+    "n1",
+    "n2",
+    "heal",
+    "link",
+    "*>*",
+    "loss=1/2",
+    "x",
+    "to",
+    "upload",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.array(word).map((words) => words.join(" "))), (lines) => {
+      const parsed = parseScript(lines.join("\n"));
+      if (parsed.ok) expect(parseScript(printScript(parsed.script))).toEqual(parsed);
+    }),
+  );
+});
+
+test.each([
+  ["crush n1", "crush is no verb"],
+  ["at 5 crash n1", "5 is no time like 5ms or 2s"],
+  ["cut n1", "a second host is missing"],
+  ["crash n1 disk=lost", "lost is none of weak, ordered, kept"],
+  ["crash n1 now", "now is not understood here"],
+  ["upload c1 site #1 to n1", "site is no path like /site/current"],
+  ["upload c1 /site/x #1 files=2", "`to` is missing"],
+  ["link n1>n2 loss=3/2", "3 is no whole number from 0 to 2"],
+  ["link n1>n2 delay=9ms..2ms", "9ms..2ms ends before it begins"],
+  ["cluster 0", "0 is no whole number from 1 to 10000"],
+  ["join n4", "peers= is missing"],
+  ["slow n1", "factor= is missing"],
+])("a wrong line is named: %s", (line, what) => {
+  expect(parseScript(`// first\nseed 1\n\n${line}\n`)).toEqual({ ok: false, line: 4, what });
+});
+
+test("a seed is one plan, and every kind of line is planned by some seed", () => {
+  expect(planScript(5)).toEqual(planScript(5));
+  expect(planScript(5)).not.toEqual(planScript(6));
+  const kinds = new Set<string>();
+  for (let seed = 0; seed < 100; seed++) for (const { verb } of planScript(seed).lines) kinds.add(verb.kind);
+  expect([...kinds].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+    "clock",
+    "crash",
+    "cut",
+    "fail",
+    "heal",
+    "join",
+    "link",
+    "pause",
+    "rate",
+    "resume",
+    "slow",
+    "start",
+    "upload",
+  ]);
+});
