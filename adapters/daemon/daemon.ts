@@ -1,0 +1,139 @@
+/** The daemon as a process: a node of this kernel in a server, signals, and exit codes. */
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import type { Config, KeyRing } from "../../kernel/config.ts";
+import { createNode, step, wakeAt } from "../../kernel/node.ts";
+import { statusPage } from "../../kernel/status.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
+import { now } from "../clock.ts";
+import { compiledUrl } from "../compiled.ts";
+import type { PeerEntry } from "../config/peers-file.ts";
+import { createLineSink } from "../line-sink.ts";
+import { createLog, type Log, logLevel } from "../log.ts";
+import { type Ending, type Server, serve } from "./serve.ts";
+
+/** sysexits(3); `docs/exit-codes.md` has the whole table. */
+export const EXIT = { ok: 0, usage: 64, software: 70, io: 74, tryAgain: 75, config: 78 } as const;
+
+const STDERR = 2;
+const UMASK = 0o022; // trees are made for others to read
+/** More threads only wait for each other: a block is digested on a processor. */
+const THREADS_PER_PROCESSOR = 1.5;
+
+export type DaemonSettings = {
+  readonly config: Config;
+  readonly host: string;
+  readonly db: RootName;
+  /** At most; fewer on a machine with few processors. */
+  readonly diskThreads: number;
+  readonly connectionsMax: number;
+  readonly version: string;
+  readonly logMachineId: boolean;
+  /** The files as they are now, or null when they are as they were. */
+  readonly readKeys: (log: Log) => KeyRing | null;
+  readonly readPeers: (log: Log) => readonly PeerEntry[] | null;
+  /** Folders in which these files lie. */
+  readonly watched: readonly string[];
+};
+
+/** Runs until it is told to stop; the exit code. Ends the process by itself at a bug. */
+export async function runDaemon(settings: DaemonSettings): Promise<number> {
+  const { config, version } = settings;
+  process.umask(UMASK);
+  const sink = createLineSink(STDERR);
+  const log = createLog({
+    level: logLevel(process.env),
+    machine: settings.logMachineId ? config.machine : null,
+    write: (line) => sink.write(line),
+    mono: () => performance.now(),
+  });
+  process.on("uncaughtException", (error) => {
+    log.trace("crashed", { error: error.message, at: whereOf(error) });
+    process.exit(EXIT.software);
+  });
+  // A signal that comes before the server is there is kept for it.
+  let stopAsked = false;
+  let server: Server | null = null;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopAsked) process.exit(EXIT.ok); // the second one is impatience; recovery is made for that
+      stopAsked = true;
+      server?.stop();
+    });
+  }
+  process.on("SIGHUP", () => server?.reload());
+
+  const node = createNode(config, randomBytes(16).toString("hex"), now());
+  log.trace("starting", { version, machine_id: config.machine, pid: process.pid, node: process.version });
+  try {
+    server = await serve({
+      host: settings.host,
+      port: config.port,
+      connectionsMax: settings.connectionsMax,
+      version,
+      machine: { step: (event, at) => step(node, event, at), wakeAt: () => wakeAt(node) },
+      storage: {
+        threads: threadsFor(settings.diskThreads),
+        program: compiledUrl("../../kernel/storage/program.ts", import.meta.url).href,
+        context: { db: settings.db, roots: config.directories.map(({ root }) => root) },
+      },
+      page: (path) => statusPage(node, path),
+      readKeys: () => settings.readKeys(log),
+      readPeers: () => settings.readPeers(log),
+      watched: settings.watched,
+      log,
+      about: {
+        machine_id: config.machine,
+        hostname: config.hostname,
+        version,
+        directories: config.directories.length,
+      },
+    });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === null) throw error;
+    log.trace("start_failed", { code, detail: `${settings.host}:${config.port}: ${adviceOf(code)}` });
+    return EXIT.io;
+  }
+  if (stopAsked) server.stop();
+  const ending = await server.ended;
+  if (ending.kind === "stopped") log.trace("stopped", {});
+  return exitCodeOf(ending);
+}
+
+function exitCodeOf(ending: Ending): number {
+  if (ending.kind === "stopped") return EXIT.ok;
+  if (ending.code === "locked") return EXIT.tryAgain;
+  return ending.code === "exchange_unsupported" ? EXIT.config : EXIT.io;
+}
+
+function threadsFor(most: number): number {
+  return Math.max(1, Math.min(most, Math.ceil(availableParallelism() * THREADS_PER_PROCESSOR)));
+}
+
+function errnoOf(error: unknown): string | null {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : null;
+}
+
+function adviceOf(errno: string): string {
+  switch (errno) {
+    case "EADDRINUSE":
+      return "the address is in use: stop the other server, or choose another --host or --port";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have the address: choose another --host";
+    case "EACCES":
+      return "the port needs privileges: choose a --port above 1023";
+    default:
+      return `the address cannot be used (${errno}): choose another --host or --port`;
+  }
+}
+
+/** The first place in our own code. */
+function whereOf(error: Error): string {
+  const line = error.stack?.split("\n").find((each) => /\((file|\/)|at (file|\/)/.test(each)) ?? "";
+  return line
+    .trim()
+    .replace(/^at /, "")
+    .replaceAll(/\(?file:\/\/[^ ]*\/(dist|node_modules)\//g, "");
+}
