@@ -2,11 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  type CommandLine,
-  packageVersion,
-  parseServerOptions,
-} from "../../adapters/config/server-options.ts";
+import { type CommandLine, parseServerOptions } from "../../adapters/config/server-options.ts";
 
 const ID = "0123456789abcdef0123456789abcdef";
 let folder = "";
