@@ -29,7 +29,7 @@ export function readFolder(path: string): ReadFolder {
   const log: Log = { problems: [], warnings: [] };
   const { directories, keyNames } = readDirectories(path, log);
   const keys = readRing(path, log);
-  const peers = readPeers(path, log);
+  const peers = peersIn(path, log);
   for (const { file, name, line, col } of keyNames) {
     if (keys.named.has(name)) continue;
     const mend = `put the public key into ${join(path, "keys", `${name}.key`)}`;
@@ -46,6 +46,12 @@ export function readFolder(path: string): ReadFolder {
 export function readKeys(path: string): Log & { readonly keys: KeyRing } {
   const log: Log = { problems: [], warnings: [] };
   return { keys: readRing(path, log), ...log };
+}
+
+/** The peers alone, for the same use. */
+export function readPeers(path: string): Log & { readonly peers: readonly PeerEntry[] } {
+  const log: Log = { problems: [], warnings: [] };
+  return { peers: peersIn(path, log), ...log };
 }
 
 function readRing(path: string, log: Log): KeyRing {
@@ -74,7 +80,7 @@ function readKeyFile(path: string, file: string, log: Log): readonly PublicKey[]
   return keys;
 }
 
-function readPeers(path: string, log: Log): readonly PeerEntry[] {
+function peersIn(path: string, log: Log): readonly PeerEntry[] {
   const file = join(path, "peers.txt");
   const read = readTextFile(file, path);
   if (read.kind === "missing") {

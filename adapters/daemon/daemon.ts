@@ -29,6 +29,8 @@ export type DaemonSettings = {
   readonly connectionsMax: number;
   readonly version: string;
   readonly logMachineId: boolean;
+  /** What is odd in the configuration and stops nothing. */
+  readonly warnings: readonly string[];
   /** The files as they are now, or null when they are as they were. */
   readonly readKeys: (log: Log) => KeyRing | null;
   readonly readPeers: (log: Log) => readonly PeerEntry[] | null;
@@ -65,6 +67,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
 
   const node = createNode(config, randomBytes(16).toString("hex"), now());
   log.trace("starting", { version, machine_id: config.machine, pid: process.pid, node: process.version });
+  for (const warning of settings.warnings) log.trace("config_warning", { warning });
   try {
     server = await serve({
       host: settings.host,

@@ -8,6 +8,7 @@ let peers = settings.peers.map((host) => ({ text: host, host, port: null }));
 process.exit(
   await runDaemon({
     ...settings,
+    warnings: [],
     connectionsMax: 100,
     version: "0.0.1",
     logMachineId: false,

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/** `ciruela-server`: the command line and the configuration folder, judged before anything is touched. */
+import { statSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { DEFAULT_LIMITS } from "../../kernel/config.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
+import { readFolder } from "../config/folder.ts";
+import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
+import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/server-options.ts";
+import { errnoOf } from "../config/text-file.ts";
+import { readVersion } from "../version.ts";
+import { EXIT, runDaemon } from "./daemon.ts";
+import { createLiveFolder } from "./live-folder.ts";
+
+const STDOUT = 1;
+const STDERR = 2;
+const MACHINE_ID_FILE = "/etc/machine-id";
+
+async function main(args: readonly string[]): Promise<number> {
+  const version = readVersion();
+  const command = parseServerOptions(args, { version, machineIdFile: MACHINE_ID_FILE });
+  if (command.kind === "print") {
+    print(STDOUT, command.text);
+    return EXIT.ok;
+  }
+  if (command.kind === "stop") {
+    print(STDERR, command.text);
+    return command.exit;
+  }
+  return start(command.options, version);
+}
+
+async function start(options: ServerOptions, version: string): Promise<number> {
+  const path = options.configBaseDir;
+  const missing = [...folderProblems(path), ...(options.checkConfig ? [] : folderProblems(options.dbDir))];
+  if (missing.length > 0) return refuse(missing);
+  const read = readFolder(path);
+  if (!read.ok) return refuse([...read.warnings, ...read.problems]);
+  const { folder, warnings } = read;
+  if (options.checkConfig) {
+    for (const warning of warnings) print(STDERR, `${printProblem(warning)}\n`);
+    const { directories, keys, peers } = folder;
+    const counts = `directories: ${directories.length}, master keys: ${keys.master.length}, peers: ${peers.length}`;
+    print(STDOUT, `${path}: sound (${counts})\n`);
+    return EXIT.ok;
+  }
+  return runDaemon({
+    config: {
+      machine: options.machineId,
+      hostname: options.hostname,
+      port: options.port,
+      directories: folder.directories,
+      acceptUnlisted: options.acceptUnlisted,
+      limits: DEFAULT_LIMITS,
+    },
+    host: options.host,
+    db: resolve(options.dbDir) as RootName,
+    diskThreads: options.diskThreads,
+    connectionsMax: options.maxConnections,
+    version,
+    logMachineId: options.logMachineId,
+    warnings: warnings.map(printProblem),
+    ...createLiveFolder(path, folder),
+  });
+}
+
+function refuse(problems: readonly Problem[]): number {
+  for (const problem of problems) print(STDERR, `${printProblem(problem)}\n`);
+  return EXIT_CONFIG;
+}
+
+/** A folder that must be there: a mistyped name must not look like an empty configuration. */
+function folderProblems(path: string): readonly Problem[] {
+  try {
+    if (statSync(path).isDirectory()) return [];
+    return [wholeFile(path, "not a folder", "name a folder")];
+  } catch (error) {
+    const code = errnoOf(error);
+    const what = code === "ENOENT" ? "no such folder" : `cannot be read (${code})`;
+    return [wholeFile(path, what, "make it, or name another with -c or --db-dir")];
+  }
+}
+
+function print(fd: number, text: string): void {
+  try {
+    writeSync(fd, text);
+  } catch {
+    // Nobody listens: the exit code says it as well.
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));
