@@ -33,7 +33,9 @@ export function arbitraryScript(bounds: ScriptBounds = DEFAULT_BOUNDS): fc.Arbit
     .map(({ seed, nodes, append, disk, lines }) => ({
       seed,
       cluster: { nodes, levels: 1, append, disk },
-      lines: lines.map((line) => withMode(line, append)).toSorted((a, b) => a.at - b.at),
+      lines: lines
+        .map(({ at, verb }) => ({ at, verb: within(withMode(verb, append), nodesMax, nodes) }))
+        .toSorted((a, b) => a.at - b.at),
     }));
 }
 
@@ -44,8 +46,22 @@ export function arbitraryLine(nodesMax: number, lengthMs: number): fc.Arbitrary<
   });
 }
 
-function withMode({ at, verb }: Line, append: boolean): Line {
-  return { at, verb: verb.kind === "upload" ? { ...verb, mode: append ? "append" : "replace" } : verb };
+function withMode(verb: Verb, append: boolean): Verb {
+  return verb.kind === "upload" ? { ...verb, mode: append ? "append" : "replace" } : verb;
+}
+
+/**
+ * The verb in a cluster of `nodes` servers: uploads go to servers that are there, and who joins lists some of them. A
+ * server whose peer file names nobody, or an upload that reaches only a server nobody lists, converges with nobody.
+ */
+function within(verb: Verb, nodesMax: number, nodes: number): Verb {
+  const folded = (names: readonly string[]): readonly string[] => [
+    ...new Set(names.map((name) => `n${((Number(name.slice(1)) - 1) % nodes) + 1}`)),
+  ];
+  if (verb.kind === "upload") return { ...verb, to: folded(verb.to) };
+  if (verb.kind !== "join") return verb;
+  const number = Number(verb.host.slice(1)) - nodesMax + nodes;
+  return { ...verb, host: `n${number}`, peers: folded(verb.peers) };
 }
 
 export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {

@@ -172,9 +172,10 @@ function lasting(stream: Prng): number {
   return (100 + below(stream, chance(stream, 1, 2) ? 900 : 12_000)) * MILLISECOND;
 }
 
+/** Some traffic: of one pair, of one host to all or from all, or everything. */
 function pair(stream: Prng, servers: readonly string[]): { readonly from: string; readonly to: string } {
-  const all = [...servers, "*", "*"];
-  return { from: one(stream, all), to: one(stream, all) };
+  const [from = "*", to = "*"] = sample(stream, servers, 2);
+  return { from: chance(stream, 1, 3) ? "*" : from, to: chance(stream, 1, 3) ? "*" : to };
 }
 
 function one<T>(stream: Prng, items: readonly T[]): T {
