@@ -7,12 +7,13 @@
  * A crash is a power cut, which takes what the disk had not made durable, or the end of the process alone.
  */
 import { createDriver, type Driver } from "../adapters/driver.ts";
-import type { Machine, Ports } from "../adapters/port.ts";
+import type { Machine, Ports, Signer } from "../adapters/port.ts";
 import { assert } from "../kernel/assert.ts";
 import type { TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import type { Address, Now } from "../kernel/ids.ts";
 import { below } from "../kernel/prng.ts";
+import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
 import { createClock, type HostClock } from "./clock.ts";
 import type { Crypto } from "./crypto.ts";
@@ -39,6 +40,15 @@ export type Process = {
   readonly events: readonly Event[];
   /** Answers `http_get` of others. */
   readonly page?: (path: string) => Uint8Array | null;
+  /** The signatures of a payload by every key of its user. */
+  readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
+  /** Trace marks that the main program of production acts upon; without them a process listens from the start. */
+  readonly marks?: {
+    /** From here on it can be reached. */
+    readonly ready: string;
+    /** It ends. */
+    readonly failed: string;
+  };
 };
 
 export type HostSpec = {
@@ -58,7 +68,9 @@ export type Crash = CrashModel | "kept";
 export type Observer = {
   readonly performed?: (host: Host, call: FsCall) => void;
   readonly traced?: (host: Host, mark: string, fields: TraceFields) => void;
+  readonly reported?: (host: Host, report: Report) => void;
   readonly crashed?: (host: Host) => void;
+  /** A process has ended by itself. */
   readonly stopped?: (host: Host) => void;
 };
 
@@ -92,6 +104,8 @@ type Life = { readonly driver: Driver; readonly storage: SimStorage; readonly pr
 
 const DIGEST_MICROS_MIN = 20;
 const VERIFY_MICROS = 150; // one Ed25519 verification
+const SIGN_MICROS = 60; // one signature
+const AGENT_MICROS_MAX = 5_000; // the way to an agent and back
 
 export function createHost(spec: HostSpec, around: Surroundings): Host {
   const { network, links, draws, crypto, trace, observer } = around;
@@ -101,6 +115,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   const clock = createClock(timeline);
   let life: Life | null = null;
   let lives = 0;
+  let ready = false;
   let paused = false;
   let slowness = 1;
   let held: (() => void)[] = [];
@@ -152,7 +167,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     };
   }
 
-  function portsOf(storage: SimStorage): Ports {
+  function portsOf(storage: SimStorage, { sign, marks }: Process): Ports {
     const mine = lives;
     return {
       clock: {
@@ -196,14 +211,38 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
             if (mine === lives) whenRunning(() => done(body));
           }),
       },
-      tracer: { trace: (mark, fields) => observer.traced?.(host, mark, fields) },
-      stopped: () => {
-        later(0, () => {
-          end("kept");
-          observer.stopped?.(host);
-        });
+      tracer: {
+        trace(mark, fields) {
+          observer.traced?.(host, mark, fields);
+          if (mark === marks?.ready) listen();
+          if (mark === marks?.failed) stop();
+        },
+      },
+      ...(sign === undefined ? {} : { signer: signerOf(sign) }),
+      reporter: { report: (report) => observer.reported?.(host, report) },
+      stopped: stop,
+    };
+  }
+
+  function signerOf(sign: NonNullable<Process["sign"]>): Signer {
+    return {
+      sign(payloads, done) {
+        const asked = below(draws.next("sign", name), AGENT_MICROS_MAX);
+        later(asked + SIGN_MICROS * payloads.length, () => done(payloads.map((payload) => sign(payload))));
       },
     };
+  }
+
+  function listen(): void {
+    ready = true;
+    network.setState(station, "up");
+  }
+
+  function stop(): void {
+    later(0, () => {
+      end("kept");
+      observer.stopped?.(host);
+    });
   }
 
   function end(how: Crash): void {
@@ -211,6 +250,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     life.storage.kill();
     life = null;
     lives += 1;
+    ready = false;
     paused = false;
     held = [];
     clock.boot();
@@ -246,10 +286,11 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         performed: (call) => observer.performed?.(host, call),
       });
       storage.setSlowness(slowness);
-      const driver = createDriver(watched(process.machine), portsOf(storage));
+      const driver = createDriver(watched(process.machine), portsOf(storage, process));
       life = { driver, storage, process };
       trace.note(timeline.now(), `start ${name}`);
-      network.setState(station, "up");
+      if (process.marks === undefined) listen();
+      else network.setState(station, "closed");
       for (const event of process.events) driver.feed(event);
       driver.feed({ kind: "wake" });
     },
@@ -263,14 +304,14 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       trace.note(timeline.now(), `pause ${name}`);
       paused = true;
       life.storage.setPaused(true);
-      network.setState(station, "paused");
+      if (ready) network.setState(station, "paused");
     },
     resume() {
       if (life === null || !paused) return;
       trace.note(timeline.now(), `resume ${name}`);
       paused = false;
       life.storage.setPaused(false);
-      network.setState(station, "up");
+      if (ready) network.setState(station, "up");
       for (const run of held.splice(0)) later(0, run);
     },
     feed: hear,

@@ -5,6 +5,7 @@
 import type { TraceFields } from "../kernel/effect.ts";
 import type { Address } from "../kernel/ids.ts";
 import { keyed, next } from "../kernel/prng.ts";
+import type { Report } from "../kernel/report.ts";
 import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
 import { unreachable } from "../kernel/assert.ts";
 import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
@@ -54,18 +55,18 @@ export type ClientSpec = {
   readonly secret: Uint8Array;
 };
 
-/** The machines that are judged, and how to read their trace. */
+/** The machines that are judged, and how to read what they say. */
 export type Cast = {
   node(spec: NodeSpec, start: Start): Process;
   client(spec: ClientSpec, start: Start): Process;
-  /** What a trace mark of a server or a client says about an upload, if anything. */
-  observe(
-    host: NodeSpec | ClientSpec,
-    mark: string,
-    fields: TraceFields,
-    lookup: Lookup,
-  ): readonly Observation[];
+  /** What a server's or a client's word says about an upload, if anything. */
+  observe(host: NodeSpec | ClientSpec, seen: Seen, lookup: Lookup): readonly Observation[];
 };
+
+/** What a machine says: to its log, or to its user. */
+export type Seen =
+  | { readonly kind: "mark"; readonly mark: string; readonly fields: TraceFields }
+  | { readonly kind: "report"; readonly report: Report };
 
 export type Lookup = {
   /** The uploads signed with this image at this path. */
@@ -110,6 +111,7 @@ const PORT = 24_783;
 const SLOWEST_BITS = 10_000_000; // a line without a bound is judged as if it were this slow
 const GRACE = 15 * SECOND; // silence of a half-open connection, one request's deadline
 const POLL = 50 * MILLISECOND;
+const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
 
 export function addressOf(name: string): Address {
@@ -150,13 +152,21 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
         if (site !== undefined) oracle.crashed(site);
       },
       traced(host, mark, fields) {
-        const spec = nodes.get(host.name) ?? clients.get(host.name);
-        if (spec === undefined) return;
-        for (const seen of cast.observe(spec, mark, fields, lookup)) observe(seen);
+        hear(host, { kind: "mark", mark, fields });
         options.marked?.(host.name, mark, fields);
+      },
+      reported: (host, report) => hear(host, { kind: "report", report }),
+      stopped(host) {
+        if (nodes.has(host.name)) world.timeline.after(SUPERVISOR, () => host.start());
       },
     },
   });
+
+  function hear(host: Host, seen: Seen): void {
+    const spec = nodes.get(host.name) ?? clients.get(host.name);
+    if (spec === undefined) return;
+    for (const observation of cast.observe(spec, seen, lookup)) observe(observation);
+  }
 
   function observe(seen: Observation): void {
     if (seen.kind === "signed") {

@@ -32,7 +32,9 @@ export function toyCast(bug: ToyBug): Cast {
       events: [],
     }),
     client: (spec) => ({ machine: client(spec), programOf: noProgram, events: [] }),
-    observe(spec, mark, fields, lookup) {
+    observe(spec, seen, lookup) {
+      if (seen.kind !== "mark") return [];
+      const { mark, fields } = seen;
       const upload = Number(fields.upload);
       if (mark === "signed") {
         return [{ kind: "signed", upload, timestamp: Number(fields.timestamp), image: String(fields.image) }];

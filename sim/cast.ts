@@ -1,0 +1,116 @@
+/** The kernel as the cast of a script: nodes, uploaders and storage programs as production composes them. */
+import { type Config, DEFAULT_LIMITS, directoryConfig } from "../kernel/config.ts";
+import type { Effect } from "../kernel/effect.ts";
+import type { ImageId, MachineId, VPath } from "../kernel/ids.ts";
+import * as node from "../kernel/node.ts";
+import type { Report } from "../kernel/report.ts";
+import type { PublicKey } from "../kernel/signature/public-key.ts";
+import { publicKeyOf, signWithSeed } from "../kernel/signature/verify.ts";
+import { statusPage } from "../kernel/status.ts";
+import { programOf } from "../kernel/storage/program.ts";
+import { utf8Encode } from "../kernel/text.ts";
+import * as uploader from "../kernel/uploader.ts";
+import type { Process, Start } from "./host.ts";
+import type { Observation } from "./oracle.ts";
+import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./run.ts";
+
+export const kernelCast: Cast = { node: nodeProcess, client: clientProcess, observe };
+
+function configOf(spec: NodeSpec): Config {
+  return {
+    machine: spec.machine as MachineId,
+    hostname: spec.name,
+    port: Number(spec.address.slice(spec.address.lastIndexOf(":") + 1)),
+    directories: spec.directories.map(({ key, root }) =>
+      directoryConfig({
+        key,
+        root,
+        appendOnly: spec.append,
+        numLevels: spec.levels,
+        uploadKeys: [],
+        autoClean: false,
+        keepListFile: null,
+        keepMin: 2,
+        keepMax: 100,
+        keepRecentMs: 172_800_000,
+      }),
+    ),
+    acceptUnlisted: false,
+    limits: DEFAULT_LIMITS,
+  };
+}
+
+function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
+  const state = node.createNode(configOf(spec), seed, now);
+  const context = { db: spec.db, roots: spec.directories.map(({ root }) => root) };
+  const master = spec.signers.map((secret) => publicKeyOf(secret) as PublicKey);
+  return {
+    machine: { step: (event, at) => node.step(state, event, at), wakeAt: () => node.wakeAt(state) },
+    programOf: (request) => programOf(request, context),
+    events: [
+      { kind: "keys_changed", keys: { master, named: new Map() } },
+      { kind: "peers_resolved", peers: spec.peers },
+    ],
+    page(path) {
+      const page = statusPage(state, path);
+      return page === null ? null : utf8Encode(JSON.stringify(page));
+    },
+    marks: { ready: "recovered", failed: "start_failed" },
+  };
+}
+
+function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
+  const { path, mode, to } = spec.upload;
+  const config: uploader.UploaderConfig = {
+    ...uploader.UPLOADER_DEFAULTS,
+    uploads: [{ source: spec.source, path: path as VPath, mode, oldImage: null }],
+    clusters: [{ name: "cluster", entryPoints: to }],
+  };
+  const state = uploader.createUploader(config, seed, now);
+  let image: ImageId | null = null;
+  /** Says what is signed, as a mark: no effect carries the image and the timestamp at once. */
+  const withMark = (effect: Effect): readonly Effect[] => {
+    if (effect.kind === "report" && effect.report.type === "scanned") image = effect.report.image;
+    if (effect.kind !== "sign" || image === null) return [effect];
+    return [effect, { kind: "trace", mark: "signing", fields: { image, timestamp: effect.timestamp } }];
+  };
+  return {
+    machine: {
+      step: (event, at) => uploader.step(state, event, at).flatMap(withMark),
+      wakeAt: () => uploader.wakeAt(state),
+    },
+    programOf: (request) => programOf(request, { db: spec.db, roots: [] }),
+    events: [],
+    sign: (payload) => [signWithSeed(spec.secret, payload)],
+  };
+}
+
+function observe(host: NodeSpec | ClientSpec, seen: Seen, lookup: Lookup): readonly Observation[] {
+  if (seen.kind === "report") return "upload" in host ? observeReport(host, seen.report, lookup) : [];
+  const { mark, fields } = seen;
+  if ("upload" in host) {
+    if (mark !== "signing") return [];
+    const [timestamp, image] = [Number(fields["timestamp"]), String(fields["image"])];
+    return [{ kind: "signed", upload: host.id, timestamp, image }];
+  }
+  const kind = MEANING.get(mark);
+  if (kind === undefined) return [];
+  const ids = lookup.uploadsOf(String(fields["path"]), String(fields["image"]));
+  return ids.map((upload) => ({ kind, upload, host: host.name }));
+}
+
+/**
+ * A download begins only under a verified signature and a durable promise, also one whose acceptance nobody was told
+ * because the power was cut. Whoever says that it is done says so to its peers: a promise like a receipt.
+ */
+const MEANING: ReadonlyMap<string, "accepted" | "acknowledged"> = new Map([
+  ["upload_accepted", "accepted"],
+  ["download_started", "accepted"],
+  ["download_done", "acknowledged"],
+]);
+
+function observeReport(client: ClientSpec, report: Report, lookup: Lookup): readonly Observation[] {
+  if (report.type !== "received") return [];
+  const host = lookup.hostOfMachine(report.machine);
+  return host === null ? [] : [{ kind: "acknowledged", upload: client.id, host }];
+}
