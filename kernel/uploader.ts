@@ -14,6 +14,7 @@ import { type Limits, DEFAULT_LIMITS } from "./config.ts";
 import type { Address, BlockHash, ConnId, ImageId, MachineId, MonoMs, Now, OpId, VPath } from "./ids.ts";
 import type { IndexBody } from "./index/builder.ts";
 import { KIND_DIRECTORY, KIND_LINK, type PackedIndex } from "./index/packed.ts";
+import { sliceOf } from "./index/slice.ts";
 import { firstBlockOf, kindOf, pathOf, placeOfBlock, sizeOf } from "./index/view.ts";
 import { type Prng, keyed, shuffle } from "./prng.ts";
 import type { Progress, Report, Subject, Why } from "./report.ts";
@@ -270,6 +271,7 @@ function handle(state: UploaderState, event: Event, now: Now, out: Effect[]): vo
       for (const [at, transfer] of waiting.transfers.entries()) {
         const signatures = event.signatures[at] ?? [];
         transfer.signed = { timestamp: event.timestamp, signatures };
+        transfer.startedAt = now.mono;
       }
       return;
     }
@@ -371,7 +373,12 @@ function planScan(state: UploaderState, source: Source, out: Effect[]): void {
     source.dealt = to;
     source.running += 1;
     const op = operation(state, { kind: "digest", source, from, to });
-    out.push({ kind: "disk", op, request: { kind: "digest_files", root: source.root, tree, from, to } });
+    const slice = sliceOf(tree, from, to); // the request travels to another thread, and a tree may be large
+    out.push({
+      kind: "disk",
+      op,
+      request: { kind: "digest_files", root: source.root, tree: slice, from: 0, to: slice.entryCount },
+    });
   }
   if (source.dealt < tree.entryCount || source.running > 0) return;
   source.phase = "sealing";
@@ -495,8 +502,10 @@ function connClosed(state: UploaderState, conn: ConnId, now: Now, out: Effect[])
 
 function plan(state: UploaderState, now: Now, out: Effect[]): void {
   for (const source of state.sources.values()) planScan(state, source, out);
+  // A source that cannot be read ends everything, and then nothing shall have been announced.
+  if (state.transfers.some((transfer) => transfer.signed === null)) return;
   for (const transfer of state.transfers) {
-    if (transfer.signed === null || transfer.finished !== null) continue;
+    if (transfer.finished !== null) continue;
     connect(state, transfer, now, out);
     announce(state, transfer, now, out);
     judge(state, transfer, now, out);
