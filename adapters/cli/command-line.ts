@@ -1,0 +1,249 @@
+/** The command line: words in, one decided command out. Nothing is read, opened or connected here. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type Result, accepted, refused } from "../../kernel/result.ts";
+import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
+import { parseDuration } from "../config/duration.ts";
+import { parseClusters } from "./entry-points.ts";
+import type { Trouble } from "./exit.ts";
+import { quoted } from "./text.ts";
+import { FLAG_OF, parseUploadArgument } from "./upload-argument.ts";
+
+export type SyncCommand = {
+  readonly kind: "sync";
+  readonly port: number;
+  readonly diskThreads: number;
+  /** In the order append, append-weak, replace, and within each as written. */
+  readonly uploads: readonly UploadJob[];
+  readonly clusters: readonly ClusterJob[];
+  readonly identityFiles: readonly string[];
+  readonly identityVariables: readonly string[];
+  readonly earlyMs: number;
+  /** Of a thousand. */
+  readonly earlyShare: number;
+  readonly earlyHosts: number;
+  readonly deadlineMs: number;
+  /** Null: the default, which depends on who reads. */
+  readonly progressMs: number | null;
+  readonly json: boolean;
+};
+
+export type CommandLine =
+  | SyncCommand
+  /** For stdout, with exit status 0. */
+  | { readonly kind: "text"; readonly text: string }
+  /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
+  | { readonly kind: "hint"; readonly text: string };
+
+const PORT = 24_783;
+const DISK_THREADS = 4;
+const THREADS_MAX = 64;
+const HOSTS_MAX = 1_000_000;
+const SEE = "see `ciruela sync --help`";
+
+const EXAMPLES = `
+Examples:
+  ciruela sync --replace ./build:/site/current node1.example.org
+  ciruela sync --append ./build:/site/v1.2.3 --replace ./build:/site/current node1 node2
+  ciruela sync -m --append ./build:/site/v1.2.3 -- a1 a2 a3 -- b1 b2 b3
+  ciruela sync --replace ./build:/site/current --json 10.0.0.1:24783
+
+Exit status: 0 uploaded; 1 source or destination; 2 keys, hosts, options; 3 refused, given up or
+not finished in time, also when a part succeeded; 130 interrupted.`;
+
+type SyncValues = {
+  readonly append: readonly string[];
+  readonly appendWeak: readonly string[];
+  readonly replace: readonly string[];
+  readonly multiple?: true;
+  readonly identity: readonly string[];
+  readonly keyFromEnv: readonly string[];
+  readonly earlyTimeout: number;
+  readonly earlyFraction: number;
+  readonly earlyHosts: number;
+  readonly deadline: number;
+  readonly printProgress?: number;
+  readonly json?: true;
+};
+
+export function parseCommandLine(words: readonly string[], version: string): Result<CommandLine, Trouble> {
+  // All that follows the first `--` are entry points and further separators: commander would lose the latter.
+  const end = words.indexOf("--");
+  const options = end < 0 ? words : words.slice(0, end);
+  const behind = end < 0 ? [] : words.slice(end);
+  let shown = "";
+  let found: Result<CommandLine, Trouble> | null = null;
+  const program = describe(version, (text) => {
+    shown += text;
+  });
+  program.commands
+    .find((command) => command.name() === "sync")
+    ?.action((hosts: string[], values: SyncValues) => {
+      found = decide(program.opts<{ port: number; diskThreads: number }>(), values, [...hosts, ...behind]);
+    });
+  try {
+    program.parse(options, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return ofCommander(error, shown, version);
+    throw error;
+  }
+  return found ?? accepted({ kind: "hint", text: hint(version) });
+}
+
+function hint(version: string): string {
+  return `Ciruela ${version}: no command; try \`ciruela sync --help\` or \`ciruela --help\`\n`;
+}
+
+function ofCommander(error: CommanderError, shown: string, version: string): Result<CommandLine, Trouble> {
+  if (error.code === "commander.help") return accepted({ kind: "hint", text: hint(version) });
+  if (error.code === "commander.helpDisplayed" || error.code === "commander.version")
+    return accepted({ kind: "text", text: shown });
+  const [first = "", ...more] = error.message.replace(/^error: /, "").split("\n");
+  const advice = more.join(" ").replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
+  const sentence = first.replace(/'([^']*)'/g, (_, word: string) => quoted(word));
+  return refused("usage", `${sentence}; ${advice === "" ? SEE : advice}`);
+}
+
+function describe(version: string, write: (text: string) => void): Command {
+  const program = new Command("ciruela")
+    .description("Uploads directories to clusters of servers, signed and swapped in atomically.")
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .addOption(
+      new Option("--port <N>", "TCP port of every server that is named without one")
+        .default(PORT)
+        .argParser(integer(1, 65_535)),
+    )
+    .addOption(
+      new Option("--disk-threads <N>", "threads that read and digest large trees; 0 or 1: none")
+        .default(DISK_THREADS)
+        .argParser(integer(0, THREADS_MAX)),
+    )
+    .addHelpText("after", EXAMPLES)
+    .configureOutput({ writeOut: write, writeErr: () => {} })
+    .exitOverride();
+  program
+    .command("sync")
+    .description("Upload directories to clusters.")
+    .usage("[options] [--] ENTRY_POINT...")
+    .helpOption("-h, --help", "print this help")
+    .argument("[hosts...]", "servers to begin with: HOST, HOST:PORT, [IPv6] or [IPv6]:PORT")
+    .addOption(uploadOption("append", "SRC:DEST", "upload to a new destination"))
+    .addOption(
+      uploadOption("append_weak", "SRC:DEST", "the same; another image at the destination is no error"),
+    )
+    .addOption(
+      uploadOption("replace", "SRC:DEST[:OLD_ID]", "upload over what is there; with OLD_ID only over that"),
+    )
+    .option("-m, --multiple", "all entry points are one cluster; `--` separates clusters")
+    .addOption(listOption("-i, --identity <FILE>", "private key file; repeatable"))
+    .addOption(
+      listOption("-k, --key-from-env <VAR>", "environment variable with the text of a key; repeatable"),
+    )
+    .addOption(
+      new Option("-e, --early-timeout <DUR>", "after this time enough servers are success")
+        .default(30_000, "30s")
+        .argParser(duration),
+    )
+    .addOption(
+      new Option("--early-fraction <F>", "share of the servers that is enough")
+        .default(750, "0.75")
+        .argParser(fraction),
+    )
+    .addOption(
+      new Option("--early-hosts <N>", "number of servers that is enough, if the share is less")
+        .default(3)
+        .argParser(integer(0, HOSTS_MAX)),
+    )
+    .addOption(
+      new Option("-t, --deadline <DUR>", "then the upload has failed")
+        .default(1_800_000, "30min")
+        .argParser(duration),
+    )
+    .addOption(
+      new Option("--print-progress <DUR>", "interval of lines about the progress (default: 30sec)").argParser(
+        duration,
+      ),
+    )
+    .option("--json", "one JSON object a line on stdout, the last one of type result")
+    .addHelpText("after", EXAMPLES)
+    .configureOutput({ writeOut: write, writeErr: () => {} })
+    .exitOverride();
+  return program;
+}
+
+function uploadOption(mode: UploadMode, form: string, about: string): Option {
+  return listOption(`${FLAG_OF[mode]} <${form}>`, `${about}; repeatable`);
+}
+
+function listOption(flags: string, about: string): Option {
+  return new Option(flags, about)
+    .default([] as readonly string[], "none")
+    .argParser((value: string, before: readonly string[]) => [...before, value]);
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Write a whole number from ${min} to ${max}.`);
+  };
+}
+
+function duration(text: string): number {
+  const parsed = parseDuration(text);
+  if (parsed.ok) return parsed.value;
+  throw new InvalidArgumentError(parsed.detail);
+}
+
+/** Thousandths, because decisions are made with integers. */
+function fraction(text: string): number {
+  const value = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 1) return Math.round(value * 1_000);
+  throw new InvalidArgumentError("Write a number from 0 to 1, such as 0.75.");
+}
+
+function decide(
+  globals: { readonly port: number; readonly diskThreads: number },
+  values: SyncValues,
+  words: readonly string[],
+): Result<SyncCommand, Trouble> {
+  const uploads: UploadJob[] = [];
+  const taken = new Set<string>();
+  const written = [
+    ...values.append.map((text) => ["append", text] as const),
+    ...values.appendWeak.map((text) => ["append_weak", text] as const),
+    ...values.replace.map((text) => ["replace", text] as const),
+  ];
+  for (const [mode, text] of written) {
+    const upload = parseUploadArgument(mode, text);
+    if (!upload.ok) return upload;
+    if (taken.has(upload.value.path)) {
+      const path = quoted(upload.value.path);
+      return refused("destination", `two uploads to ${path}: give each destination once`);
+    }
+    taken.add(upload.value.path);
+    uploads.push(upload.value);
+  }
+  const clusters = parseClusters(words, values.multiple === true);
+  if (!clusters.ok) return clusters;
+  if (uploads.length === 0)
+    return refused("usage", `nothing to upload: add --replace SRC:DEST or --append SRC:DEST; ${SEE}`);
+  if (clusters.value.length === 0)
+    return refused("usage", `no server to upload to: add a host at the end; ${SEE}`);
+  return accepted({
+    kind: "sync",
+    port: globals.port,
+    diskThreads: globals.diskThreads,
+    uploads,
+    clusters: clusters.value,
+    identityFiles: values.identity,
+    identityVariables: values.keyFromEnv,
+    earlyMs: values.earlyTimeout,
+    earlyShare: values.earlyFraction,
+    earlyHosts: values.earlyHosts,
+    deadlineMs: values.deadline,
+    progressMs: values.printProgress ?? null,
+    json: values.json === true,
+  });
+}
