@@ -1,0 +1,103 @@
+/** What the reports of a run have told so far, for each upload to each cluster; and the words of the last line. */
+import type { ImageId, VPath } from "../../kernel/ids.ts";
+import type { Report, Why } from "../../kernel/report.ts";
+
+export type UploadFacts = {
+  readonly cluster: string;
+  readonly path: VPath;
+  readonly image: ImageId;
+  bytes: number;
+  bytesTotal: number;
+  /** Addresses, in the order of their answers. */
+  readonly accepted: string[];
+  /** Address to reason. */
+  readonly rejected: Map<string, string>;
+  /** Name of a server to the reason of its giving up. */
+  readonly aborted: Map<string, string>;
+  /** Names of servers that hold all blocks. */
+  received: readonly string[];
+  waitingFor: readonly string[];
+  safe: boolean;
+  finished: {
+    readonly ok: boolean;
+    readonly why: Why;
+    readonly known: number;
+    readonly elapsedMs: number;
+  } | null;
+};
+
+export type Facts = {
+  readonly uploads: Map<string, UploadFacts>;
+  /** Sources whose scan was reported, and entry points that could not be reached: told once. */
+  readonly told: Set<string>;
+};
+
+export function createFacts(): Facts {
+  return { uploads: new Map(), told: new Set() };
+}
+
+/** True the first time. */
+export function tellOnce(facts: Facts, what: string): boolean {
+  if (facts.told.has(what)) return false;
+  facts.told.add(what);
+  return true;
+}
+
+/** The facts of the upload that a report is about, with the report counted; null for what is about no upload. */
+export function learn(facts: Facts, report: Report): UploadFacts | null {
+  if (!("cluster" in report && "image" in report)) return null;
+  const upload = factsOf(facts, report);
+  switch (report.type) {
+    case "accepted":
+      if (!upload.accepted.includes(report.host)) upload.accepted.push(report.host);
+      upload.rejected.delete(report.host);
+      break;
+    case "rejected":
+      upload.rejected.set(report.host, report.reason);
+      break;
+    case "received":
+      upload.received = [...upload.received, report.host];
+      upload.aborted.delete(report.host);
+      break;
+    case "aborted":
+      upload.aborted.set(report.host, report.reason);
+      break;
+    case "safe":
+      upload.safe = true;
+      break;
+    case "progress":
+    case "finished":
+      upload.bytes = report.bytes;
+      upload.bytesTotal = report.bytesTotal;
+      upload.received = report.received;
+      upload.waitingFor = report.waitingFor;
+      if (report.type === "finished") upload.finished = report;
+      break;
+  }
+  return upload;
+}
+
+function factsOf(
+  facts: Facts,
+  { cluster, path, image }: { readonly cluster: string; readonly path: VPath; readonly image: ImageId },
+): UploadFacts {
+  const name = `${cluster}\n${path}`;
+  const known = facts.uploads.get(name);
+  if (known !== undefined) return known;
+  const upload: UploadFacts = {
+    cluster,
+    path,
+    image,
+    bytes: 0,
+    bytesTotal: 0,
+    accepted: [],
+    rejected: new Map(),
+    aborted: new Map(),
+    received: [],
+    waitingFor: [],
+    safe: false,
+    finished: null,
+  };
+  facts.uploads.set(name, upload);
+  return upload;
+}
