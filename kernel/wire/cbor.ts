@@ -29,6 +29,31 @@ export function encodeCbor(value: Cbor): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(codec.encode(widened(value)));
 }
 
+/**
+ * A value whose last item is a byte string, given with an empty one in its place: the bytes are copied once, which
+ * counts for blocks.
+ */
+export function encodeCborEndingIn(value: Cbor, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const before = encodeCbor(value);
+  assert(before.at(-1) === BYTES, "the value ends with an empty byte string");
+  const head = headOfBytes(bytes.length);
+  const out = new Uint8Array(before.length - 1 + head.length + bytes.length);
+  out.set(before);
+  out.set(head, before.length - 1);
+  out.set(bytes, before.length - 1 + head.length);
+  return out;
+}
+
+const BYTES = 0x40; // major type 2
+
+/** RFC 8949, section 3: the shortest form of a length. */
+function headOfBytes(length: number): readonly number[] {
+  if (length < 24) return [BYTES + length];
+  if (length < 0x100) return [BYTES + 24, length];
+  if (length < 0x1_0000) return [BYTES + 25, length >> 8, length & 0xff];
+  return [BYTES + 26, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+}
+
 /** The codec writes numbers from 2^32 up as floats, unless they are bigints; bigints always take nine bytes. */
 function widened(value: Cbor): unknown {
   if (typeof value === "number") {

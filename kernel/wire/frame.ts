@@ -5,7 +5,7 @@
 import { unreachable } from "../assert.ts";
 import { type VPath, parseVPath } from "../ids.ts";
 import { fromHex } from "../text.ts";
-import { type Cbor, decodeCbor, encodeCbor } from "./cbor.ts";
+import { type Cbor, decodeCbor, encodeCbor, encodeCborEndingIn } from "./cbor.ts";
 import type { CborRefusal } from "./guard.ts";
 import { ENTRIES_MAX, SIGNATURES_MAX, TEXT_LENGTH_MAX } from "./limits.ts";
 import type {
@@ -239,12 +239,18 @@ export function encodeFrame(message: Message): Uint8Array<ArrayBuffer> {
     case "request":
       return encodeCbor([REQUEST, message.request.type, message.id, cborOfRequest(message.request)]);
     case "response":
-      return encodeCbor([RESPONSE, message.response.type, message.id, cborOfResponse(message.response)]);
+      return encodeResponse(message.id, message.response);
     case "notification":
       return encodeCbor([NOTIFICATION, message.notification.type, cborOfNotification(message.notification)]);
     default:
       return unreachable(message);
   }
+}
+
+function encodeResponse(id: RequestId, response: Response): Uint8Array<ArrayBuffer> {
+  const frame: Cbor = [RESPONSE, response.type, id, cborOfResponse(response)];
+  const endsInData = response.type === "GetBlock" || response.type === "GetIndex";
+  return endsInData ? encodeCborEndingIn(frame, response.data) : encodeCbor(frame);
 }
 
 function cborOfRequest(request: Request): Cbor {
@@ -295,7 +301,7 @@ function cborOfResponse(response: Response): Cbor {
       ]);
     case "GetIndex":
     case "GetBlock":
-      return struct([["data", response.data]]);
+      return struct([["data", NO_BYTES]]); // the bytes come behind it
     case "GetIndexAt":
       return struct([
         ["data", response.data],
@@ -325,6 +331,8 @@ function cborOfNotification(notification: Notification): Cbor {
     ...(notification.type === "AbortedImage" ? ([["reason", notification.reason]] as const) : []),
   ]);
 }
+
+const NO_BYTES = new Uint8Array();
 
 function struct(members: readonly (readonly [string, Cbor])[]): Cbor {
   return new Map(members);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { decode as strictDecode } from "cborg";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Cbor, decodeCbor, encodeCbor } from "../../kernel/wire/cbor.ts";
+import { type Cbor, decodeCbor, encodeCbor, encodeCborEndingIn } from "../../kernel/wire/cbor.ts";
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 const read = (file: string) => JSON.parse(readFileSync(`test/vectors/${file}`, "utf8"));
@@ -162,3 +162,14 @@ test("random bytes never throw, and what is accepted says the same to a strict d
   );
   expect(compared).toBeGreaterThan(500);
 });
+
+test.each([0, 1, 23, 24, 255, 256, 32_768, 65_535, 65_536, 100_000])(
+  "%i bytes behind a frame are what the whole would be",
+  (length) => {
+    const data = new Uint8Array(length).fill(length % 251);
+    const whole = encodeCbor([2, "GetBlock", 7, new Map([["data", data]])]);
+    expect(encodeCborEndingIn([2, "GetBlock", 7, new Map([["data", new Uint8Array()]])], data)).toEqual(
+      whole,
+    );
+  },
+);
