@@ -1,0 +1,80 @@
+/** One script judged: run, run again where that is asked, and made smaller when it goes wrong. Plain data comes out. */
+import { createCrypto, type Crypto } from "./crypto.ts";
+import { type Cast, type Failure, type Outcome, runScript } from "./run.ts";
+import { printScript, type Script } from "./script.ts";
+import { shrinkScript } from "./shrink.ts";
+import { printMoment } from "./trace.ts";
+
+export type Finding = {
+  readonly digest: string;
+  readonly steps: number;
+  /** Virtual microseconds. */
+  readonly time: number;
+  /** Paths whose winner nobody could have any more. */
+  readonly excused: number;
+  /** Virtual microseconds from the healing until all was well; null when it never was. */
+  readonly convergedAfter: number | null;
+  /** How often each trace mark was seen: what the run was about. */
+  readonly marks: Readonly<Record<string, number>>;
+  readonly script: string;
+  readonly trouble: Trouble | null;
+};
+
+export type Trouble =
+  | {
+      readonly kind: "violation";
+      readonly failure: Failure;
+      /** What happened last, a few lines an event. */
+      readonly events: readonly string[];
+      /** A script with fewer lines and the same violation; null when there is none. */
+      readonly shrunk: string | null;
+    }
+  | { readonly kind: "nondeterminism"; readonly again: string };
+
+export type CheckOptions = {
+  readonly crypto: Crypto;
+  /** Runs it twice and compares the digests. */
+  readonly twice: boolean;
+  /** Runs that may be spent on a smaller script. */
+  readonly shrinkRunsMax: number;
+};
+
+const EVENTS_SHOWN = 12;
+
+export function check(script: Script, cast: Cast, options: CheckOptions): Finding {
+  const { crypto, twice, shrinkRunsMax } = options;
+  const marks: Record<string, number> = {};
+  const outcome = runScript(script, cast, {
+    crypto,
+    marked: (_, mark) => {
+      marks[mark] = (marks[mark] ?? 0) + 1;
+    },
+  });
+  const { digest, steps, time, convergedAfter } = outcome;
+  return {
+    digest,
+    steps,
+    time,
+    convergedAfter,
+    excused: outcome.excused.length,
+    marks,
+    script: printScript(script),
+    trouble: (twice ? difference(script, cast, digest) : null) ?? violation(outcome),
+  };
+
+  function violation({ failure, world }: Outcome): Trouble | null {
+    if (failure === null) return null;
+    const events = world.trace.recent().slice(-EVENTS_SHOWN).map(printMoment);
+    const fails = (smaller: Script): boolean =>
+      runScript(smaller, cast, { crypto }).failure?.code === failure.code;
+    const smaller = shrinkScript(script, fails, shrinkRunsMax);
+    const shrunk = smaller === script ? null : printScript(smaller);
+    return { kind: "violation", failure, events, shrunk };
+  }
+}
+
+/** The second run shares nothing with the first, so that a memory between runs shows as well. */
+function difference(script: Script, cast: Cast, digest: string): Trouble | null {
+  const again = runScript(script, cast, { crypto: createCrypto() }).digest;
+  return again === digest ? null : { kind: "nondeterminism", again };
+}
