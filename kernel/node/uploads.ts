@@ -5,7 +5,7 @@ import type { Effect } from "../effect.ts";
 import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
-import { decided } from "../reconcile/reconcile.ts";
+import { decided, notCovered } from "../reconcile/reconcile.ts";
 import type { DiskRequest } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
 import type { Hosts } from "../wire/message.ts";
@@ -58,7 +58,7 @@ export function perform(node: NodeState, outs: readonly PublishOut[], now: Now, 
         uploadAccepted(node, each, now, out);
         break;
       case "refused":
-        uploadRefused(node, each.upload, each.code, each.detail, now, out);
+        uploadRefused(node, each, now, out);
         break;
       default:
         unreachable(each);
@@ -104,13 +104,12 @@ function uploadAccepted(
 
 function uploadRefused(
   node: NodeState,
-  upload: Arrival,
-  code: string,
-  detail: string,
+  { upload, code, detail, passing }: Extract<PublishOut, { kind: "refused" }>,
   now: Now,
   out: Effect[],
 ): void {
   trace(out, "upload_refused", { path: upload.path, image: upload.version.image, reason: code, detail });
+  if (passing && upload.origin.kind === "peer") notCovered(node.reconcile, upload.origin.listing);
   answerUpload(node, upload, false, code, now, out);
 }
 

@@ -78,7 +78,14 @@ export type PublishOut =
   | { readonly kind: "accepted"; readonly upload: Arrival; readonly now: Outcome }
   /** After the outs before it have changed the catalog, `takeTurn` this one. */
   | { readonly kind: "next_turn"; readonly ticket: Ticket }
-  | { readonly kind: "refused"; readonly upload: Arrival; readonly code: string; readonly detail: string };
+  | {
+      readonly kind: "refused";
+      readonly upload: Arrival;
+      readonly code: string;
+      readonly detail: string;
+      /** Not for what it is: the disk or a bound said no, and the same upload may be taken a moment later. */
+      readonly passing: boolean;
+    };
 
 export type Outcome =
   /** A download begins; `superseded` is the one that it takes the place of. */
@@ -121,7 +128,8 @@ export function receive(state: PublishState, arrival: Arrival, view: PublishView
   if (typeof directory === "string") return [refuse(arrival, directory)];
   const name = checkImageName(arrival.path);
   if (!name.ok) return [refuse(arrival, name.code, name.detail)];
-  if (state.uploads.size >= view.config.limits.pendingUploadsMax) return [refuse(arrival, "busy")];
+  if (state.uploads.size >= view.config.limits.pendingUploadsMax)
+    return [{ ...refuse(arrival, "busy"), passing: true }];
   const checks = checksOf(arrival, keysOf(view.keys, directory));
   if (checks.length === 0) return [refuse(arrival, "signature_mismatch", "no key or no signature")];
   const upload: Upload = { ...arrival, ticket: state.nextTicket++, directory, verified: null };
@@ -171,7 +179,7 @@ export function stored(state: PublishState, ticket: Ticket, code: string | null)
   assert(upload !== undefined && storing !== undefined, "only an upload that is being stored is stored");
   state.storing.delete(ticket);
   const out: PublishOut[] = [];
-  if (code !== null) out.push(refuse(upload, code));
+  if (code !== null) out.push({ ...refuse(upload, code), passing: true });
   else out.push({ kind: "accepted", upload, now: outcomeOf(storing) });
   return [...out, ...finish(state, upload)];
 }
@@ -302,6 +310,10 @@ function newStage(prng: Prng): string {
   return next(prng).toString(16).padStart(STAGE_CHARACTERS, "0");
 }
 
-function refuse(upload: Arrival, code: string, detail = ""): PublishOut {
-  return { kind: "refused", upload, code, detail };
+function refuse(
+  upload: Arrival,
+  code: string,
+  detail = "",
+): Extract<PublishOut, { readonly kind: "refused" }> {
+  return { kind: "refused", upload, code, detail, passing: false };
 }

@@ -230,6 +230,12 @@ export function nextTakes(state: ReconcileState, allows: (take: Take) => boolean
   return out;
 }
 
+/** An offer could not be taken just now: the listing is not remembered, so that it is asked for again. */
+export function notCovered(state: ReconcileState, key: Key): void {
+  const asking = state.asking.get(key);
+  if (asking !== undefined) asking.exact = false;
+}
+
 /** An offer has been decided: accepted or refused. */
 export function decided(state: ReconcileState, key: Key, now: MonoMs, containedMs: number): void {
   const asking = state.asking.get(key);
