@@ -147,7 +147,9 @@ export function serveFrom(
   if (download !== null && !hasStored(download, block)) return false;
   const { length } = placeOfBlock(index, block);
   const place = { path: hint.path, root: directory.root };
-  const stage = download === null ? null : download.intent.stage;
+  // A read that is asked for during a commit runs after it, when the stage's name has the tree that was displaced.
+  const staged = download !== null && download.phase.kind !== "committing";
+  const stage = staged ? download.intent.stage : null;
   disk(
     node,
     { kind: "serve_block", asker, length },
