@@ -138,6 +138,7 @@ const linkFields: fc.Arbitrary<LinkFields> = fc.record(
   {
     loss: share(40),
     dup: share(20),
+    flip: share(3),
     late: fc.nat(20_000).map(toMicros),
     delay: fc.tuple(fc.nat(50_000), fc.nat(400_000)).map(([min, spread]) => ({ min, max: min + spread })),
   },

@@ -12,7 +12,6 @@ import { sha512_256 } from "@noble/hashes/sha2.js";
 import { assert, unreachable } from "../kernel/assert.ts";
 import {
   type FileName,
-  type FileStat,
   type FileSystem,
   type FsCall,
   type FsCode,
@@ -21,72 +20,48 @@ import {
   type Handle,
   type RootName,
 } from "../kernel/storage/call.ts";
-import type { ByteString } from "../kernel/text.ts";
+import {
+  apply,
+  type Below,
+  type Common,
+  descendants,
+  type DirectoryNode,
+  directoriesOf,
+  type Edit,
+  entryOf,
+  type FileNode,
+  isWithin,
+  type LinkNode,
+  momentOf,
+  type Node,
+  resized,
+  settleFile,
+  sortedNames,
+  statOf,
+  type TreeEntry,
+} from "./disk-node.ts";
 
-const PAGE_BYTES = 4096;
-const SECTOR_BYTES = 512;
-const MOMENTS_MAX = 8; // of one file's log that a crash mixes: each is a copy of the file
+export type { Below, TreeEntry } from "./disk-node.ts";
+
 const LINKS_MAX = 65_000; // ext4
 const TARGET_BYTES_MAX = 4095; // PATH_MAX without its NUL
 
-type Change =
-  | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
-  | { readonly kind: "truncate"; readonly size: number };
-
-type Common = {
-  readonly id: number;
-  readonly device: number;
-  mode: number;
-  modified: string;
-  changed: number;
-};
-type FileNode = Common & {
-  readonly kind: "file";
-  bytes: Uint8Array;
-  durable: Uint8Array;
-  durableMode: number;
-  log: Change[];
-  links: number;
-};
-type DirectoryNode = Common & {
-  readonly kind: "directory";
-  readonly entries: Map<FileName, Node>;
-  /** Entries before the log of names. */
-  readonly base: Map<FileName, Node>;
-  parent: DirectoryNode | null;
-  removed: boolean;
-};
-type LinkNode = Common & { readonly kind: "link"; readonly target: ByteString; links: number };
-type Node = FileNode | DirectoryNode | LinkNode;
-
-/** One name of one directory before and after an operation. */
-type Edit = {
-  readonly dir: DirectoryNode;
-  readonly name: FileName;
-  readonly from: Node | null;
-  readonly to: Node | null;
-};
 type Operation = { readonly edits: readonly Edit[]; synced: boolean };
-type Open = { readonly node: Node; readonly writable: boolean; readonly root: boolean };
+/** `under` is the root by which it was reached. */
+type Open = {
+  readonly node: Node;
+  readonly writable: boolean;
+  readonly root: boolean;
+  readonly under: RootName;
+};
 
 export type CrashModel = "weak" | "ordered";
-/** A whole number from 0 up to below `bound`. */
-export type Below = (bound: number) => number;
 /** Called before each call; a code makes the call fail. What it throws reaches whoever drives the program. */
 export type FaultHook = (call: FsCall) => FsCode | null;
 
-export type TreeEntry =
-  | { readonly kind: "directory" }
-  | {
-      readonly kind: "file";
-      readonly bytes: Uint8Array;
-      readonly mode: number;
-      readonly inode: number;
-      readonly links: number;
-    }
-  | { readonly kind: "link"; readonly target: ByteString };
-
 export type SimDisk = FileSystem & {
+  /** The root by which an open handle was reached. */
+  rootOf(handle: Handle): RootName | null;
   /** Everything below a root by path (`a/b`), as a reader sees it just now. */
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
   /** Creates a root that the operator made, durably. Names and links stay within one device. */
@@ -144,6 +119,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
         for (const node of allNodes(opened(call.dir).node.device)) dropPages(node);
       return fail(fault);
     }
+    const under = (handle: Handle): RootName => opened(handle).under;
     const directory = (handle: Handle): DirectoryNode => {
       const { node } = opened(handle);
       return node.kind === "directory" ? node : fail("not_a_directory");
@@ -175,22 +151,22 @@ export function createSimDisk(model: CrashModel): SimDisk {
       case "root": {
         const before = held.get(call.root);
         if (before !== undefined) return before;
-        const handle = open(roots.get(call.root) ?? fail("missing"), false, true);
+        const handle = open(roots.get(call.root) ?? fail("missing"), false, call.root, true);
         held.set(call.root, handle);
         return handle;
       }
       case "open_directory": {
         const node = existing(call.dir, call.name);
-        return node.kind === "directory" ? open(node, false) : fail("not_a_directory");
+        return node.kind === "directory" ? open(node, false, under(call.dir)) : fail("not_a_directory");
       }
       case "open_file": {
         const node = existing(call.dir, call.name);
-        return node.kind === "link" ? fail("is_a_link") : open(node, false);
+        return node.kind === "link" ? fail("is_a_link") : open(node, false, under(call.dir));
       }
       case "open_for_write": {
         const node = existing(call.dir, call.name);
         if (node.kind === "link") return fail("is_a_link");
-        return node.kind === "file" ? open(node, true) : fail("is_a_directory");
+        return node.kind === "file" ? open(node, true, under(call.dir)) : fail("is_a_directory");
       }
       case "create_file": {
         const dir = vacant(call.dir, call.name);
@@ -202,7 +178,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
           durableMode: 0o644,
         };
         operate([{ dir, name: call.name, from: null, to: node }]);
-        return open(node, true);
+        return open(node, true, under(call.dir));
       }
       case "close": {
         const { node, root } = opened(call.handle);
@@ -359,10 +335,10 @@ export function createSimDisk(model: CrashModel): SimDisk {
     }
   }
 
-  function open(node: Node, writable: boolean, root = false): Handle {
+  function open(node: Node, writable: boolean, under: RootName, root = false): Handle {
     handleCount += 1;
     const handle = handleCount as Handle;
-    handles.set(handle, { node, writable, root });
+    handles.set(handle, { node, writable, root, under });
     return handle;
   }
   /** Changes names now, and in the log. */
@@ -507,6 +483,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
 
   return {
     perform,
+    rootOf: (handle) => handles.get(handle)?.under ?? null,
     crash,
     kill,
     tree(root) {
@@ -527,112 +504,4 @@ export function createSimDisk(model: CrashModel): SimDisk {
     callCount: () => calls,
     openHandles: () => Array.from(handles.values()).filter((each) => !each.root).length,
   };
-}
-
-function apply(entries: Map<FileName, Node>, edit: Edit): void {
-  if (edit.to === null) entries.delete(edit.name);
-  else entries.set(edit.name, edit.to);
-}
-
-function directoriesOf(edit: Edit): readonly Node[] {
-  return [edit.from, edit.to].filter((node) => node?.kind === "directory") as readonly Node[];
-}
-
-/** True when `dir` is `node` or below it. */
-function isWithin(dir: DirectoryNode, node: Node): boolean {
-  for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at === node) return true;
-  return false;
-}
-
-function resized(bytes: Uint8Array, size: number): Uint8Array {
-  if (size <= bytes.length) return bytes.slice(0, size);
-  const longer = new Uint8Array(size);
-  longer.set(bytes);
-  return longer;
-}
-
-/** The file's bytes on the disk after the first `count` changes of the log. */
-function momentOf(node: FileNode, count: number): Uint8Array {
-  let bytes = node.durable;
-  for (const change of node.log.slice(0, count)) {
-    if (change.kind === "truncate") {
-      bytes = resized(bytes, change.size);
-      continue;
-    }
-    bytes = resized(bytes, Math.max(bytes.length, change.offset + change.bytes.length));
-    bytes.set(change.bytes, change.offset);
-  }
-  return bytes;
-}
-
-/** Each page, and each side of a tear in it, shows a moment of the log of its own. */
-function settleFile(node: FileNode, below: Below): void {
-  if (node.log.length > 0) {
-    const counts = [0, node.log.length];
-    while (counts.length < MOMENTS_MAX) counts.push(below(node.log.length + 1));
-    const moments = counts.map((count) => momentOf(node, count));
-    const moment = (): Uint8Array => {
-      const chosen = moments[below(moments.length)];
-      assert(chosen !== undefined, "one of the moments is drawn");
-      return chosen;
-    };
-    const bytes = new Uint8Array(moment().length);
-    for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
-      const end = Math.min(page + PAGE_BYTES, bytes.length);
-      const tear = Math.min(end, page + SECTOR_BYTES * below(PAGE_BYTES / SECTOR_BYTES));
-      bytes.set(moment().subarray(page, tear), page);
-      bytes.set(moment().subarray(tear, end), tear);
-    }
-    node.durable = bytes;
-  }
-  if (node.mode !== node.durableMode && below(2) === 0) node.durableMode = node.mode;
-  node.mode = node.durableMode;
-  node.bytes = node.durable.slice();
-  node.log = [];
-}
-
-function sortedNames(dir: DirectoryNode): readonly FileName[] {
-  return Array.from(dir.entries.keys()).toSorted((a, b) => (a < b ? -1 : 1));
-}
-
-function descendants(top: DirectoryNode): readonly { readonly path: string; readonly node: Node }[] {
-  const out: { path: string; node: Node }[] = [];
-  const walk: { path: string; dir: DirectoryNode }[] = [{ path: "", dir: top }];
-  for (let at = walk.pop(); at !== undefined; at = walk.pop()) {
-    for (const name of sortedNames(at.dir)) {
-      const node = at.dir.entries.get(name);
-      assert(node !== undefined, "a listed name is there");
-      const path = at.path === "" ? name : `${at.path}/${name}`;
-      out.push({ path, node });
-      if (node.kind === "directory") walk.push({ path, dir: node });
-    }
-  }
-  return out.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function entryOf(node: Node): TreeEntry {
-  if (node.kind === "directory") return { kind: "directory" };
-  if (node.kind === "link") return { kind: "link", target: node.target };
-  return { kind: "file", bytes: node.bytes.slice(), mode: node.mode, inode: node.id, links: node.links };
-}
-
-function identityOf(node: Node): string {
-  return `${node.device}:${node.id}`;
-}
-
-function statOf(node: Node): FileStat {
-  return {
-    kind: node.kind,
-    size: node.kind === "file" ? node.bytes.length : node.kind === "link" ? node.target.length : 0,
-    mode: node.mode,
-    links: node.kind === "directory" ? linksOfDirectory(node) : node.links,
-    own: true,
-    identity: identityOf(node),
-    changed: `${node.modified}:${node.changed}`,
-  };
-}
-
-function linksOfDirectory(dir: DirectoryNode): number {
-  if (dir.removed) return 0;
-  return 2 + Array.from(dir.entries.values()).filter((node) => node.kind === "directory").length;
 }

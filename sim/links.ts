@@ -139,6 +139,10 @@ export function createLinkTable(network: Network): LinkTable {
     const arrival = Math.max(to.lastArrival, left + delay + (again ? RETRANSMIT : 0));
     to.lastArrival = arrival;
     const copy = bytes.slice();
+    if (copy.length > 0 && chance(stream, rule.flip.hits, rule.flip.outOf)) {
+      const bit = below(stream, copy.length * 8);
+      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    }
     timeline.at(arrival, () => arrive(link, to, copy));
   }
 

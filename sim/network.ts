@@ -52,6 +52,8 @@ export type Share = { readonly hits: number; readonly outOf: number };
 export type Rule = {
   readonly loss: Share;
   readonly dup: Share;
+  /** Frames in which one bit is another one: what the checksums below let through. */
+  readonly flip: Share;
   /** How late the second copy may be, at most. */
   readonly late: number;
   readonly delayMin: number;
@@ -61,6 +63,7 @@ export type Rule = {
 export const CALM: Rule = {
   loss: { hits: 0, outOf: 1 },
   dup: { hits: 0, outOf: 1 },
+  flip: { hits: 0, outOf: 1 },
   late: 50 * MILLISECOND,
   delayMin: 200,
   delayMax: 2 * MILLISECOND,

@@ -3,13 +3,14 @@
  * It knows the content that the script generated and never reads an index, a signature or a message.
  *
  *   mixed_tree      what is visible at a path is none of the images uploaded there, whole
+ *   wrong_bytes     bytes were written into an image that no uploaded file has there
  *   stray_entry     something else than an image lies in a base directory
  *   went_back       a path shows an older version than it did, or nothing
  *   acked_lost      a server reported an image, and no longer has it or a newer one
  *   append_replaced an append-only path shows another image than before
  *   not_converged   after the faults ended, the servers do not all hold the winner within the bound
  */
-import type { RootName } from "../kernel/storage/call.ts";
+import type { FsCall, RootName } from "../kernel/storage/call.ts";
 import { byteStringOfText, equalBytes } from "../kernel/text.ts";
 import type { Content } from "./content.ts";
 import type { SimDisk, TreeEntry } from "./disk.ts";
@@ -17,6 +18,7 @@ import { SECOND } from "./timeline.ts";
 
 export type ViolationCode =
   | "mixed_tree"
+  | "wrong_bytes"
   | "stray_entry"
   | "went_back"
   | "acked_lost"
@@ -64,6 +66,8 @@ export type Oracle = {
   observe(observation: Observation): void;
   /** After anything that may have changed names there. Throws `Violation`. */
   check(site: Site): void;
+  /** After a write there: what arrived damaged must not get into an image, nor from there to others. */
+  written(site: Site, call: Extract<FsCall, { call: "write" }>): void;
   /** After a power cut: the state of signatures may go back to what was reported, and not further. */
   crashed(site: Site): void;
   /** `gone` says whether a client that might still serve an upload is there no more. */
@@ -197,6 +201,19 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
       }
     },
     check: (site) => review(site, false),
+    written({ host, disk, root }, { handle, offset, bytes }) {
+      if (disk.rootOf(handle) !== root || bytes.length === 0) return;
+      for (const { content } of uploads.values()) {
+        for (const entry of content.values()) {
+          if (entry.kind !== "file") continue;
+          if (equalBytes(entry.bytes.subarray(offset, offset + bytes.length), bytes)) return;
+        }
+      }
+      throw new Violation(
+        "wrong_bytes",
+        `${host} wrote ${bytes.length} bytes at ${offset} of no uploaded file`,
+      );
+    },
     crashed: (site) => review(site, true),
     convergence(sites, gone) {
       const excused: string[] = [];

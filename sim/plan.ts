@@ -10,6 +10,7 @@ import { MILLISECOND, SECOND } from "./timeline.ts";
 export const FAULT_KINDS = [
   "loss",
   "dup",
+  "flip",
   "delay",
   "rate",
   "cut",
@@ -49,6 +50,10 @@ export function planScript(seed: number): Script {
   };
 
   addUploads(draw, servers, { levels, append, skewed: on.has("skew") }, add);
+  const busy = lines.map(({ at }) => at);
+  /** Half of the faults come while an upload is spreading: little goes wrong in a cluster at rest. */
+  const moment = (stream: Prng): number =>
+    chance(stream, 1, 2) ? one(stream, busy) + below(stream, 2_000) * MILLISECOND : anyMoment(stream);
   some("loss", 2, (stream) =>
     add(moment(stream), {
       kind: "link",
@@ -62,6 +67,13 @@ export function planScript(seed: number): Script {
       ...pair(stream, servers),
       dup: { hits: 1 + below(stream, 20), outOf: 100 },
       late: (1 + below(stream, 20_000)) * MILLISECOND,
+    }),
+  );
+  some("flip", 2, (stream) =>
+    add(moment(stream), {
+      kind: "link",
+      ...pair(stream, servers),
+      flip: { hits: 1 + below(stream, 5), outOf: 100 },
     }),
   );
   some("delay", 2, (stream) => {
@@ -150,7 +162,7 @@ function addUploads(
   for (let nth = 1; nth <= count; nth++) {
     const stream = draw("upload", String(nth));
     const name = append ? `v${1 + below(stream, 4)}` : one(stream, ["current", "current", "other"]);
-    add(nth === 1 ? 500 * MILLISECOND : moment(stream), {
+    add(nth === 1 ? 500 * MILLISECOND : anyMoment(stream), {
       kind: "upload",
       client: `c${nth}`,
       path: levels === 1 ? `/site/${name}` : `/site/${one(stream, ["a", "b"])}/${name}`,
@@ -164,7 +176,7 @@ function addUploads(
   }
 }
 
-function moment(stream: Prng): number {
+function anyMoment(stream: Prng): number {
   return below(stream, (FAULTS_END - 5 * SECOND) / TICK) * TICK + below(stream, 100) * MILLISECOND;
 }
 

@@ -12,7 +12,7 @@ import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
 import type { Crypto } from "./crypto.ts";
 import { MachineFailure } from "./failure.ts";
 import type { Host, Process, Start } from "./host.ts";
-import type { Rule } from "./network.ts";
+import { CALM, type Rule } from "./network.ts";
 import {
   createOracle,
   type Observation,
@@ -106,6 +106,7 @@ export type Failure = {
 const KEY = "site";
 const DB = "/var/db" as RootName;
 const IMAGES = "/srv/site" as RootName;
+const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does not sync the database
 const SOURCE = "/home/source" as RootName;
 const PORT = 24_783;
 const SLOWEST_BITS = 10_000_000; // a line without a bound is judged as if it were this slow
@@ -145,7 +146,9 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     observer: {
       performed(host, call) {
         const site = sites.get(host.name);
-        if (site !== undefined && changesNames(call)) oracle.check(site);
+        if (site === undefined) return;
+        if (changesNames(call)) oracle.check(site);
+        if (call.call === "write") oracle.written(site, call);
       },
       crashed(host) {
         const site = sites.get(host.name);
@@ -198,7 +201,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
       boot: (start) => cast.node(spec, start),
     });
     host.disk.makeRoot(DB);
-    host.disk.makeRoot(IMAGES);
+    host.disk.makeRoot(IMAGES, IMAGES_DEVICE);
     watchFaults(host);
     sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES });
     return host;
@@ -299,7 +302,8 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   /** Nothing is wrong any more, and everybody is there. */
   function healAll(): void {
     world.network.heal("*", "*");
-    world.network.addRule("*", "*", { loss: { hits: 0, outOf: 1 }, dup: { hits: 0, outOf: 1 } });
+    const { loss, dup, flip } = CALM;
+    world.network.addRule("*", "*", { loss, dup, flip });
     faults.clear();
     for (const host of world.hosts()) {
       host.resume();
@@ -394,10 +398,11 @@ function changesNames({ call }: FsCall): boolean {
   return call === "rename" || call === "unlink" || call === "remove_directory";
 }
 
-function ruleOf({ loss, dup, late, delay }: LinkFields): Partial<Rule> {
+function ruleOf({ loss, dup, flip, late, delay }: LinkFields): Partial<Rule> {
   return {
     ...(loss === undefined ? {} : { loss }),
     ...(dup === undefined ? {} : { dup }),
+    ...(flip === undefined ? {} : { flip }),
     ...(late === undefined ? {} : { late }),
     ...(delay === undefined ? {} : { delayMin: delay.min, delayMax: delay.max }),
   };

@@ -4,7 +4,7 @@
  *
  *   seed 42
  *   cluster 3 levels=1 append=no disk=weak
- *   link *>* loss=10/100 delay=5ms..40ms dup=1/100 late=1s
+ *   link *>* loss=10/100 delay=5ms..40ms dup=1/100 late=1s flip=1/1000
  *   at 1500ms upload c1 /site/current #7 files=5 to n1 n2
  *   at 2s cut n1 n2                 both ways; `cut n1>n2` one way; `*` is every host
  *   at 3s heal                      all; `heal n1 n2` both ways; `heal n1>n2` one way
@@ -49,6 +49,7 @@ export type UploadVerb = {
 export type LinkFields = {
   readonly loss?: Share;
   readonly dup?: Share;
+  readonly flip?: Share;
   readonly late?: number;
   readonly delay?: { readonly min: number; readonly max: number };
 };
@@ -134,10 +135,11 @@ function printVerb(verb: Verb): string {
       return `upload ${client} ${path} #${content} ${options.join(" ")} to ${to.join(" ")}`;
     }
     case "link": {
-      const { from, to, loss, dup, late, delay } = verb;
+      const { from, to, loss, dup, flip, late, delay } = verb;
       const fields = [
         ...(loss === undefined ? [] : [`loss=${printShare(loss)}`]),
         ...(dup === undefined ? [] : [`dup=${printShare(dup)}`]),
+        ...(flip === undefined ? [] : [`flip=${printShare(flip)}`]),
         ...(late === undefined ? [] : [`late=${printTime(late)}`]),
         ...(delay === undefined ? [] : [`delay=${printTime(delay.min)}..${printTime(delay.max)}`]),
       ];
@@ -335,11 +337,13 @@ function parseUpload(words: Words): UploadVerb {
 function parseLinkFields(words: Words): LinkFields {
   const loss = words.option("loss");
   const dup = words.option("dup");
+  const flip = words.option("flip");
   const late = words.option("late");
   const delay = words.option("delay");
   return {
     ...(loss === undefined ? {} : { loss: share(loss) }),
     ...(dup === undefined ? {} : { dup: share(dup) }),
+    ...(flip === undefined ? {} : { flip: share(flip) }),
     ...(late === undefined ? {} : { late: time(late) }),
     ...(delay === undefined ? {} : { delay: range(delay) }),
   };

@@ -24,6 +24,24 @@ type Offer = {
 
 const STAGE = ".tmp.stage" as FileName;
 
+/** A frame with its sum: bits flip on the way. */
+function sealed(text: string): Uint8Array {
+  return bytes(`${text} ${sumOf(text)}`);
+}
+
+/** Null for a frame that is not what was sent. */
+function opened(frame: Uint8Array): string | null {
+  const text = textOf(frame);
+  const end = text.lastIndexOf(" ");
+  return text.slice(end + 1) === sumOf(text.slice(0, end)) ? text.slice(0, end) : null;
+}
+
+function sumOf(text: string): string {
+  let sum = 0;
+  for (let at = 0; at < text.length; at++) sum = (Math.imul(sum, 31) + text.charCodeAt(at)) >>> 0;
+  return String(sum);
+}
+
 export function toyCast(bug: ToyBug): Cast {
   return {
     node: (spec) => ({
@@ -85,8 +103,9 @@ function node(spec: NodeSpec, bug: ToyBug) {
   return toy(
     (event, now) => {
       const out: Effect[] = [];
-      if (event.kind === "frame") {
-        const offer = JSON.parse(textOf(event.bytes)) as Offer;
+      const said = event.kind === "frame" ? opened(event.bytes) : null;
+      if (event.kind === "frame" && said !== null) {
+        const offer = JSON.parse(said) as Offer;
         if (bug === "asserts" && offer.content % 2 === 0) throw new Error("invariant broken: odd");
         take(offer);
         waiting.push({ conn: event.conn, offer });
@@ -112,7 +131,7 @@ function node(spec: NodeSpec, bug: ToyBug) {
       }
       for (const { conn, offer } of waiting) {
         if (stored.get(offer.path)?.image !== offer.image) continue;
-        out.push({ kind: "send_frame", conn, bytes: bytes("have") });
+        out.push({ kind: "send_frame", conn, bytes: sealed("have") });
       }
       if (now.mono >= roundAt) {
         roundAt = now.mono + 1_000;
@@ -200,9 +219,10 @@ function client(spec: ClientSpec) {
         out.push({ kind: "trace", mark: "signed", fields: { upload: spec.id, timestamp: now.wall, image } });
       }
       if (event.kind === "conn_open")
-        out.push({ kind: "send_frame", conn: event.conn, bytes: bytes(JSON.stringify(offer)) });
+        out.push({ kind: "send_frame", conn: event.conn, bytes: sealed(JSON.stringify(offer)) });
       if (event.kind === "conn_closed") open.delete(event.conn);
-      const from = event.kind === "frame" ? open.get(event.conn) : undefined;
+      const said = event.kind === "frame" ? opened(event.bytes) : null;
+      const from = event.kind === "frame" && said === "have" ? open.get(event.conn) : undefined;
       if (from !== undefined) {
         have.add(from);
         out.push({ kind: "trace", mark: "received", fields: { upload: spec.id, from } });

@@ -1,0 +1,167 @@
+/** What a simulated disk is made of, and what a power cut leaves of one file. */
+import { assert } from "../kernel/assert.ts";
+import type { FileName, FileStat } from "../kernel/storage/call.ts";
+import type { ByteString } from "../kernel/text.ts";
+
+const PAGE_BYTES = 4096;
+const SECTOR_BYTES = 512;
+const MOMENTS_MAX = 8; // of one file's log that a crash mixes: each is a copy of the file
+
+/** A whole number from 0 up to below `bound`. */
+export type Below = (bound: number) => number;
+
+export type TreeEntry =
+  | { readonly kind: "directory" }
+  | {
+      readonly kind: "file";
+      readonly bytes: Uint8Array;
+      readonly mode: number;
+      readonly inode: number;
+      readonly links: number;
+    }
+  | { readonly kind: "link"; readonly target: ByteString };
+
+type Change =
+  | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly size: number };
+
+export type Common = {
+  readonly id: number;
+  readonly device: number;
+  mode: number;
+  modified: string;
+  changed: number;
+};
+export type FileNode = Common & {
+  readonly kind: "file";
+  bytes: Uint8Array;
+  durable: Uint8Array;
+  durableMode: number;
+  log: Change[];
+  links: number;
+};
+export type DirectoryNode = Common & {
+  readonly kind: "directory";
+  readonly entries: Map<FileName, Node>;
+  /** Entries before the log of names. */
+  readonly base: Map<FileName, Node>;
+  parent: DirectoryNode | null;
+  removed: boolean;
+};
+export type LinkNode = Common & { readonly kind: "link"; readonly target: ByteString; links: number };
+export type Node = FileNode | DirectoryNode | LinkNode;
+
+/** One name of one directory before and after an operation. */
+export type Edit = {
+  readonly dir: DirectoryNode;
+  readonly name: FileName;
+  readonly from: Node | null;
+  readonly to: Node | null;
+};
+export function apply(entries: Map<FileName, Node>, edit: Edit): void {
+  if (edit.to === null) entries.delete(edit.name);
+  else entries.set(edit.name, edit.to);
+}
+
+export function directoriesOf(edit: Edit): readonly Node[] {
+  return [edit.from, edit.to].filter((node) => node?.kind === "directory") as readonly Node[];
+}
+
+/** True when `dir` is `node` or below it. */
+export function isWithin(dir: DirectoryNode, node: Node): boolean {
+  for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) if (at === node) return true;
+  return false;
+}
+
+export function resized(bytes: Uint8Array, size: number): Uint8Array {
+  if (size <= bytes.length) return bytes.slice(0, size);
+  const longer = new Uint8Array(size);
+  longer.set(bytes);
+  return longer;
+}
+
+/** The file's bytes on the disk after the first `count` changes of the log. */
+export function momentOf(node: FileNode, count: number): Uint8Array {
+  let bytes = node.durable;
+  for (const change of node.log.slice(0, count)) {
+    if (change.kind === "truncate") {
+      bytes = resized(bytes, change.size);
+      continue;
+    }
+    bytes = resized(bytes, Math.max(bytes.length, change.offset + change.bytes.length));
+    bytes.set(change.bytes, change.offset);
+  }
+  return bytes;
+}
+
+/** Each page, and each side of a tear in it, shows a moment of the log of its own. */
+export function settleFile(node: FileNode, below: Below): void {
+  if (node.log.length > 0) {
+    const counts = [0, node.log.length];
+    while (counts.length < MOMENTS_MAX) counts.push(below(node.log.length + 1));
+    const moments = counts.map((count) => momentOf(node, count));
+    const moment = (): Uint8Array => {
+      const chosen = moments[below(moments.length)];
+      assert(chosen !== undefined, "one of the moments is drawn");
+      return chosen;
+    };
+    const bytes = new Uint8Array(moment().length);
+    for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
+      const end = Math.min(page + PAGE_BYTES, bytes.length);
+      const tear = Math.min(end, page + SECTOR_BYTES * below(PAGE_BYTES / SECTOR_BYTES));
+      bytes.set(moment().subarray(page, tear), page);
+      bytes.set(moment().subarray(tear, end), tear);
+    }
+    node.durable = bytes;
+  }
+  if (node.mode !== node.durableMode && below(2) === 0) node.durableMode = node.mode;
+  node.mode = node.durableMode;
+  node.bytes = node.durable.slice();
+  node.log = [];
+}
+
+export function sortedNames(dir: DirectoryNode): readonly FileName[] {
+  return Array.from(dir.entries.keys()).toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+export function descendants(top: DirectoryNode): readonly { readonly path: string; readonly node: Node }[] {
+  const out: { path: string; node: Node }[] = [];
+  const walk: { path: string; dir: DirectoryNode }[] = [{ path: "", dir: top }];
+  for (let at = walk.pop(); at !== undefined; at = walk.pop()) {
+    for (const name of sortedNames(at.dir)) {
+      const node = at.dir.entries.get(name);
+      assert(node !== undefined, "a listed name is there");
+      const path = at.path === "" ? name : `${at.path}/${name}`;
+      out.push({ path, node });
+      if (node.kind === "directory") walk.push({ path, dir: node });
+    }
+  }
+  return out.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export function entryOf(node: Node): TreeEntry {
+  if (node.kind === "directory") return { kind: "directory" };
+  if (node.kind === "link") return { kind: "link", target: node.target };
+  return { kind: "file", bytes: node.bytes.slice(), mode: node.mode, inode: node.id, links: node.links };
+}
+
+function identityOf(node: Node): string {
+  return `${node.device}:${node.id}`;
+}
+
+export function statOf(node: Node): FileStat {
+  return {
+    kind: node.kind,
+    size: node.kind === "file" ? node.bytes.length : node.kind === "link" ? node.target.length : 0,
+    mode: node.mode,
+    links: node.kind === "directory" ? linksOfDirectory(node) : node.links,
+    own: true,
+    identity: identityOf(node),
+    changed: `${node.modified}:${node.changed}`,
+  };
+}
+
+function linksOfDirectory(dir: DirectoryNode): number {
+  if (dir.removed) return 0;
+  return 2 + Array.from(dir.entries.values()).filter((node) => node.kind === "directory").length;
+}
