@@ -65,6 +65,10 @@ export type Progress = {
   readonly accepted: readonly Address[];
   readonly received: readonly string[];
   readonly waitingFor: readonly string[];
+  /** Over the last seconds. */
+  readonly bytesPerSecond: number;
+  /** Until all bytes have gone once; null when that is not known. */
+  readonly remainingMs: number | null;
 };
 
 export type Why =

@@ -1,0 +1,148 @@
+/**
+ * From a directory to a signed image: listed, digested a run of entries at a time, printed, signed.
+ *
+ *   walking -> digesting -> sealing -> ready
+ */
+import { assert } from "../assert.ts";
+import type { Effect } from "../effect.ts";
+import type { Now } from "../ids.ts";
+import type { IndexBody } from "../index/builder.ts";
+import { KIND_DIRECTORY, KIND_LINK, type PackedIndex } from "../index/packed.ts";
+import { sliceOf } from "../index/slice.ts";
+import { firstBlockOf, kindOf, sizeOf } from "../index/view.ts";
+import { uploadPayload } from "../signature/payload.ts";
+import type { DiskValue } from "../storage/request.ts";
+import { textOfByteString, toHex } from "../text.ts";
+import { operation, report, type Source, type UploaderState, type Waiting } from "./state.ts";
+
+/** Bytes of files that are digested as one request. */
+const DIGEST_CHUNK_BYTES = 32 * 1024 * 1024;
+const DIGESTS_AT_ONCE = 8;
+const SKIPPED_MAX = 100;
+
+type Scanning = Extract<Waiting, { kind: "walk" | "seal" | "digest" }>;
+
+export function beginScan(state: UploaderState, source: Source, out: Effect[]): void {
+  out.push({
+    kind: "disk",
+    op: operation(state, { kind: "walk", source }),
+    request: { kind: "walk", root: source.root },
+  });
+}
+
+/** What the disk has found out about a source. */
+export function scanned(
+  state: UploaderState,
+  waiting: Scanning,
+  value: DiskValue,
+  now: Now,
+  out: Effect[],
+): void {
+  const { source } = waiting;
+  if (waiting.kind === "walk" && value.kind === "tree") {
+    source.tree = value.tree;
+    source.skipped = value.skipped.slice(0, SKIPPED_MAX).map((name) => textOfByteString(name) ?? name);
+    source.phase = "digesting";
+    source.dealt = 0;
+  } else if (waiting.kind === "digest" && value.kind === "digests") {
+    const { tree } = source;
+    assert(tree !== null, "digests are of a tree");
+    tree.hashes.set(value.hashes, firstBlockOf(tree, waiting.from) * 32);
+    source.running -= 1;
+    source.digestedBytes += bytesBetween(tree, waiting.from, waiting.to);
+  } else if (waiting.kind === "seal" && value.kind === "sealed") {
+    sealed(state, source, value.index, value.text, now, out);
+  }
+}
+
+/** Deals out ranges of files to digest, then has the index printed. */
+export function planScan(state: UploaderState, source: Source, out: Effect[]): void {
+  const { tree } = source;
+  if (source.phase !== "digesting" || tree === null) return;
+  while (source.dealt < tree.entryCount && source.running < DIGESTS_AT_ONCE) {
+    const from = source.dealt;
+    let to = from;
+    for (let bytes = 0; to < tree.entryCount && bytes < DIGEST_CHUNK_BYTES; to++)
+      bytes += sizeOf(tree, to) + 1024;
+    source.dealt = to;
+    source.running += 1;
+    const op = operation(state, { kind: "digest", source, from, to });
+    const slice = sliceOf(tree, from, to); // the request travels to another thread, and a tree may be large
+    out.push({
+      kind: "disk",
+      op,
+      request: { kind: "digest_files", root: source.root, tree: slice, from: 0, to: slice.entryCount },
+    });
+  }
+  if (source.dealt < tree.entryCount || source.running > 0) return;
+  source.phase = "sealing";
+  out.push({
+    kind: "disk",
+    op: operation(state, { kind: "seal", source }),
+    request: { kind: "seal_index", tree },
+  });
+}
+
+export function reportScan(source: Source, out: Effect[]): void {
+  const { tree } = source;
+  if (tree === null) return;
+  report(out, {
+    type: "scan",
+    source: source.root,
+    bytes: source.digestedBytes,
+    bytesTotal: tree.totalBytes,
+    files: tree.entryCount,
+  });
+}
+
+function bytesBetween(tree: IndexBody, from: number, to: number): number {
+  let bytes = 0;
+  for (let entry = from; entry < to; entry++) bytes += sizeOf(tree, entry);
+  return bytes;
+}
+
+function sealed(
+  state: UploaderState,
+  source: Source,
+  index: PackedIndex,
+  text: Uint8Array,
+  now: Now,
+  out: Effect[],
+): void {
+  source.phase = "ready";
+  source.index = index;
+  source.text = text;
+  source.tree = null;
+  const blocks = new Map<string, number>();
+  for (let block = 0; block < index.blockCount; block++) {
+    blocks.set(toHex(index.hashes.subarray(block * 32, block * 32 + 32)), block);
+  }
+  source.blocks = blocks;
+  const counts = { directories: 0, links: 0, files: 0 };
+  for (let entry = 0; entry < index.entryCount; entry++) {
+    const kind = kindOf(index, entry);
+    if (kind === KIND_DIRECTORY) counts.directories += 1;
+    else if (kind === KIND_LINK) counts.links += 1;
+    else counts.files += 1;
+  }
+  const transfers = state.transfers.filter((transfer) => transfer.source === source);
+  for (const path of new Set(transfers.map(({ job }) => job.path))) {
+    const { image, totalBytes: bytes } = index;
+    report(out, {
+      type: "scanned",
+      source: source.root,
+      path,
+      image,
+      bytes,
+      skipped: source.skipped,
+      ...counts,
+    });
+  }
+  const payloads = transfers.map(({ job }) => ({ path: job.path, image: index.image }));
+  out.push({
+    kind: "sign",
+    op: operation(state, { kind: "sign", transfers }),
+    timestamp: now.wall,
+    payloads: payloads.map(({ path, image }) => uploadPayload(path, image, now.wall)),
+  });
+}

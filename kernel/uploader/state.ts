@@ -1,0 +1,139 @@
+/** What an uploader knows: its sources, its clusters, and one transfer for each upload to each cluster. */
+import type { Limits } from "../config.ts";
+import type { Effect } from "../effect.ts";
+import type { Address, ConnId, ImageId, MachineId, MonoMs, OpId, VPath } from "../ids.ts";
+import type { IndexBody } from "../index/builder.ts";
+import type { PackedIndex } from "../index/packed.ts";
+import type { Prng } from "../prng.ts";
+import type { Report, Subject, Why } from "../report.ts";
+import type { Links } from "../rpc/links.ts";
+import type { RootName } from "../storage/call.ts";
+import type { Meter } from "./meter.ts";
+
+export type UploadMode = "append" | "append_weak" | "replace";
+
+export type UploadJob = {
+  readonly source: RootName;
+  readonly path: VPath;
+  readonly mode: UploadMode;
+  readonly oldImage: ImageId | null;
+};
+
+export type ClusterJob = {
+  /** As the user wrote it. */
+  readonly name: string;
+  /** Names or addresses, each `HOST` or `HOST:PORT` as `resolve` takes it. */
+  readonly entryPoints: readonly string[];
+};
+
+export type UploaderConfig = {
+  readonly uploads: readonly UploadJob[];
+  readonly clusters: readonly ClusterJob[];
+  readonly connections: number;
+  readonly earlyMs: number;
+  /** Of a thousand. */
+  readonly earlyShare: number;
+  readonly earlyHosts: number;
+  readonly deadlineMs: number;
+  readonly progressMs: number;
+  readonly limits: Limits;
+};
+
+export type Source = {
+  readonly root: RootName;
+  phase: "walking" | "digesting" | "sealing" | "ready";
+  tree: IndexBody | null;
+  skipped: readonly string[];
+  /** Entries up to here were dealt out to digest. */
+  dealt: number;
+  running: number;
+  digestedBytes: number;
+  index: PackedIndex | null;
+  text: Uint8Array | null;
+  /** Block hash to block number. */
+  blocks: ReadonlyMap<string, number>;
+};
+
+export type Cluster = {
+  readonly job: ClusterJob;
+  resolving: number;
+  readonly initial: Set<Address>;
+  /** Names that servers have told us about, and what they resolved to. */
+  readonly candidates: Map<string, readonly Address[] | null>;
+};
+
+export type Transfer = {
+  readonly job: UploadJob;
+  readonly cluster: Cluster;
+  readonly source: Source;
+  signed: { readonly timestamp: number; readonly signatures: readonly Uint8Array[] } | null;
+  /** Connections on which it was announced and has not failed. */
+  readonly conns: Map<ConnId, "asked" | "accepted">;
+  readonly accepted: Set<Address>;
+  readonly rejected: Map<Address, { readonly reason: string; readonly fatal: boolean }>;
+  /** Servers that are known to be configured for the path, and those of them that hold all of the image. */
+  readonly discovered: Map<MachineId, string>;
+  readonly done: Map<MachineId, string>;
+  readonly doneAt: Set<Address>;
+  readonly aborted: Map<MachineId, string>;
+  servedBytes: number;
+  readonly meter: Meter;
+  safe: boolean;
+  responses: number;
+  startedAt: MonoMs;
+  finished: { readonly ok: boolean; readonly why: Why } | null;
+};
+
+export type Tag = { readonly kind: "upload"; readonly at: number; readonly conn: ConnId };
+
+export type Waiting =
+  | { readonly kind: "walk" | "seal"; readonly source: Source }
+  | { readonly kind: "digest"; readonly source: Source; readonly from: number; readonly to: number }
+  | { readonly kind: "resolve"; readonly cluster: Cluster; readonly name: string; readonly initial: boolean }
+  | { readonly kind: "sign"; readonly transfers: readonly Transfer[] }
+  | {
+      readonly kind: "block";
+      readonly conn: ConnId;
+      readonly request: number;
+      readonly source: Source;
+      readonly bytes: number;
+    };
+
+export type UploaderState = {
+  readonly config: UploaderConfig;
+  readonly prng: Prng;
+  readonly sources: Map<RootName, Source>;
+  readonly clusters: readonly Cluster[];
+  readonly transfers: Transfer[];
+  readonly links: Links<Tag>;
+  readonly waiting: Map<OpId, Waiting>;
+  nextOp: number;
+  started: boolean;
+  ended: boolean;
+  failed: boolean;
+  progressAt: MonoMs;
+  tickAt: MonoMs;
+};
+
+export function operation(state: UploaderState, waiting: Waiting): OpId {
+  const op = state.nextOp as OpId;
+  state.nextOp += 1;
+  state.waiting.set(op, waiting);
+  return op;
+}
+
+export function takeWaiting(state: UploaderState, op: OpId): Waiting | null {
+  const waiting = state.waiting.get(op) ?? null;
+  state.waiting.delete(op);
+  return waiting;
+}
+
+export function report(out: Effect[], what: Report): void {
+  out.push({ kind: "report", report: what });
+}
+
+export function subjectOf(transfer: Transfer): Subject | null {
+  const image = transfer.source.index?.image;
+  if (image === undefined) return null;
+  return { cluster: transfer.cluster.job.name, path: transfer.job.path, image };
+}

@@ -1,0 +1,96 @@
+/** How far a transfer is, and when it has ended: the rules of 0.6.12, and an end at once when nothing can follow. */
+import { assert } from "../assert.ts";
+import type { Effect } from "../effect.ts";
+import type { Address, Now } from "../ids.ts";
+import type { Progress, Why } from "../report.ts";
+import { bytesPerSecond, remainingMs } from "./meter.ts";
+import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
+
+/** Nobody can be reached for this long: the end. */
+const HOPELESS_MS = 3_000;
+
+export function judge(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
+  const why = verdict(state, transfer, now);
+  if (why === null) return;
+  const ok =
+    why === "received" &&
+    ![...transfer.rejected.values()].some(({ fatal }) => fatal) &&
+    transfer.aborted.size === 0;
+  transfer.finished = { ok, why: why === "received" && !ok ? "rejected" : why };
+  const subject = subjectOf(transfer);
+  assert(subject !== null, "what is finished was scanned");
+  report(out, {
+    type: "finished",
+    ok,
+    why: transfer.finished.why,
+    servers: [...transfer.done.values()],
+    known: knownServers(transfer),
+    elapsedMs: now.mono - transfer.startedAt,
+    ...subject,
+    ...progressOf(transfer),
+  });
+}
+
+export function progressOf(transfer: Transfer): Progress {
+  const { discovered } = transfer;
+  const waiting = [...discovered]
+    .filter(([machine]) => !transfer.done.has(machine) && !transfer.aborted.has(machine))
+    .map(([, name]) => name);
+  const bytesTotal = transfer.source.index?.totalBytes ?? 0;
+  return {
+    bytes: transfer.servedBytes,
+    bytesTotal,
+    accepted: [...transfer.accepted],
+    received: [...transfer.done.values()],
+    waitingFor: waiting,
+    bytesPerSecond: bytesPerSecond(transfer.meter),
+    remainingMs: remainingMs(transfer.meter, bytesTotal),
+  };
+}
+
+/** Servers of the cluster that are known to be configured for the path. */
+function knownServers(transfer: Transfer): number {
+  return Math.max(transfer.discovered.size, transfer.accepted.size);
+}
+
+function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null {
+  const { config } = state;
+  const elapsed = now.mono - transfer.startedAt;
+  const unanswered = [...transfer.conns.values()].includes("asked");
+  const { accepted, done, doneAt, rejected, aborted } = transfer;
+  const allDone =
+    [...accepted].some((address) => doneAt.has(address)) &&
+    [...accepted].every((address) => doneAt.has(address) || rejected.has(address));
+  if (!unanswered && allDone) {
+    const everybody = [...transfer.discovered.keys()].every(
+      (machine) => done.has(machine) || aborted.has(machine),
+    );
+    if (everybody || transfer.job.mode === "append_weak") return "received";
+  }
+  if (elapsed >= config.earlyMs) {
+    const known = knownServers(transfer);
+    const share = Math.ceil((known * config.earlyShare) / 1000);
+    const need = Math.min(known, Math.max(config.earlyHosts, share));
+    if (need > 0 && transfer.done.size >= need) return "received";
+  }
+  if (elapsed >= config.deadlineMs) return "deadline";
+  const { cluster } = transfer;
+  const busy = cluster.resolving > 0 || unanswered || [...cluster.candidates.values()].includes(null);
+  if (transfer.accepted.size === 0 && !busy) {
+    const every = [...cluster.initial, ...[...cluster.candidates.values()].flatMap((each) => each ?? [])];
+    const failed = (address: Address): boolean =>
+      !state.links.dialled.has(address) && (state.links.failures.get(address)?.count ?? 0) > 0;
+    if (every.length > 0 && every.every((address) => transfer.rejected.has(address))) return "rejected";
+    const hopeless = every.every((address) => transfer.rejected.has(address) || failed(address));
+    if (hopeless && transfer.rejected.size > 0) return "rejected";
+    if (hopeless && elapsed >= HOPELESS_MS) return "unreachable";
+  }
+  // Every server that took it has given it up.
+  if (
+    transfer.accepted.size > 0 &&
+    transfer.conns.size === 0 &&
+    transfer.aborted.size >= transfer.accepted.size
+  )
+    return "rejected";
+  return null;
+}
