@@ -21,8 +21,8 @@ import type { MonoMs, OpId, VPath } from "../ids.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import { hashOfBlock, pathOf, placeOfBlock } from "../index/view.ts";
 import { type Prng, below } from "../prng.ts";
-import { textOfByteString } from "../text.ts";
 import type { Request } from "../wire/message.ts";
+import { printHintPath } from "./hint.ts";
 import {
   type Holder,
   type Slots,
@@ -523,9 +523,7 @@ function askForBlock(download: Download, slot: number, holder: Holder): FetchOut
   assert(index !== null, "blocks are asked for by an index");
   const block = download.blocks[slot] ?? 0;
   const place = placeOfBlock(index, block);
-  // A path that is not text cannot be asked of a 0.6.12 server; clients and our servers go by the hash as well.
-  const file = textOfByteString(pathOf(index, place.entry));
-  const hint = file === null ? null : { path, file, offset: place.offset };
+  const hint = { path, file: printHintPath(pathOf(index, place.entry)), offset: place.offset };
   const request: Request = { type: "GetBlock", hash: hashOfBlock(index, block), hint };
   return { kind: "ask", download, purpose: { kind: "block", holder, slot }, request };
 }

@@ -5,12 +5,12 @@ import type { Effect } from "../effect.ts";
 import { type Download, hasStored } from "../fetch/download.ts";
 import { type ConnId, type Digest, type Now, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
-import { BLOCK_BYTES, type PackedIndex } from "../index/packed.ts";
-import { findFile, firstBlockOf, hashOfBlock, placeOfBlock } from "../index/view.ts";
+import type { PackedIndex } from "../index/packed.ts";
+import { findHinted } from "../fetch/hint.ts";
+import { pathOf, placeOfBlock } from "../index/view.ts";
 import { type Arrival, receive } from "../publish/publish.ts";
 import { watchPath } from "../publish/watch.ts";
 import { beginAnswer, send } from "../rpc/links.ts";
-import { byteStringOfText } from "../text.ts";
 import type { BlockHint, Request } from "../wire/message.ts";
 import { answer, answerError } from "./answers.ts";
 import { type Asker, type NodeState, disk } from "./state.ts";
@@ -138,14 +138,11 @@ export function serveFrom(
   out: Effect[],
 ): boolean {
   const directory = node.config.directories.find(({ key }) => key === keyOf(hint.path));
-  if (directory === undefined || hint.offset % BLOCK_BYTES !== 0) return false;
-  const file = byteStringOfText(hint.file);
-  const entry = findFile(index, file);
-  if (entry < 0) return false;
-  const block = firstBlockOf(index, entry) + hint.offset / BLOCK_BYTES;
-  if (block >= firstBlockOf(index, entry + 1) || hashOfBlock(index, block) !== hash) return false;
-  if (download !== null && !hasStored(download, block)) return false;
-  const { length } = placeOfBlock(index, block);
+  if (directory === undefined) return false;
+  const block = findHinted(index, hint.file, hint.offset, hash);
+  if (block === null || (download !== null && !hasStored(download, block))) return false;
+  const { entry, length } = placeOfBlock(index, block);
+  const file = pathOf(index, entry);
   const place = { path: hint.path, root: directory.root };
   // A read that is asked for during a commit runs after it, when the stage's name has the tree that was displaced.
   const staged = download !== null && download.phase.kind !== "committing";

@@ -1,0 +1,215 @@
+/** Real daemons and the real client as processes on loopback addresses, in one folder that goes away. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ssh2 from "ssh2";
+
+const DIST = fileURLToPath(new URL("../../dist/adapters/", import.meta.url));
+export const CLIENT = join(DIST, "cli/main.js");
+export const SERVER = join(DIST, "daemon/main.js");
+const WAIT_MS = 20_000;
+
+export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+
+/** Files of one `configs/NAME.yaml`. */
+export type DirectoryOptions = { readonly appendOnly?: boolean; readonly levels?: number };
+
+export class Rig {
+  readonly folder: string;
+  readonly port: number;
+  readonly keyFile: string;
+  readonly publicKey: string;
+  readonly #net: string;
+  readonly #servers = new Map<number, ChildProcess>();
+  readonly #logs = new Map<number, string>();
+
+  private constructor(net: string, port: number) {
+    this.#net = net;
+    this.port = port;
+    this.folder = mkdtempSync(join(tmpdir(), "ciruela-e2e-"));
+    const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+    this.publicKey = keys.public;
+    this.keyFile = this.path("key");
+    writeFileSync(this.keyFile, keys.private, { mode: 0o600 });
+  }
+
+  /** @param net  first three numbers of the servers' addresses, such as `127.0.20`, of this test file alone */
+  static async create(net: string): Promise<Rig> {
+    return new Rig(net, await freePort(`${net}.1`));
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  addressOf(server: number): string {
+    return `${this.#net}.${server}`;
+  }
+
+  /** Where a server keeps the images of a key. */
+  rootOf(server: number, key = "site"): string {
+    return this.path(`server-${server}`, key);
+  }
+
+  /** Folders and files of a server: `/site` with one level, and whatever else is named. */
+  configure(
+    server: number,
+    peers: readonly number[],
+    directories: Readonly<Record<string, DirectoryOptions>> = {},
+  ): void {
+    const own = `server-${server}`;
+    for (const each of ["config/configs", "db"]) mkdirSync(this.path(own, each), { recursive: true });
+    writeFileSync(this.path(own, "config/master.key"), `${this.publicKey}\n`);
+    const lines = peers.map((each) => this.addressOf(each)).join("\n");
+    writeFileSync(this.path(own, "config/peers.txt"), `${lines}\n`);
+    for (const [key, { appendOnly = false, levels = 1 }] of Object.entries<DirectoryOptions>({
+      site: {},
+      ...directories,
+    })) {
+      mkdirSync(this.rootOf(server, key), { recursive: true });
+      writeFileSync(
+        this.path(own, `config/configs/${key}.yaml`),
+        `directory: ${this.rootOf(server, key)}\nappend-only: ${appendOnly}\nnum-levels: ${levels}\n`,
+      );
+    }
+  }
+
+  /** Starts a configured server and waits until it accepts connections. */
+  async start(server: number): Promise<void> {
+    const own = `server-${server}`;
+    const child = spawn(
+      process.execPath,
+      [
+        SERVER,
+        "-c",
+        this.path(own, "config"),
+        "--db-dir",
+        this.path(own, "db"),
+        "--host",
+        this.addressOf(server),
+        "--port",
+        String(this.port),
+        "--override-machine-id",
+        String(server).padStart(32, "0"),
+        "--override-hostname",
+        `n${server}`,
+      ],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    this.#servers.set(server, child);
+    let log = this.logOf(server);
+    child.stderr.on("data", (bytes: Buffer) => {
+      log += bytes.toString();
+      this.#logs.set(server, log);
+    });
+    await until(`server ${server} listens`, () => {
+      if (child.exitCode !== null) throw new Error(`server ${server} ended with ${child.exitCode}: ${log}`);
+      return this.#answers(server);
+    });
+  }
+
+  async startAll(count: number): Promise<void> {
+    const numbers = Array.from({ length: count }, (_, at) => at + 1);
+    for (const each of numbers) if (!existsSync(this.path(`server-${each}`))) this.configure(each, numbers);
+    await Promise.all(numbers.map((each) => this.start(each)));
+  }
+
+  /** Ends a server and says with which status; null for a signal that it did not handle. */
+  async stop(server: number, signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const child = this.#servers.get(server);
+    if (child === undefined) throw new Error(`server ${server} does not run`);
+    this.#servers.delete(server);
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const ended = new Promise<number | null>((done) => child.once("exit", done));
+    child.kill(signal);
+    return ended;
+  }
+
+  pidOf(server: number): number {
+    const pid = this.#servers.get(server)?.pid;
+    if (pid === undefined) throw new Error(`server ${server} does not run`);
+    return pid;
+  }
+
+  logOf(server: number): string {
+    return this.#logs.get(server) ?? "";
+  }
+
+  /** Starts the client with our key; the arguments of `ciruela sync`. */
+  spawnSync(args: readonly string[]): ChildProcess {
+    return spawn(
+      process.execPath,
+      [CLIENT, "--port", String(this.port), "sync", "-i", this.keyFile, ...args],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+  }
+
+  async sync(...args: readonly string[]): Promise<Ended> {
+    return endOf(this.spawnSync(args));
+  }
+
+  /** A page that may be asked for again and again. */
+  async page(server: number, path = "/status/"): Promise<unknown> {
+    return (await fetch(`http://${this.addressOf(server)}:${this.port}${path}`)).json();
+  }
+
+  /** Payload bytes that a server has had to do with, from its status page. */
+  async bytesOf(server: number, what: "fetched" | "reused" | "linked" | "served"): Promise<number> {
+    const { transfer } = (await this.page(server)) as {
+      transfer: Record<string, { bytes: number }>;
+    };
+    return transfer[what]?.bytes ?? Number.NaN;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#servers.keys()].map((each) => this.stop(each, "SIGKILL")));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #answers(server: number): Promise<boolean> {
+    try {
+      await this.page(server);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+export function endOf(child: ChildProcess): Promise<Ended> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (bytes: Buffer) => (stdout += bytes.toString()));
+  child.stderr?.on("data", (bytes: Buffer) => (stderr += bytes.toString()));
+  return new Promise((done) => {
+    child.once("close", (status) => done({ status, stdout, stderr }));
+  });
+}
+
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  waitMs = WAIT_MS,
+): Promise<void> {
+  const deadline = performance.now() + waitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`did not happen in ${waitMs} ms: ${what}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
+}
+
+async function freePort(host: string): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once("error", fail);
+    server.listen(0, host, () => {
+      const address = server.address();
+      server.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
