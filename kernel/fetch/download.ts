@@ -5,10 +5,10 @@
  *      \__________________________________\_________\___________\-----> resting (the disk said no; tried again later)
  *   asking, blocks -> aborted (nobody has it)
  *
- * loading: is the index on our disk? asking: of one holder at a time. checking: the disk digests and parses it.
- * preparing: the stage is made or resumed, and what is reusable is linked. Then every block that is not there is asked of
- * somebody who may have it, several at once, and written when its digest is right. Decisions are made by `plan` from the
- * state alone: a lost or doubled answer costs time.
+ * loading: is the index on our disk? asking: of one holder, and of another when no answer comes. checking: the disk
+ * digests and parses it. preparing: the stage is made or resumed, and what is reusable is linked. Then every block that
+ * is not there is asked of somebody who may have it, several at once, and written when its digest is right. Decisions
+ * are made by `plan` from the state alone: a lost or doubled answer costs time.
  *
  * Source: specification of behaviour, sections 1 to 6; reliability notes, U4 to U14; algorithm notes, 3.6.
  */
@@ -23,6 +23,15 @@ import { hashOfBlock, pathOf, placeOfBlock } from "../index/view.ts";
 import { type Prng, below } from "../prng.ts";
 import type { Request } from "../wire/message.ts";
 import { printHintPath } from "./hint.ts";
+import {
+  type Candidate,
+  type Sources,
+  bestSource,
+  hasHolder,
+  proved,
+  sourceFailed,
+  takeCandidates,
+} from "./sources.ts";
 import {
   type Holder,
   type Slots,
@@ -39,28 +48,10 @@ import {
   written,
 } from "./slots.ts";
 
-/** Somebody who may have the image, as `node.ts` knows him. */
-export type Candidate = {
-  readonly holder: Holder;
-  /** A client serves what nobody else has; peers are asked first. */
-  readonly client: boolean;
-  /** 0xffff has all of it; null is not known to have anything. */
-  readonly mask: number | null;
-};
-
-type Source = Candidate & {
-  inflight: number;
-  failures: number;
-  /** Its last answer was a block: whoever is not known to have anything is asked for more only then. */
-  proven: boolean;
-  /** Blocks whose bytes were wrong. */
-  lies: number;
-  notBefore: MonoMs;
-};
-
 type Phase =
   | { readonly kind: "loading" }
-  | { readonly kind: "asking"; readonly holder: Holder | null }
+  /** The answer of whoever is first is taken; after `until` another is asked too. */
+  | { readonly kind: "asking"; readonly holder: Holder | null; readonly until: MonoMs }
   | { readonly kind: "checking"; readonly holder: Holder }
   | { readonly kind: "preparing" }
   | { readonly kind: "blocks" }
@@ -82,7 +73,7 @@ export type Download = {
   stored: Uint8Array;
   /** Nothing was linked or reused, so that slices mean the same here as at any other server that began with nothing. */
   fromNothing: boolean;
-  readonly sources: Map<Holder, Source>;
+  readonly sources: Sources;
   sourcesAt: MonoMs;
   lastGoodAt: MonoMs;
   stalled: boolean;
@@ -90,6 +81,8 @@ export type Download = {
   fetchedBytes: number;
   linkedBytes: number;
   failures: number;
+  /** Holders of the index that did not answer in time. */
+  silences: number;
 };
 
 /** What is asked of the disk, so that the answer finds its way. */
@@ -136,18 +129,10 @@ export type FetchView = {
 
 const MASK_INDEX = 0x8000;
 const MASK_WHOLE = 0xffff;
-const MASK_SLICES = 0x7fff;
 /** A list of holders this old is made anew, even when nothing was heard. */
 const SOURCES_FRESH_MS = 1_000;
-/** A peer that is still downloading may have a block a little later. */
-const NOT_YET_MS = 300;
-/** After so many wrong blocks a holder is left alone for as long as any back-off lasts. */
-const LIES_MAX = 3;
 /** After an error of the disk. */
 const REST_MS = 10_000;
-/** Requests to somebody who is not known to have anything. */
-const PROBES_MAX = 1;
-
 export function startDownload(
   path: VPath,
   directory: DirectoryConfig,
@@ -174,6 +159,7 @@ export function startDownload(
     fetchedBytes: 0,
     linkedBytes: 0,
     failures: 0,
+    silences: 0,
   };
   const out: FetchOut[] = [
     { kind: "trace", mark: "download_started", fields: { path, image: intent.image } },
@@ -229,7 +215,7 @@ export function diskDone(
     case "load":
       if (result.ok && result.value.kind === "index") takeIndex(download, result.value.index, out);
       else if (!result.ok && result.code !== "index_missing") rest(download, result, view, out);
-      else download.phase = { kind: "asking", holder: null };
+      else download.phase = { kind: "asking", holder: null, until: view.now };
       break;
     case "check":
       if (result.ok && result.value.kind === "index") takeIndex(download, result.value.index, out);
@@ -262,8 +248,8 @@ function blame(download: Download, result: DiskResult, view: FetchView, out: Fet
   const { holder } = download.phase;
   const detail = result.ok ? "" : result.detail;
   out.push({ kind: "trace", mark: "index_refused", fields: { path: download.path, holder, detail } });
-  sourceFailed(download, holder, view, "lie");
-  download.phase = { kind: "asking", holder: null };
+  sourceFailed(download.sources, holder, view, "lie");
+  download.phase = { kind: "asking", holder: null, until: view.now };
 }
 
 function takeStage(
@@ -316,7 +302,7 @@ function blockWritten(
       mark: "block_refused",
       fields: { path: download.path, holder: purpose.holder },
     });
-    return sourceFailed(download, purpose.holder, view, "lie");
+    return sourceFailed(download.sources, purpose.holder, view, "lie");
   }
   const done = written(slots, purpose.slot, purpose.op);
   if (done === null) return;
@@ -325,11 +311,7 @@ function blockWritten(
   download.fetchedBytes += purpose.bytes;
   download.lastGoodAt = view.now;
   download.stalled = false;
-  const source = download.sources.get(purpose.holder);
-  if (source !== undefined) {
-    source.failures = 0;
-    source.proven = true;
-  }
+  proved(download.sources, purpose.holder);
   out.push({ kind: "moved", amount: { fetched: { bytes: purpose.bytes, blocks: 1 } } });
   if (done.sliceDone) out.push({ kind: "progress", download });
 }
@@ -344,7 +326,7 @@ export function answeredWith(
   const out: FetchOut[] = [];
   const source = download.sources.get(purpose.holder);
   if (purpose.kind === "index") {
-    if (download.phase.kind === "asking" && download.phase.holder === purpose.holder) {
+    if (download.phase.kind === "asking") {
       download.phase = { kind: "checking", holder: purpose.holder };
       const request: DiskRequest = { kind: "store_index", image: download.intent.image, text: data };
       out.push({ kind: "disk", download, purpose: { kind: "check" }, request });
@@ -412,31 +394,11 @@ export function askFailed(
     download.phase.kind === "asking" &&
     download.phase.holder === purpose.holder
   ) {
-    download.phase = { kind: "asking", holder: null };
+    download.phase = { kind: "asking", holder: null, until: view.now };
   }
-  sourceFailed(download, purpose.holder, view, why === "refused" && partial ? "not_yet" : "failure");
+  sourceFailed(download.sources, purpose.holder, view, why === "refused" && partial ? "not_yet" : "failure");
   plan(download, view, out);
   return out;
-}
-
-function sourceFailed(
-  download: Download,
-  holder: Holder,
-  view: FetchView,
-  how: "not_yet" | "failure" | "lie",
-): void {
-  const source = download.sources.get(holder);
-  if (source === undefined) return;
-  const { retryMs, retryMsMax } = view.limits;
-  source.proven = false;
-  if (how === "not_yet") {
-    source.notBefore = (view.now + NOT_YET_MS + below(view.prng, NOT_YET_MS)) as MonoMs;
-    return;
-  }
-  source.failures += 1;
-  if (how === "lie") source.lies += 1;
-  const wait = source.lies >= LIES_MAX ? retryMsMax : Math.min(retryMsMax, retryMs * source.failures);
-  source.notBefore = (view.now + wait) as MonoMs;
 }
 
 /** The disk said no: the stage stays, its blocks are verified again, and the download goes on later. */
@@ -468,24 +430,31 @@ export function tick(download: Download, view: FetchView): readonly FetchOut[] {
 
 /** Looks at all of the state and asks for what can be asked. */
 function plan(download: Download, view: FetchView, out: FetchOut[]): void {
-  if (download.phase.kind === "asking" && download.phase.holder === null) planIndex(download, view, out);
+  if (download.phase.kind === "asking" && view.now >= download.phase.until) {
+    planIndex(download, download.phase.holder, view, out);
+  }
   if (download.phase.kind === "blocks") planBlocks(download, view, out);
 }
 
-function planIndex(download: Download, view: FetchView, out: FetchOut[]): void {
+/** Who is `silent` is asked again only when there is nobody else, each time with more patience: indexes can be large. */
+function planIndex(download: Download, silent: Holder | null, view: FetchView, out: FetchOut[]): void {
   refreshSources(download, view);
   const ready = [...download.sources.values()].filter((source) => view.now >= source.notBefore);
   const known = ready.filter((source) => source.client || ((source.mask ?? 0) & MASK_INDEX) !== 0);
-  const from = known.length > 0 ? known : ready;
+  const able = known.length > 0 ? known : ready;
+  const others = able.filter((source) => source.holder !== silent);
+  const from = others.length > 0 ? others : able;
   const source = from.length === 0 ? undefined : from[below(view.prng, from.length)];
   if (source !== undefined) {
     const { holder } = source;
-    download.phase = { kind: "asking", holder };
+    if (silent !== null) download.silences += 1;
+    const patience = Math.min(view.limits.requestMs * 2 ** download.silences, view.limits.indexFetchMs);
+    download.phase = { kind: "asking", holder, until: (view.now + patience) as MonoMs };
     const request: Request = { type: "GetIndex", image: download.intent.image, hint: download.path };
     out.push({ kind: "ask", download, purpose: { kind: "index", holder }, request });
     return;
   }
-  if (view.now - download.lastGoodAt >= view.limits.indexFetchMs && !hasHolder(download)) {
+  if (view.now - download.lastGoodAt >= view.limits.indexFetchMs && !hasHolder(download.sources)) {
     out.push({ kind: "aborted", download, reason: "cant_fetch_index" });
   }
 }
@@ -500,7 +469,7 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
       if (countOf(slots, "requested") + countOf(slots, "writing") >= view.limits.blocksInflightMax) return;
       const slot = nextWanted(slots, slice);
       if (slot === null) break;
-      const source = bestSource(download, slice, view);
+      const source = bestSource(download.sources, slice, download.fromNothing, view);
       if (source === null) break;
       source.inflight += 1;
       requested(slots, slot, source.holder, (view.now + view.limits.requestMs) as MonoMs);
@@ -513,7 +482,7 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
     download.stalled = true;
     out.push({ kind: "trace", mark: "download_stalled", fields: { path: download.path } });
   }
-  if (view.now - download.lastGoodAt >= view.limits.abandonMs && !hasHolder(download)) {
+  if (view.now - download.lastGoodAt >= view.limits.abandonMs && !hasHolder(download.sources)) {
     out.push({ kind: "aborted", download, reason: "cluster_abort_no_file_source" });
   }
 }
@@ -528,58 +497,10 @@ function askForBlock(download: Download, slot: number, holder: Holder): FetchOut
   return { kind: "ask", download, purpose: { kind: "block", holder, slot }, request };
 }
 
-/** The least busy holder that may have a block of this slice; of equals one at random, peers before clients. */
-function bestSource(download: Download, slice: number, view: FetchView): Source | null {
-  let best: Source | null = null;
-  let bestScore = Number.POSITIVE_INFINITY;
-  let equals = 0;
-  for (const source of download.sources.values()) {
-    if (view.now < source.notBefore || source.inflight >= view.limits.blocksPerSourceMax) continue;
-    const has = mayHave(download, source, slice);
-    if (!has && (source.client || source.inflight >= PROBES_MAX)) continue;
-    const score =
-      source.inflight * 2 + (source.client ? 1 : 0) + (has ? 0 : view.limits.blocksPerSourceMax * 4);
-    equals = score === bestScore ? equals + 1 : 1;
-    if (score < bestScore || (score === bestScore && below(view.prng, equals) === 0)) {
-      best = source;
-      bestScore = score;
-    }
-  }
-  return best;
-}
-
-function mayHave(download: Download, source: Source, slice: number): boolean {
-  if (source.client || source.proven || source.mask === MASK_WHOLE) return true;
-  return download.fromNothing && ((source.mask ?? 0) & (1 << slice)) !== 0;
-}
-
-function hasHolder(download: Download): boolean {
-  for (const source of download.sources.values()) {
-    if (source.client || source.proven || ((source.mask ?? 0) & MASK_SLICES) !== 0) return true;
-  }
-  return false;
-}
-
-/** Takes over who is there now; what is known of those who stay (failures, requests) stays. */
 function refreshSources(download: Download, view: FetchView): void {
   if (view.now - download.sourcesAt < SOURCES_FRESH_MS) return;
   download.sourcesAt = view.now;
-  const candidates = view.candidates(download);
-  const there = new Set(candidates.map((candidate) => candidate.holder));
-  for (const [holder, source] of download.sources) {
-    if (!there.has(holder) && source.inflight === 0) download.sources.delete(holder);
-  }
-  for (const candidate of candidates) {
-    const known = download.sources.get(candidate.holder);
-    const source = known ?? { inflight: 0, failures: 0, proven: false, lies: 0, notBefore: 0 as MonoMs };
-    // News of a holder is a reason to ask it again at once.
-    const news = known !== undefined && known.mask !== candidate.mask && known.lies < LIES_MAX;
-    download.sources.set(candidate.holder, {
-      ...source,
-      ...candidate,
-      notBefore: news ? view.now : source.notBefore,
-    });
-  }
+  takeCandidates(download.sources, view.candidates(download), view.now);
 }
 
 function commit(download: Download, out: FetchOut[]): void {

@@ -5,7 +5,6 @@ import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
 import {
   type AskPurpose,
-  type Candidate,
   type Download,
   type FetchOut,
   type FetchView,
@@ -14,6 +13,7 @@ import {
   sourcesChanged,
   startDownload,
 } from "../fetch/download.ts";
+import type { Candidate } from "../fetch/sources.ts";
 import { sendTo, sendWave } from "../gossip/rounds.ts";
 import { type Peer, peersFor, strangersOf, watchersOf } from "../gossip/view.ts";
 import {
