@@ -26,7 +26,7 @@ const LEVEL_OF: ReadonlyMap<string, LogLevel> = new Map(
         "block_retried download_resting packet_too_large packet_refused dial_failed conn_open conn_closed",
       ],
       ["debug", "listing_asked"],
-      ["warn", "name_unresolved block_refused index_refused download_stalled own_machine_id_heard"],
+      ["warn", "name_unresolved block_refused index_refused download_stalled"],
       [
         "warn",
         "keys_kept peers_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",
