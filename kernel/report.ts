@@ -35,6 +35,7 @@ export type Report =
       readonly host: string;
       readonly machine: MachineId;
       readonly forwarded: boolean;
+      readonly waitingFor: readonly string[];
     } & Subject)
   | ({
       readonly type: "aborted";

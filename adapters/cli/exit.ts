@@ -7,12 +7,14 @@ export const EXIT = {
   usage: 2,
   /** Something was refused, given up, or not finished in time; also when other uploads succeeded. */
   upload: 3,
+  /** A bug of ours. */
+  bug: 101,
   interrupted: 130,
   terminated: 143,
 } as const;
 
-/** Why nothing was begun. */
-export type Trouble = "source" | "destination" | "usage" | "host" | "keys";
+/** Why nothing was begun, or why it ended in the middle. */
+export type Trouble = "source" | "destination" | "usage" | "host" | "keys" | "bug";
 
 export const EXIT_OF: Readonly<Record<Trouble, number>> = {
   source: EXIT.destination,
@@ -20,4 +22,5 @@ export const EXIT_OF: Readonly<Record<Trouble, number>> = {
   usage: EXIT.usage,
   host: EXIT.usage,
   keys: EXIT.usage,
+  bug: EXIT.bug,
 };

@@ -8,6 +8,8 @@ export type UploadFacts = {
   readonly image: ImageId;
   bytes: number;
   bytesTotal: number;
+  bytesPerSecond: number;
+  remainingMs: number | null;
   /** Addresses, in the order of their answers. */
   readonly accepted: string[];
   /** Address to reason. */
@@ -57,6 +59,7 @@ export function learn(facts: Facts, report: Report): UploadFacts | null {
       break;
     case "received":
       upload.received = [...upload.received, report.host];
+      upload.waitingFor = report.waitingFor;
       upload.aborted.delete(report.host);
       break;
     case "aborted":
@@ -69,6 +72,8 @@ export function learn(facts: Facts, report: Report): UploadFacts | null {
     case "finished":
       upload.bytes = report.bytes;
       upload.bytesTotal = report.bytesTotal;
+      upload.bytesPerSecond = report.bytesPerSecond;
+      upload.remainingMs = report.remainingMs;
       upload.received = report.received;
       upload.waitingFor = report.waitingFor;
       if (report.type === "finished") upload.finished = report;
@@ -90,6 +95,8 @@ function factsOf(
     image,
     bytes: 0,
     bytesTotal: 0,
+    bytesPerSecond: 0,
+    remainingMs: null,
     accepted: [],
     rejected: new Map(),
     aborted: new Map(),

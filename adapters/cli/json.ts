@@ -58,13 +58,13 @@ function objectOf(report: Told, publicKeys: readonly string[]): object {
       return { type: "scan", done: true, ...rest, bytes, bytes_total: bytes };
     }
     case "progress": {
-      const { type, cluster, path, image, bytes, bytesTotal, accepted, received, waitingFor } = report;
-      const hosts = { accepted, received, waiting_for: waitingFor };
-      return { type, cluster, path, image, bytes, bytes_total: bytesTotal, ...hosts };
+      const { bytesTotal, bytesPerSecond: rate, remainingMs, waitingFor, ...rest } = report;
+      const measured = { bytes_total: bytesTotal, bytes_per_second: rate, remaining_ms: remainingMs };
+      return { ...rest, ...measured, waiting_for: waitingFor };
     }
     case "received": {
-      const { machine, ...rest } = report;
-      return { ...rest, machine_id: machine };
+      const { machine, waitingFor, ...rest } = report;
+      return { ...rest, machine_id: machine, waiting_for: waitingFor };
     }
     case "rejected":
       return { ...report, ...adviceOn(report.reason, publicKeys) };

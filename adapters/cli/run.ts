@@ -1,54 +1,84 @@
 /** One run of the client, from the words of the command line to the exit status. */
+import { isatty } from "node:tty";
 import { readVersion } from "../version.ts";
+import { createBar } from "./bar.ts";
 import { parseCommandLine, type SyncCommand } from "./command-line.ts";
 import { EXIT, EXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
 import { createOutput } from "./output.ts";
+import type { Screen } from "./picture.ts";
 import type { View } from "./view.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
 const LINE_MS = 30_000; // 0.6.12's
 const JSON_MS = 1_000;
+const DRAW_MS = 250;
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
+/** How it is told, and how often. */
+type Telling = { readonly view: View; readonly progressMs: number };
+
 export async function run(words: readonly string[]): Promise<number> {
-  const stdout = createOutput(STDOUT);
-  const stderr = createOutput(STDERR);
-  const elapsedMs = () => Math.round(performance.now());
   const version = readVersion();
   const command = parseCommandLine(words, version);
   if (!command.ok) {
     // The command line could not be read, so what it wishes is looked for in its words.
-    const view = words.includes("--json")
-      ? createJson({ version, stdout })
-      : createLines({ version, stdout, stderr, elapsedMs });
+    const { view } = tellingOf({ json: words.includes("--json"), progressMs: 0 }, version);
     view.trouble(command.code, command.detail);
-    view.result({ status: EXIT_OF[command.code], elapsedMs: elapsedMs() });
-    return EXIT_OF[command.code];
+    return ended(view, EXIT_OF[command.code]);
   }
   const { value } = command;
   if (value.kind !== "sync") {
-    (value.kind === "text" ? stdout : stderr).write(value.text);
+    createOutput(value.kind === "text" ? STDOUT : STDERR).write(value.text);
     return EXIT.ok;
   }
-  const view = value.json
-    ? createJson({ version, stdout })
-    : createLines({ version, stdout, stderr, elapsedMs });
+  const telling = tellingOf(value, version);
+  const { view } = telling;
   for (const [signal, status] of Object.entries(SIGNALS)) {
     process.once(signal, () => {
       view.interrupted(signal);
-      view.result({ status, elapsedMs: elapsedMs() });
-      process.exit(status);
+      process.exit(ended(view, status));
     });
   }
-  const status = await sync(value, view);
+  const crashed = (error: unknown): never => {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    view.trouble("bug", `a bug of this program: ${what}`);
+    process.exit(ended(view, EXIT.bug));
+  };
+  process.once("uncaughtException", crashed);
+  return ended(view, await sync(value, telling).catch(crashed));
+}
+
+function ended(view: View, status: number): number {
   view.result({ status, elapsedMs: elapsedMs() });
   return status;
 }
 
-async function sync(command: SyncCommand, view: View): Promise<number> {
+function elapsedMs(): number {
+  return Math.round(performance.now());
+}
+
+function tellingOf({ json, progressMs }: Pick<SyncCommand, "json" | "progressMs">, version: string): Telling {
+  const stdout = createOutput(STDOUT);
+  if (json) return { view: createJson({ version, stdout }), progressMs: progressMs ?? JSON_MS };
+  const lines = { version, stdout, stderr: createOutput(STDERR), elapsedMs };
+  const drawable = isatty(STDERR) && process.env["TERM"] !== "dumb";
+  // Who names an interval wants lines.
+  if (!drawable || progressMs !== null) {
+    return { view: createLines(lines), progressMs: progressMs ?? LINE_MS };
+  }
+  return { view: createBar({ ...lines, screen: screenNow }), progressMs: DRAW_MS };
+}
+
+function screenNow(): Screen {
+  const { columns, rows } = process.stderr;
+  const noColor = process.env["NO_COLOR"] ?? "";
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24, color: noColor === "" };
+}
+
+async function sync(command: SyncCommand, { view, progressMs }: Telling): Promise<number> {
   const { findPrivateKeys } = await import("../keys/private.ts");
   const { printPublicKey } = await import("../keys/public.ts");
   const found = findPrivateKeys(
@@ -64,7 +94,6 @@ async function sync(command: SyncCommand, view: View): Promise<number> {
     found.warnings,
   );
   const { upload } = await import("./upload.ts");
-  const progressMs = command.progressMs ?? (command.json ? JSON_MS : LINE_MS);
   const ended = await upload(command, progressMs, found.keys, (report) => view.report(report));
   if (ended.sourceFailed) return EXIT.destination;
   return ended.succeeded ? EXIT.ok : EXIT.upload;

@@ -3,7 +3,7 @@ import type { Report } from "../../kernel/report.ts";
 import { labelOf } from "./entry-points.ts";
 import type { Facts, UploadFacts } from "./facts.ts";
 import { WHY_WORDS, wordsOf, wordsOfSource } from "./reasons.ts";
-import { formatBytes, formatElapsed, printable, quoted } from "./text.ts";
+import { formatBytes, formatClock, formatElapsed, printable, quoted } from "./text.ts";
 
 const NAMES_MAX = 3;
 
@@ -75,12 +75,18 @@ export function safeLine({ servers, image }: Extract<Report, { type: "safe" }>):
 }
 
 export function progressSentence(upload: UploadFacts): string {
-  const { bytes, bytesTotal } = upload;
-  const share = bytesTotal === 0 ? 100 : Math.min(100, Math.floor((bytes / bytesTotal) * 100));
-  const left = upload.waitingFor;
-  const waiting = left.length === 0 ? "" : `, ${left.length} servers left: ${listOf(left, "[...]")}`;
-  const amount = ` (${formatBytes(bytes)} of ${formatBytes(bytesTotal)} sent)`;
-  return `Progress of ${nameOf(upload)}: ${share}%${amount}${failuresOf(upload)}${waiting}`;
+  const { bytes, bytesTotal, bytesPerSecond, remainingMs, waitingFor } = upload;
+  const rate = bytesPerSecond > 0 ? `, ${formatBytes(bytesPerSecond)}/s` : "";
+  const rest = remainingMs === null ? "" : `, ${formatClock(remainingMs)} left`;
+  const amount = ` (${formatBytes(bytes)} of ${formatBytes(bytesTotal)} sent${rate}${rest})`;
+  const waiting =
+    waitingFor.length === 0 ? "" : `, ${waitingFor.length} servers left: ${listOf(waitingFor, "[...]")}`;
+  return `Progress of ${nameOf(upload)}: ${shareOf(bytes, bytesTotal)}%${amount}${failuresOf(upload)}${waiting}`;
+}
+
+/** What is beyond one whole copy goes to further servers, and is no larger share. */
+export function shareOf(bytes: number, total: number): number {
+  return total === 0 ? 100 : Math.min(100, Math.floor((bytes / total) * 100));
 }
 
 export function finishedSentence(upload: UploadFacts): string {
@@ -108,7 +114,9 @@ export function interruptedSentences(facts: Facts, signal: string): readonly str
     if (finished?.ok === true)
       return `${about} finished before, fetched from ${hostsOf(received, finished.known)}`;
     if (received.length > 0) {
-      return `${about} ${hostsOf(received, received.length)} hold all blocks of ${upload.image} and give them to the others`;
+      const one = received.length === 1;
+      const verbs = one ? ["holds", "gives"] : ["hold", "give"];
+      return `${about} ${hostsOf(received, received.length)} ${verbs[0]} all blocks of ${upload.image} and ${verbs[1]} them to the others`;
     }
     return upload.accepted.length > 0
       ? `${about} no server has reported all blocks of ${upload.image}: run the command again`

@@ -1,6 +1,6 @@
 /**
  * The storage of a client. Sources are listed and blocks are read in this thread, where no message is needed for them;
- * long digests go to threads, which are started when the first one comes.
+ * so are digests, one at a time. When these take long, threads are started and take the others.
  */
 import type { RootName, StorageProgram } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
@@ -10,23 +10,29 @@ import { compiledUrl } from "../compiled.ts";
 import { createFileSystem } from "../file-system.ts";
 import type { Storage } from "../port.ts";
 
-/** Below this, threads take longer to start than the digests take here. An entry counts as so many bytes. */
-const WORTH_THREADS_BYTES = 16 * 1024 * 1024;
-const ENTRY_BYTES = 8 * 1024;
+/** Threads take 150 ms of a processor each to start: 20,000 small files or 1 GiB are done sooner without. */
+const ALONE_MS = 1_000;
+const AHEAD = 2; // requests a thread: the next is there when one ends
 const CONTEXT = { db: "" as RootName, roots: [] }; // a client has no database
 
-type Running = {
-  readonly program: StorageProgram<DiskResult>;
-  readonly done: (result: DiskResult) => void;
-};
+type Asked = { readonly request: DiskRequest; readonly done: (result: DiskResult) => void };
+type Running = { readonly program: StorageProgram<DiskResult>; readonly done: Asked["done"] };
 
-/** @param threads  0 or 1: everything is done in this thread */
+/** @param threads  that digest, this one included; with 0 or 1 it is the only one */
 export async function createSourceStorage(threads: number): Promise<Storage> {
   const fs = await createFileSystem();
-  let running: readonly Running[] = [];
-  let elsewhere: Promise<Storage> | null = null;
+  const helpers = Math.max(0, threads - 1);
+  let running: Running[] = [];
+  let ticking = false;
+  const long: Asked[] = [];
+  let longSince: number | null = null;
+  let longHere = false;
+  let longElsewhere = 0;
+  let elsewhere: Storage | null = null;
+  let opening = false;
 
   function turn(): void {
+    ticking = false;
     const all = running;
     running = [];
     const left: Running[] = [];
@@ -37,35 +43,69 @@ export async function createSourceStorage(threads: number): Promise<Storage> {
       else each.done({ ok: false, code: step.failure.code, detail: step.failure.message });
     }
     running = [...left, ...running];
-    if (running.length > 0) setImmediate(turn); // lets the network in
+    if (running.length > 0) tick();
   }
 
-  async function onThreads(): Promise<Storage> {
+  /** Later, which lets the network in. */
+  function tick(): void {
+    if (!ticking) setImmediate(turn);
+    ticking = true;
+  }
+
+  function runHere({ request, done }: Asked): void {
+    running.push({ program: programOf(request, CONTEXT), done });
+    tick();
+  }
+
+  /** Deals out what is long, whoever is free. */
+  function deal(): void {
+    while (long.length > 0) {
+      const threadIsFree = elsewhere !== null && longElsewhere < helpers * AHEAD;
+      if (longHere && !threadIsFree) return;
+      const asked = long.shift();
+      if (asked === undefined) return;
+      if (elsewhere !== null && threadIsFree) {
+        longElsewhere += 1;
+        elsewhere.run(asked.request, (result) => {
+          longElsewhere -= 1;
+          asked.done(result);
+          deal();
+        });
+      } else {
+        longHere = true;
+        runHere({
+          request: asked.request,
+          done(result) {
+            longHere = false;
+            asked.done(result);
+            deal();
+          },
+        });
+      }
+    }
+  }
+
+  async function open(): Promise<void> {
+    opening = true;
     const { openStorageThreads } = await import("../storage-threads.ts");
-    return openStorageThreads({
-      threads,
+    elsewhere = await openStorageThreads({
+      threads: helpers === 1 ? 1 : helpers + 1, // of several, the first takes nothing that is long
       program: compiledUrl("../../kernel/storage/program.ts", import.meta.url).href,
       context: CONTEXT,
       died(error) {
         throw error; // nobody would answer what that thread was asked
       },
     });
+    deal();
   }
 
   return {
     run(request, done) {
-      if (threads > 1 && isLong(request)) {
-        elsewhere ??= onThreads();
-        void elsewhere.then((storage) => storage.run(request, done));
-        return;
-      }
-      running = [...running, { program: programOf(request, CONTEXT), done }];
-      if (running.length === 1) setImmediate(turn);
+      if (request.kind !== "digest_files") return runHere({ request, done });
+      longSince ??= performance.now();
+      long.push({ request, done });
+      if (helpers > 0 && !opening && performance.now() - longSince > ALONE_MS) void open();
+      deal();
     },
   };
-}
-
-function isLong(request: DiskRequest): boolean {
-  if (request.kind !== "digest_files") return false;
-  return request.tree.totalBytes + request.tree.entryCount * ENTRY_BYTES > WORTH_THREADS_BYTES;
 }

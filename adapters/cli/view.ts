@@ -6,7 +6,7 @@ export type View = {
   /** Public keys of the user, as lines of key files; and what is odd about where they were found. */
   keys(publicKeys: readonly string[], warnings: readonly string[]): void;
   report(report: Report): void;
-  /** Nothing was begun. */
+  /** Nothing was begun, or a bug has ended it. */
   trouble(code: Trouble, message: string): void;
   /** A signal came before the end. */
   interrupted(signal: string): void;

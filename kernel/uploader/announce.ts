@@ -6,6 +6,7 @@ import type { Effect } from "../effect.ts";
 import type { Address, ConnId, MonoMs, Now } from "../ids.ts";
 import { shuffle } from "../prng.ts";
 import { ask, closed, connectionTo, mayDial, send } from "../rpc/links.ts";
+import { progressOf } from "./verdict.ts";
 import type { Notification, Request, Response } from "../wire/message.ts";
 import {
   type Cluster,
@@ -168,7 +169,15 @@ export function notification(state: UploaderState, conn: ConnId, message: Notifi
     if (transfer.done.has(machine)) continue;
     transfer.done.set(machine, host);
     if (transfer.aborted.delete(machine) && !message.forwarded) transfer.rejected.delete(address);
-    report(out, { type: "received", host, machine, forwarded: message.forwarded, ...subject });
+    const { waitingFor } = progressOf(transfer);
+    report(out, {
+      type: "received",
+      host,
+      machine,
+      forwarded: message.forwarded,
+      waitingFor,
+      ...subject,
+    });
     transfer.safe = true;
     report(out, { type: "safe", servers: transfer.done.size, ...subject });
   }

@@ -16,7 +16,7 @@ import { textOfByteString, toHex } from "../text.ts";
 import { operation, report, type Source, type UploaderState, type Waiting } from "./state.ts";
 
 /** Bytes of files that are digested as one request. */
-const DIGEST_CHUNK_BYTES = 32 * 1024 * 1024;
+const DIGEST_CHUNK_BYTES = 8 * 1024 * 1024;
 const DIGESTS_AT_ONCE = 8;
 const SKIPPED_MAX = 100;
 
