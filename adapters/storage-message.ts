@@ -1,7 +1,7 @@
 /**
- * What travels between the main thread and a storage thread. Bytes are moved, not copied, so the sender of a message
- * loses them: a request's bytes are copied once before (they are a view into a socket's slab), a result's belong to
- * its receiver alone.
+ * What travels between the main thread and a storage thread. Blocks to be written lie in slots of shared memory: a
+ * buffer that is made, moved and dropped for each costs the collector more than the block. Other bytes are moved, so
+ * the sender of a message loses them: an index is copied once before, a result's bytes belong to its receiver alone.
  */
 import type { OpId } from "../kernel/ids.ts";
 import type { StorageProgram } from "../kernel/storage/call.ts";
@@ -20,7 +20,20 @@ export type ThreadStart = {
   readonly context: unknown;
 };
 
-export type ToThread = readonly { readonly op: OpId; readonly request: DiskRequest }[];
+/** With the memory that all threads share. */
+export type ThreadData = ThreadStart & { readonly slots: SharedArrayBuffer };
+
+/** A block of the index format. */
+export const SLOT_BYTES = 32_768;
+
+export type Slot = { readonly at: number; readonly length: number };
+
+export type ToThread = readonly {
+  readonly op: OpId;
+  readonly request: DiskRequest;
+  /** Where the bytes of the request are, if not in it. */
+  readonly slot: Slot | null;
+}[];
 /** The first, empty one says that the thread is ready. */
 export type FromThread = readonly { readonly op: OpId; readonly result: DiskResult }[];
 

@@ -6,14 +6,15 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert } from "../kernel/assert.ts";
 import type { OpId } from "../kernel/ids.ts";
 import type { FileSystem, StorageProgram } from "../kernel/storage/call.ts";
-import type { DiskResult } from "../kernel/storage/request.ts";
+import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import { resume } from "../kernel/storage/run.ts";
 import { createFileSystem } from "./file-system.ts";
 import {
   detachResult,
   type FromThread,
   type ProgramModule,
-  type ThreadStart,
+  SLOT_BYTES,
+  type ThreadData,
   type ToThread,
 } from "./storage-message.ts";
 
@@ -21,7 +22,7 @@ const HOLD_MS = 2; // longer than this no result waits for the turn's end
 
 type Running = { readonly op: OpId; readonly program: StorageProgram<DiskResult> };
 
-async function main(port: MessagePort, start: ThreadStart): Promise<void> {
+async function main(port: MessagePort, start: ThreadData): Promise<void> {
   const module = (await import(start.program)) as ProgramModule;
   const fs = await createFileSystem();
   let running: readonly Running[] = [];
@@ -48,12 +49,20 @@ async function main(port: MessagePort, start: ThreadStart): Promise<void> {
   port.on("message", (requests: ToThread) => {
     const idle = running.length === 0;
     running = [
-      ...requests.map(({ op, request }) => ({ op, program: module.programOf(request, start.context) })),
+      ...requests.map((each) => ({
+        op: each.op,
+        program: module.programOf(requestOf(each, start.slots), start.context),
+      })),
       ...running,
     ];
     if (idle) turn();
   });
   port.postMessage([] satisfies FromThread);
+}
+
+function requestOf({ request, slot }: ToThread[number], slots: SharedArrayBuffer): DiskRequest {
+  if (slot === null || request.kind !== "write_block") return request;
+  return { ...request, bytes: new Uint8Array(slots, slot.at * SLOT_BYTES, slot.length) };
 }
 
 function advance(fs: FileSystem, program: StorageProgram<DiskResult>): DiskResult | null {
@@ -70,4 +79,4 @@ function send(port: MessagePort, ended: FromThread): void {
 }
 
 assert(parentPort !== null, "a storage thread has a parent");
-await main(parentPort, workerData as ThreadStart);
+await main(parentPort, workerData as ThreadData);

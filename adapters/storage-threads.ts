@@ -14,7 +14,15 @@ import { createDispatch, enqueue, finished, next } from "../kernel/storage/dispa
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import { compiledUrl } from "./compiled.ts";
 import type { Storage } from "./port.ts";
-import { detachRequest, type FromThread, type ThreadStart, type ToThread } from "./storage-message.ts";
+import {
+  detachRequest,
+  type FromThread,
+  type Slot,
+  SLOT_BYTES,
+  type ThreadData,
+  type ThreadStart,
+  type ToThread,
+} from "./storage-message.ts";
 
 const QUICK_PER_THREAD_MAX = 16; // half a millisecond of block writes: a message is hidden behind them
 const YOUNG_MIB = 4; // Node's 48 cost 25 MiB a thread resident, and are no faster: blocks are not objects
@@ -31,6 +39,7 @@ export type StorageThreadsOptions = ThreadStart & {
   readonly died: (error: Error) => void;
 };
 
+type Placed = { readonly thread: Thread; readonly slow: boolean; readonly slot: Slot | null };
 type Thread = { readonly worker: Worker; quick: number; slow: number; outbox: ToThread[number][] };
 
 /** Resolves when all threads are ready; rejects when one cannot start. */
@@ -40,7 +49,10 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
   const script = compiledUrl("./storage-thread.ts", import.meta.url);
   const dispatch = createDispatch();
   const waiting = new Map<OpId, (result: DiskResult) => void>();
-  const placed = new Map<OpId, { readonly thread: Thread; readonly slow: boolean }>();
+  const placed = new Map<OpId, Placed>();
+  const slotCount = options.threads * QUICK_PER_THREAD_MAX;
+  const slots = new SharedArrayBuffer(slotCount * SLOT_BYTES);
+  const freeSlots = Array.from({ length: slotCount }, (_, at) => at);
   let opened = false;
   let closing = false;
   let ticking = false;
@@ -54,7 +66,7 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
   function startThread(at: number): Promise<Thread> {
     const worker = new Worker(script, {
       name: `storage-${at}`,
-      workerData: { program, context } satisfies ThreadStart,
+      workerData: { program, context, slots } satisfies ThreadData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
       trackUnmanagedFds: false, // descriptors come from openat, which Node has no part in
     });
@@ -81,6 +93,7 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
     assert(place !== undefined && done !== undefined, "a thread answers what it was asked");
     if (place.slow) place.thread.slow -= 1;
     else place.thread.quick -= 1;
+    if (place.slot !== null) freeSlots.push(place.slot.at);
     placed.delete(op);
     waiting.delete(op);
     finished(dispatch, op);
@@ -108,9 +121,20 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
       const thread = choose(slow, isRead(started.request));
       if (slow) thread.slow += 1;
       else thread.quick += 1;
-      placed.set(started.op, { thread, slow });
-      thread.outbox.push(started);
+      const slot = fillSlot(started.request);
+      placed.set(started.op, { thread, slow, slot });
+      const request = slot === null ? started.request : withoutBytes(started.request);
+      thread.outbox.push({ op: started.op, request, slot });
     }
+  }
+
+  /** Copies a block to where its thread finds it; null for what has none, and when all slots are taken. */
+  function fillSlot(request: DiskRequest): Slot | null {
+    if (request.kind !== "write_block" || request.bytes.length > SLOT_BYTES) return null;
+    const at = freeSlots.pop();
+    if (at === undefined) return null;
+    new Uint8Array(slots, at * SLOT_BYTES, SLOT_BYTES).set(request.bytes);
+    return { at, length: request.bytes.length };
   }
 
   function choose(slow: boolean, read: boolean): Thread {
@@ -149,12 +173,18 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
 function flush(thread: Thread): void {
   if (thread.outbox.length === 0) return;
   const moved: ArrayBuffer[] = [];
-  const message: ToThread = thread.outbox.map(({ op, request }) => ({
-    op,
-    request: detachRequest(request, moved),
+  const message: ToThread = thread.outbox.map((each) => ({
+    ...each,
+    request: each.slot === null ? detachRequest(each.request, moved) : each.request,
   }));
   thread.outbox = [];
   thread.worker.postMessage(message, moved);
+}
+
+const NO_BYTES = new Uint8Array();
+
+function withoutBytes(request: DiskRequest): DiskRequest {
+  return request.kind === "write_block" ? { ...request, bytes: NO_BYTES } : request;
 }
 
 /** May sync, list, or read more than one block. */
