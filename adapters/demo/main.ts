@@ -3,7 +3,16 @@
  * First contact: a real directory travels over real sockets to three real servers and to a fourth that joins late.
  * Everything is made in one temporary folder and leaves nothing behind.
  */
-import { appendFileSync, cpSync, existsSync, readFileSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Cluster, createCluster, pause } from "./cluster.ts";
@@ -41,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.once("SIGTERM", () => done());
   });
   try {
-    const shown = await Promise.race([show(cluster, source), interrupted.then(() => null)]);
+    const shown = await Promise.race([show(cluster, source, once), interrupted.then(() => null)]);
     if (shown === null) return 130;
     if (!shown) return 1;
     if (!once) {
@@ -59,7 +68,7 @@ function say(line: string): void {
 }
 
 /** The whole story; false when something was not as it should be. */
-async function show(cluster: Cluster, original: string): Promise<boolean> {
+async function show(cluster: Cluster, original: string, once: boolean): Promise<boolean> {
   const rows: Row[] = [];
   const timed = async <T>(what: string, note: string, run: () => Promise<T>): Promise<T> => {
     const start = performance.now();
@@ -89,7 +98,7 @@ async function show(cluster: Cluster, original: string): Promise<boolean> {
   if (!equalEverywhere(cluster, [1, 2, 3], tree.digest)) return complain("a server has another content");
   say("\nAll three trees have the same content as the source.");
 
-  say("\nThe client is gone. A fourth, empty server starts, which nobody has in his list.");
+  say("\nThe client is gone. A fourth, empty server starts, which is in nobody's list.");
   const caught = await timed("a fourth server catches up", "from its neighbours", async () => {
     await cluster.start(4);
     return waitFor(() => hasTree(cluster, 4, tree.digest));
@@ -113,7 +122,7 @@ async function show(cluster: Cluster, original: string): Promise<boolean> {
 
   printTable(rows);
   await printServers(cluster);
-  printNext(cluster, source);
+  printNext(cluster, source, once);
   return true;
 }
 
@@ -146,19 +155,15 @@ async function waitFor(holds: () => boolean): Promise<boolean> {
 
 type Reads = { reads: number; torn: number };
 
-/** Reads the directory over and over through one descriptor a read, as an application would. */
+/** Reads the directory over and over, each time through one descriptor, as an application would. */
 function startReader(path: string, digests: readonly string[]): { stop(): Promise<Reads> } {
   const counts: Reads = { reads: 0, torn: 0 };
   const stopped = new AbortController();
   const loop = (async () => {
     while (!stopped.signal.aborted) {
-      // The path leads to one version or the other; a read that spans the swap is made again.
-      const before = statSync(path).ino;
-      const { digest } = readTree(path);
-      if (statSync(path).ino === before) {
-        counts.reads += 1;
-        if (!digests.includes(digest)) counts.torn += 1;
-      }
+      const version = readOnce(path);
+      if (version !== null) counts.reads += 1;
+      if (version !== null && !digests.includes(version)) counts.torn += 1;
       await pause(1);
     }
   })();
@@ -169,6 +174,19 @@ function startReader(path: string, digests: readonly string[]): { stop(): Promis
       return counts;
     },
   };
+}
+
+/** Null when the version that was opened has been deleted meanwhile, which takes seconds. */
+function readOnce(path: string): string | null {
+  const fd = openSync(path, "r");
+  try {
+    return readTree(`/proc/self/fd/${fd}/.`).digest;
+  } catch (error) {
+    if (statSync(path).ino !== fstatSync(fd).ino) return null;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function printTable(rows: readonly Row[]): void {
@@ -193,12 +211,17 @@ async function printServers(cluster: Cluster): Promise<void> {
   }
 }
 
-function printNext(cluster: Cluster, source: string): void {
-  const data = readFileSync(join(cluster.siteOf(1), "current", "CHANGED.txt"), "utf8").trim();
-  say(
-    `\nAn application reads plain files: ${join(cluster.siteOf(1), "current", "CHANGED.txt")} says "${data}".`,
-  );
-  say("\nTo try next, while the cluster runs:");
+function printNext(cluster: Cluster, source: string, once: boolean): void {
+  const file = join(cluster.siteOf(1), "current", "CHANGED.txt");
+  say(`\nAn application reads a plain file: ${file} says "${readFileSync(file, "utf8").trim()}".`);
+  if (once) {
+    say("\nTo try next: `npm start` at a terminal, which keeps the cluster and shows what to type, or");
+    say("  npm start -- DIRECTORY      the same with a directory of yours");
+    say("  npx ciruela sync --help     the client;  npx ciruela-server --help  the server");
+    say("  npm run sim -- --seed 1     the same code under partitions and power cuts");
+    return;
+  }
+  say("\nTo try next, in another terminal:");
   say(`  echo hello > ${join(source, "hello.txt")}`);
   say(
     `  npx ciruela --port ${cluster.port} sync -i ${cluster.keyFile} --replace ${source}:/site/current 127.0.0.1`,
