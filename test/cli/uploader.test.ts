@@ -1,0 +1,199 @@
+/** The uploader without a world: each event by hand. */
+import { expect, test } from "vitest";
+import type { Effect } from "../../kernel/effect.ts";
+import type { Event } from "../../kernel/event.ts";
+import type { Address, ConnId, ImageId, MachineId, MonoMs, UnixMs, VPath } from "../../kernel/ids.ts";
+import { addDirectory, build, createBuilder } from "../../kernel/index/builder.ts";
+import type { Report } from "../../kernel/report.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
+import type { DiskValue } from "../../kernel/storage/request.ts";
+import type { ByteString } from "../../kernel/text.ts";
+import {
+  createUploader,
+  step,
+  succeeded,
+  UPLOADER_DEFAULTS,
+  type UploaderState,
+} from "../../kernel/uploader.ts";
+import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
+import type { Message, Receipt } from "../../kernel/wire/message.ts";
+
+const IMAGE = "ab".repeat(32) as ImageId;
+const PATH = "/site/current" as VPath;
+const ADDRESSES = ["10.0.0.1:1" as Address, "10.0.0.2:1" as Address];
+const BODY = (() => {
+  const builder = createBuilder("blake2b/256", 32_768);
+  addDirectory(builder, "/" as ByteString);
+  return build(builder);
+})();
+
+/** Answers everything but servers at once, and keeps what was reported and asked of whom. */
+class Bench {
+  readonly state: UploaderState;
+  readonly reports: Report[] = [];
+  readonly dialled: ConnId[] = [];
+  readonly asked: { readonly conn: ConnId; readonly id: number }[] = [];
+  readonly held: Extract<Effect, { kind: "disk" }>[] = [];
+  stopped = false;
+  mono = 0;
+  readonly #hold: readonly string[];
+
+  constructor(sources: readonly string[], hold: readonly string[] = []) {
+    this.#hold = hold;
+    const uploads = sources.map((source, at) => ({
+      source: source as RootName,
+      path: (at === 0 ? PATH : `/site/${source}`) as VPath,
+      mode: "replace" as const,
+      oldImage: null,
+    }));
+    const clusters = [{ name: "c", entryPoints: ["c"] }];
+    this.state = createUploader({ ...UPLOADER_DEFAULTS, uploads, clusters }, "seed", this.#now());
+    this.feed({ kind: "wake" });
+  }
+
+  #now() {
+    return { mono: this.mono as MonoMs, wall: 1_700_000_000_000 as UnixMs };
+  }
+
+  feed(event: Event): void {
+    const waiting = [event];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      for (const effect of step(this.state, next, this.#now())) {
+        const answer = this.#answer(effect);
+        if (answer !== null) waiting.push(answer);
+      }
+    }
+  }
+
+  #answer(effect: Effect): Event | null {
+    switch (effect.kind) {
+      case "disk": {
+        if ("root" in effect.request && this.#hold.includes(effect.request.root)) {
+          this.held.push(effect);
+          return null;
+        }
+        const value = valueOf(effect.request.kind);
+        return { kind: "disk_done", op: effect.op, result: { ok: true, value } };
+      }
+      case "sign": {
+        const signatures = effect.payloads.map(() => [new Uint8Array(64)]);
+        return { kind: "signed", op: effect.op, timestamp: effect.timestamp, signatures };
+      }
+      case "resolve":
+        return { kind: "resolved", op: effect.op, addresses: effect.name === "c" ? ADDRESSES : [] };
+      case "dial":
+        this.dialled.push(effect.conn);
+        return { kind: "conn_open", conn: effect.conn, address: effect.address, side: "dialled" };
+      case "send_frame": {
+        const decoded = decodeFrame(effect.bytes);
+        if (decoded.ok && decoded.message.kind === "request")
+          this.asked.push({ conn: effect.conn, id: decoded.message.id });
+        return null;
+      }
+      case "report":
+        this.reports.push(effect.report);
+        return null;
+      case "stopped":
+        this.stopped = true;
+        return null;
+      default:
+        return null;
+    }
+  }
+
+  say(conn: ConnId, message: Message): void {
+    this.feed({ kind: "frame", conn, bytes: encodeFrame(message) });
+  }
+
+  /** The server of a connection accepts what it was asked first. */
+  accept(at: number): ConnId {
+    const asked = this.asked[at];
+    if (asked === undefined) throw new Error("nobody was asked");
+    const answer = { type: "ReplaceDir", accepted: true, reason: null, hosts: new Map() } as const;
+    this.say(asked.conn, { kind: "response", id: asked.id, response: answer });
+    return asked.conn;
+  }
+
+  receipt(conn: ConnId, number: number, gaveUp: string | null): void {
+    const machine = String(number).padStart(32, "0") as MachineId;
+    const receipt: Receipt = { image: IMAGE, path: PATH, machine, hostname: `n${number}`, forwarded: false };
+    const notification =
+      gaveUp === null
+        ? ({ type: "ReceivedImage", ...receipt } as const)
+        : ({ type: "AbortedImage", reason: gaveUp, ...receipt } as const);
+    this.say(conn, { kind: "notification", notification });
+  }
+}
+
+function valueOf(kind: string): DiskValue {
+  if (kind === "walk") return { kind: "tree", tree: BODY, skipped: [] };
+  if (kind === "digest_files") return { kind: "digests", hashes: new Uint8Array(0) };
+  return { kind: "sealed", index: { ...BODY, image: IMAGE, textBytes: 3 }, text: new Uint8Array(3) };
+}
+
+test("nobody is dialled before every source is scanned, and a source that fails ends everything", () => {
+  const bench = new Bench(["a", "b"], ["b"]);
+  expect(bench.reports.map(({ type }) => type)).toEqual(["scanned"]);
+  expect(bench.dialled).toEqual([]);
+  const [walk] = bench.held;
+  if (walk === undefined) throw new Error("the second source was not walked");
+  bench.feed({ kind: "disk_done", op: walk.op, result: { ok: false, code: "missing", detail: "list" } });
+  expect(bench.reports.at(-1)).toMatchObject({ type: "error", code: "missing", source: "b" });
+  expect([bench.stopped, bench.dialled, succeeded(bench.state)]).toEqual([true, [], false]);
+});
+
+test("receipts of all that accepted end it at once, whatever the early time", () => {
+  const bench = new Bench(["a"]);
+  const conns = [bench.accept(0), bench.accept(1)];
+  for (const [at, conn] of conns.entries()) {
+    expect(bench.stopped).toBe(false);
+    bench.receipt(conn, at + 1, null);
+  }
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
+  expect(bench.reports.filter(({ type }) => type === "safe")).toMatchObject([{ servers: 1 }, { servers: 2 }]);
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("who gives up is not asked again nor waited for, and the upload has failed", () => {
+  const bench = new Bench(["a"]);
+  const conns = [bench.accept(0), bench.accept(1)] as const;
+  const asked = bench.asked.length;
+  bench.receipt(conns[0], 1, "disk_full");
+  expect(bench.stopped).toBe(false);
+  bench.receipt(conns[1], 2, null);
+  expect(bench.asked).toHaveLength(asked);
+  expect(bench.reports.at(-1)).toMatchObject({
+    type: "finished",
+    ok: false,
+    why: "rejected",
+    servers: ["n2"],
+  });
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, false]);
+});
+
+test("a receipt for another image is none of ours", () => {
+  const bench = new Bench(["a"]);
+  const conn = bench.accept(0);
+  const other = "cd".repeat(32) as ImageId;
+  const machine = "1".repeat(32) as MachineId;
+  const receipt = { image: other, path: PATH, machine, hostname: "n1", forwarded: false };
+  bench.say(conn, { kind: "notification", notification: { type: "ReceivedImage", ...receipt } });
+  expect(bench.reports.map(({ type }) => type)).not.toContain("received");
+});
+
+test("a deadline counts from the signing, so that a long scan takes nothing from it", () => {
+  const bench = new Bench(["a"], ["a"]);
+  bench.mono = UPLOADER_DEFAULTS.deadlineMs * 2;
+  const [walk] = bench.held;
+  if (walk === undefined) throw new Error("the source was not walked");
+  bench.feed({ kind: "disk_done", op: walk.op, result: { ok: true, value: valueOf("walk") } });
+  for (const { op, request } of bench.held.slice(1))
+    bench.feed({ kind: "disk_done", op, result: { ok: true, value: valueOf(request.kind) } });
+  expect(bench.asked).toHaveLength(2);
+  bench.mono += UPLOADER_DEFAULTS.deadlineMs - 1;
+  bench.feed({ kind: "wake" });
+  expect(bench.stopped).toBe(false);
+  bench.mono += 1;
+  bench.feed({ kind: "wake" });
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "deadline" });
+});
