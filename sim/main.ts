@@ -35,7 +35,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(USAGE);
     return EXIT.ok;
   }
-  const work = await workOf(command.what);
+  const work = await workOf(command);
   const planted = await plant(command.mutant);
   try {
     return await run(work, command, planted?.worker ?? new URL("./cli/worker.ts", import.meta.url));
@@ -44,7 +44,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-async function workOf(what: Run["what"]): Promise<Work> {
+async function workOf({ what, shrink }: Run): Promise<Work> {
   if (what.kind === "seeds") {
     const { from, to } = what;
     const count = to - from + 1;
@@ -52,7 +52,7 @@ async function workOf(what: Run["what"]): Promise<Work> {
     return {
       name: count === 1 ? `seed ${from}` : `seeds ${from}..${to}`,
       count,
-      task: (at) => ({ of: { seed: from + at }, twice: count === 1 || at % TWICE_EACH === 0 }),
+      task: (at) => ({ of: { seed: from + at }, twice: count === 1 || at % TWICE_EACH === 0, shrink }),
       nameOf: (at) => `seed ${seed(at)}`,
       wordsOf: (at) => `--seed ${seed(at)}`,
     };
@@ -64,7 +64,7 @@ async function workOf(what: Run["what"]): Promise<Work> {
   return {
     name: file,
     count: 1,
-    task: () => ({ of: { script }, twice: true }),
+    task: () => ({ of: { script }, twice: true, shrink }),
     nameOf: () => `${file}, seed ${parsed.script.seed}`,
     wordsOf: () => `--script ${file}`,
   };

@@ -7,6 +7,8 @@ export type Command =
       readonly mutant: string | null;
       /** Processes side by side; null is one a processor. */
       readonly jobs: number | null;
+      /** Look for a smaller script that fails in the same way. */
+      readonly shrink: boolean;
     };
 export type Seeds = { readonly kind: "seeds"; readonly from: number; readonly to: number };
 
@@ -14,7 +16,7 @@ export type ParsedArguments =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly what: string };
 
-export const USAGE = `npm run sim -- --seed N | --seeds A..B | --script FILE [--mutant NAME] [--jobs N]
+export const USAGE = `npm run sim -- --seed N | --seeds A..B | --script FILE [--mutant NAME] [--no-shrink] [--jobs N]
 
 Runs the kernel in a simulated cluster under faults, and judges it.
 
@@ -22,6 +24,7 @@ Runs the kernel in a simulated cluster under faults, and judges it.
   --seeds A..B    each seed from A to B; one in ten is run twice
   --script FILE   what FILE says, run twice; - reads standard input
   --mutant NAME   with the bug test/mutants/NAME.mutant planted in a copy of the kernel
+  --no-shrink     print a failing script as it is, without looking for a smaller one
   --jobs N        processes side by side; changes no result
   --help          this text
 
@@ -34,9 +37,14 @@ const JOBS_MAX = 256;
 
 export function parseArguments(words: readonly string[]): ParsedArguments {
   const options = new Map<string, string>();
+  let shrink = true;
   for (let at = 0; at < words.length; at++) {
     const [name = "", ...joined] = (words[at] ?? "").split("=");
     if (name === "--help" || name === "-h") return { ok: true, command: { kind: "help" } };
+    if (words[at] === "--no-shrink") {
+      shrink = false;
+      continue;
+    }
     if (!NAMES.includes(name)) return wrong(`${words[at]} is no option`);
     if (options.has(name)) return wrong(`${name} is given twice`);
     const value = joined.length > 0 ? joined.join("=") : words[++at];
@@ -53,7 +61,7 @@ export function parseArguments(words: readonly string[]): ParsedArguments {
   const mutant = options.get("--mutant") ?? null;
   return {
     ok: true,
-    command: { kind: "run", what, mutant, jobs: jobs === undefined ? null : Number(jobs) },
+    command: { kind: "run", what, mutant, jobs: jobs === undefined ? null : Number(jobs), shrink },
   };
 }
 

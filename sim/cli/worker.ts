@@ -8,6 +8,7 @@ import { parseScript, type Script } from "../script.ts";
 export type Task = {
   readonly of: { readonly seed: number } | { readonly script: string };
   readonly twice: boolean;
+  readonly shrink: boolean;
 };
 export type Answer =
   | { readonly ok: true; readonly finding: Finding }
@@ -23,13 +24,11 @@ process.on("message", (task: Task) => {
 });
 process.on("disconnect", () => process.exit());
 
-function answer({ of, twice }: Task): Answer {
+function answer({ of, twice, shrink }: Task): Answer {
   try {
     const script = "seed" in of ? planScript(of.seed) : scriptOf(of.script);
-    return {
-      ok: true,
-      finding: check(script, kernelCast, { crypto, twice, shrinkRunsMax: SHRINK_RUNS_MAX }),
-    };
+    const shrinkRunsMax = shrink ? SHRINK_RUNS_MAX : 0;
+    return { ok: true, finding: check(script, kernelCast, { crypto, twice, shrinkRunsMax }) };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }

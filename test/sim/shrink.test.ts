@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { arbitraryScript } from "../../sim/arbitrary.ts";
+import { printLine, type Script } from "../../sim/script.ts";
+import { shrinkScript } from "../../sim/shrink.ts";
+
+const crashes = ({ lines }: Script): number => lines.filter(({ verb }) => verb.kind === "crash").length;
+
+test("what is left fails, and no line can go", () => {
+  let shrunk = 0;
+  fc.assert(
+    fc.property(arbitraryScript(), (script) => {
+      // Stands for a bug that needs two crashes and two servers.
+      const fails = (each: Script): boolean => crashes(each) >= 2 && each.cluster.nodes >= 2;
+      if (!fails(script)) return;
+      shrunk += 1;
+      const smaller = shrinkScript(script, fails, 1_000);
+      expect(smaller.lines.map(({ verb }) => verb.kind)).toEqual(["crash", "crash"]);
+      expect(smaller.cluster.nodes).toBe(2);
+      const lines = script.lines.map(printLine);
+      for (const line of smaller.lines) expect(lines).toContain(printLine(line));
+    }),
+    { numRuns: 300 },
+  );
+  expect(shrunk).toBeGreaterThan(10);
+});
+
+test("it tries no more often than it may", () => {
+  let runs = 0;
+  const lines = Array.from({ length: 50 }, (_, at) => ({ at, verb: { kind: "pause" as const, host: "n1" } }));
+  const script: Script = { seed: 1, cluster: { nodes: 3, levels: 1, append: false, disk: "weak" }, lines };
+  const fails = (): boolean => {
+    runs += 1;
+    return false;
+  };
+  expect(shrinkScript(script, fails, 7)).toBe(script);
+  expect(runs).toBe(7);
+});
