@@ -4,7 +4,7 @@ import { statSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
-import { readFolder } from "../config/folder.ts";
+import { type Folder, readFolder } from "../config/folder.ts";
 import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
 import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/server-options.ts";
 import { errnoOf } from "../config/text-file.ts";
@@ -59,7 +59,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     connectionsMax: options.maxConnections,
     version,
     logMachineId: options.logMachineId,
-    warnings: warnings.map(printProblem),
+    warnings: [...warnings.map(printProblem), ...notYet(options, folder)],
     ...createLiveFolder(path, folder),
   });
 }
@@ -67,6 +67,16 @@ async function start(options: ServerOptions, version: string): Promise<number> {
 function refuse(problems: readonly Problem[]): number {
   for (const problem of problems) print(STDERR, `${printProblem(problem)}\n`);
   return EXIT_CONFIG;
+}
+
+/** What 0.6.12 does and this server does not do yet: said at each start, so that nobody relies on it. */
+function notYet(options: ServerOptions, { directories }: Folder): readonly string[] {
+  const cleaned = directories.filter(({ autoClean }) => autoClean).map(({ key }) => key);
+  return [
+    ...(options.cantal ? ["--cantal has no effect yet: list the peers in peers.txt"] : []),
+    ...(options.aggressiveIndexGc ? ["--aggressive-index-gc has no effect yet: indexes are kept"] : []),
+    ...cleaned.map((key) => `auto-clean of ${key} has no effect yet: old images are kept`),
+  ];
 }
 
 /** A folder that must be there: a mistyped name must not look like an empty configuration. */
