@@ -78,16 +78,18 @@ const hostile: readonly (readonly [name: string, input: Uint8Array, code: string
   ["bytes behind the item", bytes("0000"), "cbor_trailing"],
 ];
 test.each(hostile)("%s is refused, at once", (_, input, code) => {
-  decodeCbor(input, "refuse");
-  const heap = process.memoryUsage();
-  const start = performance.now();
-  const decoded = decodeCbor(input, "refuse");
-  const took = performance.now() - start;
-  const grew = process.memoryUsage().arrayBuffers - heap.arrayBuffers;
-  expect(decoded).toMatchObject({ ok: false, code });
-  expect(grew).toBeLessThan(1024 * 1024);
-  // The worst of them took 28 s in the decoder alone; the bound of 5 ms is far from any of these.
-  expect(took).toBeLessThan(500);
+  expect(decodeCbor(input, "refuse")).toMatchObject({ ok: false, code });
+  // The best of several: the worst of them took 28 s in the decoder alone, so any hiccup of the machine is far from that.
+  const runs = Array.from({ length: 5 }, () => {
+    const before = process.memoryUsage();
+    const start = performance.now();
+    decodeCbor(input, "refuse");
+    const took = performance.now() - start;
+    const after = process.memoryUsage();
+    return { took, grew: after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers };
+  });
+  expect(Math.min(...runs.map(({ took }) => took))).toBeLessThan(5);
+  expect(Math.min(...runs.map(({ grew }) => grew))).toBeLessThan(1024 * 1024);
 });
 
 test("more items than a message may have are refused", () => {
