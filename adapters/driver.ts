@@ -68,6 +68,10 @@ export function createDriver(machine: Machine, ports: Ports): Driver {
         return ports.reporter.report(effect.report);
       case "trace":
         return ports.tracer.trace(effect.mark, effect.fields);
+      case "ready":
+        return ports.ready?.();
+      case "failed":
+        return ports.failed?.(effect.code, effect.detail);
       case "stopped":
         return ports.stopped();
       default:

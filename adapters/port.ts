@@ -58,6 +58,9 @@ export type Ports = {
   /** Of an uploader alone: a server holds no private key and has no user. */
   readonly signer?: Signer;
   readonly reporter?: Reporter;
+  /** Of a server alone: from now on others may connect, or never. Called once. */
+  ready?(): void;
+  failed?(code: string, detail: string): void;
   /** Called once, after `stopped`. */
   stopped(): void;
 };

@@ -9,12 +9,12 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { CloseReason, ConnSide } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { formatAddress } from "./address.ts";
+import { FRAME_BYTES_MAX } from "../kernel/config.ts";
 import type { Links } from "./port.ts";
 
 const PING_MS = 1_000; // 0.6.12 drops a connection after 5 s without a byte
 const SILENCE_MS = 5_000; // and so do we
 const HANDSHAKE_MS = 3_000; // two retransmissions of a lost SYN
-const FRAME_BYTES_MAX = 16 * 1024 * 1024; // the largest index that travels whole
 const FRAGMENTS_MAX = 16; // the protocol has none; the RFC allows them
 const SEND_QUEUE_BYTES = 4 * 1024 * 1024; // above it we stop reading what asks for more
 const CONNECTIONS_MAX = 1_000; // the original's cap on sockets

@@ -5,6 +5,7 @@ import type { RootName } from "./storage/call.ts";
 import { digestOfSettings } from "./wire/state-file.ts";
 
 export { type PublicKey, parsePublicKey } from "./signature/public-key.ts";
+export { FRAME_BYTES_MAX } from "./wire/limits.ts";
 
 /** Who may sign: keys for every directory, and named ones that a directory's `upload-keys` refer to. */
 export type KeyRing = {

@@ -107,15 +107,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
     verifier: createVerifier(),
     names,
     pages: createPages({ localHost: host }),
-    tracer: {
-      trace(mark, fields) {
-        log.trace(mark, fields);
-        if (mark === "recovered") void listen();
-        if (mark === "start_failed") {
-          void close({ kind: "failed", code: String(fields["code"]), detail: String(fields["detail"]) });
-        }
-      },
-    },
+    tracer: log,
+    ready: () => void listen(),
+    failed: (code, detail) => void close({ kind: "failed", code, detail }),
     stopped: () => void close({ kind: "stopped" }),
   });
   const peers = createPeerWatch({

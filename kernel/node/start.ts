@@ -12,7 +12,9 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
   if (!result.ok || result.value.kind !== "recovered") {
     node.phase = "failed";
     const why = result.ok ? { code: "unexpected", detail: "" } : { code: result.code, detail: result.detail };
-    return trace(out, "start_failed", why);
+    trace(out, "start_failed", why);
+    out.push({ kind: "failed", ...why });
+    return;
   }
   node.transfer = result.value.transfer;
   for (const what of result.value.problems) {
@@ -25,6 +27,7 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
   node.pollAt = now.mono;
   node.sweepAt = now.mono;
   trace(out, "recovered", { images: node.catalog.images, downloads: node.downloads.size });
+  out.push({ kind: "ready" });
 }
 
 function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {

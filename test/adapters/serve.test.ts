@@ -39,14 +39,8 @@ function toyMachine(events: string[], obeysStop = true): Machine {
           return [{ kind: "disk", op: 1 as OpId, request: { kind: "recover", places: [], tag: "t" } }];
         case "disk_done":
           return event.result.ok
-            ? [{ kind: "trace", mark: "recovered", fields: {} }]
-            : [
-                {
-                  kind: "trace",
-                  mark: "start_failed",
-                  fields: { code: event.result.code, detail: event.result.detail },
-                },
-              ];
+            ? [{ kind: "trace", mark: "recovered", fields: {} }, { kind: "ready" }]
+            : [{ kind: "failed", code: event.result.code, detail: event.result.detail }];
         case "datagram":
           return [{ kind: "send_datagram", to: event.from, bytes: event.bytes }];
         case "stop":
