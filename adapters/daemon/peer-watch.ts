@@ -1,5 +1,5 @@
 /**
- * Keeps the peer list resolved: each entry by itself, again every minute, and sooner while it does not resolve. What
+ * Keeps the peer list resolved: each entry by itself, again every minute, or soon while it does not resolve. What
  * an entry resolved to stays until it resolves to something else: a name server that is down removes no peer.
  */
 import type { ListedPeer } from "../../kernel/event.ts";
@@ -8,7 +8,7 @@ import type { PeerEntry } from "../config/peers-file.ts";
 import type { Names } from "../port.ts";
 
 const AGAIN_MS = 60_000;
-const FAILED_MS = 1_000; // doubled with each failure, up to the above
+const FAILED_MS = 2_000; // a name server that starts with us is there soon
 const TICK_MS = 250;
 
 export type PeerWatch = {
@@ -23,14 +23,13 @@ export type PeerWatchOptions = {
   readonly port: number;
   /** All that is resolved, in the order of the file, each address once; called when that differs from the last. */
   readonly resolved: (peers: readonly ListedPeer[]) => void;
-  readonly failed: (entry: PeerEntry, failures: number) => void;
+  readonly failed: (entry: PeerEntry) => void;
   readonly mono: () => number;
 };
 
 type Row = {
   readonly entry: PeerEntry;
   addresses: readonly Address[];
-  failures: number;
   dueAt: number;
   asking: boolean;
 };
@@ -46,15 +45,10 @@ export function createPeerWatch(options: PeerWatchOptions): PeerWatch {
     const name = `${host.includes(":") ? `[${host}]` : host}:${port ?? options.port}`;
     options.names.resolve(name, (addresses) => {
       row.asking = false;
-      if (addresses.length > 0) {
-        row.failures = 0;
-        row.dueAt = options.mono() + AGAIN_MS;
-        row.addresses = addresses;
-      } else {
-        row.failures += 1;
-        row.dueAt = options.mono() + Math.min(FAILED_MS * 2 ** Math.min(row.failures - 1, 10), AGAIN_MS);
-        options.failed(row.entry, row.failures);
-      }
+      const found = addresses.length > 0;
+      row.dueAt = options.mono() + (found ? AGAIN_MS : FAILED_MS);
+      if (found) row.addresses = addresses;
+      else options.failed(row.entry);
       changed = true;
     });
   }
@@ -89,7 +83,7 @@ export function createPeerWatch(options: PeerWatchOptions): PeerWatch {
       rows = new Map();
       for (const entry of entries) {
         const row = before.get(entry.text);
-        rows.set(entry.text, row ?? { entry, addresses: [], failures: 0, dueAt: 0, asking: false });
+        rows.set(entry.text, row ?? { entry, addresses: [], dueAt: 0, asking: false });
       }
       changed = true;
       tick();
