@@ -26,7 +26,7 @@ import {
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
 import { request, serveFrom } from "./node/serving.ts";
-import { recovered } from "./node/start.ts";
+import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
@@ -264,6 +264,8 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       countMoved(node, { served: { bytes: waiting.length, blocks: 1 } });
       return answer(node, waiting.asker, { type: "GetBlock", data: result.value.bytes }, out);
     }
+    case "restore":
+      return restored(node, waiting, result, now, out);
     case "cleanup":
       if (!result.ok)
         trace(out, "disk_failed", {

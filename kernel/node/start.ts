@@ -1,12 +1,12 @@
 /** What was found on disk at the start becomes the catalog; what was on its way goes on. */
-import { type Intent, putCommitted, putIntent } from "../catalog.ts";
+import { type Intent, abortIntent, getEntry, putCommitted, putIntent, removeCommitted } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type Now, keyOf, levelOf } from "../ids.ts";
+import { type Now, keyOf, levelOf, parentOf } from "../ids.ts";
 import { next } from "../prng.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { stateOf, versionOf } from "../winner.ts";
 import { startFetch } from "./downloads.ts";
-import { type NodeState, disk, problem, trace } from "./state.ts";
+import { type NodeState, type Waiting, disk, problem, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
   if (!result.ok || result.value.kind !== "recovered") {
@@ -47,6 +47,7 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
       stage: intent.stage,
       mode: intent.mode,
     };
+    putIntent(node.catalog, found.path, intent);
     return disk(node, { kind: "restore", path: found.path, directory, intent }, request, out);
   }
   const version = found.intent === null ? null : versionOf(found.intent.state);
@@ -54,4 +55,21 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
   const intent = { ...version, stage: found.intent.stage, mode: found.intent.mode };
   putIntent(node.catalog, found.path, intent);
   startFetch(node, found.path, directory, now, out);
+}
+
+/** What was missing is promised again, or not: then it counts as never here, and a peer's listing brings it. */
+export function restored(
+  node: NodeState,
+  { path, directory, intent }: Extract<Waiting, { kind: "restore" }>,
+  result: DiskResult,
+  now: Now,
+  out: Effect[],
+): void {
+  if (getEntry(node.catalog, path).intent?.stage !== intent.stage) return; // an upload has taken its place
+  if (result.ok) return startFetch(node, path, directory, now, out);
+  trace(out, "disk_failed", { what: "restore", path, code: result.code, detail: result.detail });
+  abortIntent(node.catalog, path, intent.stage);
+  removeCommitted(node.catalog, path, intent);
+  const base = parentOf(path);
+  if (base !== null) node.digests.delete(base); // of what we had, which what we have does not cover
 }

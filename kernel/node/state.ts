@@ -25,7 +25,7 @@ export type Tag =
 export type Asker = { readonly conn: ConnId; readonly request: number };
 
 /** What waits for the disk, a verification or a digest. */
-type Waiting =
+export type Waiting =
   | { readonly kind: "recover" }
   | { readonly kind: "verify"; readonly ticket: Ticket }
   | { readonly kind: "store"; readonly ticket: Ticket }
