@@ -454,7 +454,10 @@ function planIndex(download: Download, silent: Holder | null, view: FetchView, o
     out.push({ kind: "ask", download, purpose: { kind: "index", holder }, request });
     return;
   }
-  if (view.now - download.lastGoodAt >= view.limits.indexFetchMs && !hasHolder(download.sources)) {
+  if (
+    view.now - download.lastGoodAt >= view.limits.indexFetchMs &&
+    !hasHolder(download.sources, MASK_WHOLE)
+  ) {
     out.push({ kind: "aborted", download, reason: "cant_fetch_index" });
   }
 }
@@ -482,7 +485,10 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
     download.stalled = true;
     out.push({ kind: "trace", mark: "download_stalled", fields: { path: download.path } });
   }
-  if (view.now - download.lastGoodAt >= view.limits.abandonMs && !hasHolder(download.sources)) {
+  if (
+    view.now - download.lastGoodAt >= view.limits.abandonMs &&
+    !hasHolder(download.sources, lackOf(download))
+  ) {
     out.push({ kind: "aborted", download, reason: "cluster_abort_no_file_source" });
   }
 }
@@ -495,6 +501,14 @@ function askForBlock(download: Download, slot: number, holder: Holder): FetchOut
   const hint = { path, file: printHintPath(pathOf(index, place.entry)), offset: place.offset };
   const request: Request = { type: "GetBlock", hash: hashOfBlock(index, block), hint };
   return { kind: "ask", download, purpose: { kind: "block", holder, slot }, request };
+}
+
+/**
+ * Slices that are not whole here. Servers that all have the same part of an image hold nothing for each other; where
+ * something was linked, the slices of others mean other blocks, and any of them may be of use.
+ */
+function lackOf({ slots, fromNothing }: Download): number {
+  return slots === null || !fromNothing ? MASK_WHOLE : MASK_WHOLE & ~maskOf(slots);
 }
 
 function refreshSources(download: Download, view: FetchView): void {

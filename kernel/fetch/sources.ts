@@ -97,9 +97,10 @@ function mayHave(source: Source, slice: number, aligned: boolean): boolean {
   return aligned && ((source.mask ?? 0) & (1 << slice)) !== 0;
 }
 
-export function hasHolder(sources: Sources): boolean {
+/** Somebody may have what is lacking: `lack` is a mask of slices. */
+export function hasHolder(sources: Sources, lack: number): boolean {
   for (const source of sources.values()) {
-    if (source.client || source.proven || ((source.mask ?? 0) & MASK_SLICES) !== 0) return true;
+    if (source.client || source.proven || ((source.mask ?? 0) & MASK_SLICES & lack) !== 0) return true;
   }
   return false;
 }
