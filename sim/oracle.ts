@@ -70,8 +70,11 @@ export type Oracle = {
   written(site: Site, call: Extract<FsCall, { call: "write" }>): void;
   /** After a power cut: the state of signatures may go back to what was reported, and not further. */
   crashed(site: Site): void;
-  /** `gone` says whether a client that might still serve an upload is there no more. */
-  convergence(sites: readonly Site[], gone: (upload: number) => boolean): Convergence;
+  /**
+   * `gone` says whether a client that might still serve an upload is there no more. A winner that nobody can have any
+   * more excuses its path, until it is `abandoned`: then the next one has to be everywhere.
+   */
+  convergence(sites: readonly Site[], gone: (upload: number) => boolean, abandoned: boolean): Convergence;
 };
 
 type Signed = { readonly timestamp: number; readonly image: string };
@@ -215,17 +218,18 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
       );
     },
     crashed: (site) => review(site, true),
-    convergence(sites, gone) {
+    convergence(sites, gone, abandoned) {
       const excused: string[] = [];
       const paths = [...new Set([...uploads.values()].map((upload) => upload.path))];
       for (const path of paths) {
         const here = [...uploads.values()].filter((upload) => upload.path === path);
-        const ids = here.map(({ id }) => id).filter((id) => accepted.has(id));
+        // Whoever accepted it never had it all, and who did is gone: nobody can have it.
+        const lost = (id: number): boolean => !everShown.has(id) && gone(id);
+        const ids = here.map(({ id }) => id).filter((id) => accepted.has(id) && !(abandoned && lost(id)));
         if (ids.length === 0) continue;
         const winner = versionOf(ids);
         const winning = ids.filter((id) => sameVersion(signed.get(id) ?? null, winner));
-        // Whoever accepted it never had it all, and who did is gone: nobody can have it.
-        if (winning.every((id) => !everShown.has(id) && gone(id))) {
+        if (winning.every(lost)) {
           excused.push(path);
           continue;
         }

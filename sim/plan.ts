@@ -107,8 +107,9 @@ export function planScript(seed: number): Script {
     add(at + lasting(stream), { kind: "start", host });
   });
   some("kill", 2, (stream) => {
+    // A client mostly in the middle of its upload, a server at any time.
     const host = one(stream, [...servers, "c1"]);
-    const at = moment(stream);
+    const at = host === "c1" ? (busy[0] ?? 0) + below(stream, 150) * MILLISECOND : moment(stream);
     add(at, { kind: "crash", host, disk: "kept" });
     if (host !== "c1") add(at + lasting(stream), { kind: "start", host });
   });

@@ -108,7 +108,9 @@ const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does
 const SOURCE = "/home/source" as RootName;
 const PORT = 24_783;
 const SLOWEST_BITS = 10_000_000; // a line without a bound is judged as if it were this slow
+const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing only a damaged one has no answer
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
+const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
 const POLL = 50 * MILLISECOND;
 const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
@@ -310,12 +312,12 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     }
   }
 
-  function judge(): { missing: string | null; excused: readonly string[] } {
+  function judge(abandoned = false): { missing: string | null; excused: readonly string[] } {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       return spec === undefined || world.host(spec.name)?.state() === "down";
     };
-    return oracle.convergence([...sites.values()], gone);
+    return oracle.convergence([...sites.values()], gone, abandoned);
   }
 
   function run(): { convergedAfter: number | null; excused: readonly string[] } {
@@ -334,7 +336,8 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     healAll();
     const rounds = roundsToConverge(nodes.size, 1) * SECOND;
     const transfer = transferMicros(bytes, nodes.size, slowest());
-    const bound = healAt + rounds + transfer + (everyoneIsListed() ? 0 : UNLISTED);
+    const bound =
+      healAt + rounds + transfer + (everyoneIsListed() ? 0 : UNLISTED) + (hasFlips(script) ? DEADLINE : 0);
     let now = healAt;
     let wellSince: number | null = null;
     for (;;) {
@@ -349,6 +352,11 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     for (const site of sites.values()) oracle.check(site);
     const last = judge();
     if (last.missing !== null) throw new Violation("not_converged", `again: ${last.missing}`);
+    if (last.excused.length > 0) {
+      world.runUntil(world.timeline.now() + ABANDON + bound - healAt);
+      const { missing } = judge(true);
+      if (missing !== null) throw new Violation("not_converged", `what nobody has is in the way: ${missing}`);
+    }
     return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: last.excused };
   }
 
@@ -397,6 +405,10 @@ function failureOf(error: unknown, world: World): Failure {
 function nameWhere(nodes: ReadonlyMap<string, NodeSpec>, holds: (spec: NodeSpec) => boolean): string | null {
   for (const spec of nodes.values()) if (holds(spec)) return spec.name;
   return null;
+}
+
+function hasFlips({ lines }: Script): boolean {
+  return lines.some(({ verb }) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
 }
 
 function changesNames({ call }: FsCall): boolean {
