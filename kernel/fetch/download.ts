@@ -131,8 +131,9 @@ const MASK_INDEX = 0x8000;
 const MASK_WHOLE = 0xffff;
 /** A list of holders this old is made anew, even when nothing was heard. */
 const SOURCES_FRESH_MS = 1_000;
-/** After an error of the disk. */
-const REST_MS = 10_000;
+/** After the first error of the disk; each further one of a download doubles it. */
+const REST_MS = 1_000;
+const REST_MS_MAX = 10_000;
 export function startDownload(
   path: VPath,
   directory: DirectoryConfig,
@@ -408,7 +409,8 @@ function rest(download: Download, result: DiskResult, view: FetchView, out: Fetc
   download.failures += 1;
   out.push({ kind: "trace", mark: "download_resting", fields: { path: download.path, code, detail } });
   download.slots = null;
-  download.phase = { kind: "resting", until: (view.now + REST_MS) as MonoMs };
+  const ms = Math.min(REST_MS_MAX, REST_MS * 2 ** (download.failures - 1));
+  download.phase = { kind: "resting", until: (view.now + ms) as MonoMs };
   for (const source of download.sources.values()) source.inflight = 0;
 }
 
