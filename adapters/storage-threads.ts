@@ -52,6 +52,7 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
   const placed = new Map<OpId, Placed>();
   const slotCount = options.threads * QUICK_PER_THREAD_MAX;
   const slots = new SharedArrayBuffer(slotCount * SLOT_BYTES);
+  const slotBytes = new Uint8Array(slots);
   const freeSlots = Array.from({ length: slotCount }, (_, at) => at);
   let opened = false;
   let closing = false;
@@ -133,7 +134,7 @@ export async function openStorageThreads(options: StorageThreadsOptions): Promis
     if (request.kind !== "write_block" || request.bytes.length > SLOT_BYTES) return null;
     const at = freeSlots.pop();
     if (at === undefined) return null;
-    new Uint8Array(slots, at * SLOT_BYTES, SLOT_BYTES).set(request.bytes);
+    slotBytes.set(request.bytes, at * SLOT_BYTES);
     return { at, length: request.bytes.length };
   }
 

@@ -42,7 +42,14 @@ export type LinkOptions = {
   readonly events: LinkEvents;
 };
 
-type Link = { readonly socket: WebSocket; heardAt: number; why: CloseReason };
+type Link = {
+  readonly socket: WebSocket;
+  /** Below the framing, once there is one: what one turn of the event loop sends goes out in one call. */
+  wire: Duplex | null;
+  corked: boolean;
+  heardAt: number;
+  why: CloseReason;
+};
 
 export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
   const { events } = options;
@@ -71,8 +78,24 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
   }, PING_MS);
   beat.unref();
 
-  function take(conn: ConnId, socket: WebSocket, why: CloseReason): Link {
-    const link: Link = { socket, heardAt: performance.now(), why };
+  let corked: Link[] = [];
+  function cork(link: Link): void {
+    if (link.corked || link.wire === null) return;
+    link.corked = true;
+    link.wire.cork();
+    corked.push(link);
+    if (corked.length === 1) setImmediate(uncorkAll);
+  }
+  function uncorkAll(): void {
+    for (const link of corked) {
+      link.corked = false;
+      link.wire?.uncork();
+    }
+    corked = [];
+  }
+
+  function take(conn: ConnId, socket: WebSocket, wire: Duplex | null, why: CloseReason): Link {
+    const link: Link = { socket, wire, corked: false, heardAt: performance.now(), why };
     links.set(conn, link);
     const heard = () => {
       link.heardAt = performance.now();
@@ -105,7 +128,10 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
           options.localHost === "0.0.0.0" || options.localHost === "::" ? undefined : options.localHost,
         headers: { host: "ciruela_internal", origin: "http://ciruela_internal/" },
       });
-      const link = take(conn, socket, "refused");
+      const link = take(conn, socket, null, "refused");
+      socket.on("upgrade", (response) => {
+        link.wire = response.socket;
+      });
       socket.on("open", () => {
         link.why = "closed";
         link.heardAt = performance.now();
@@ -113,8 +139,10 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
       });
     },
     send(conn, bytes) {
-      const socket = links.get(conn)?.socket;
-      if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
+      const link = links.get(conn);
+      if (link === undefined || link.socket.readyState !== WebSocket.OPEN) return;
+      const { socket } = link;
+      cork(link);
       socket.send(bytes, { binary: true, compress: false, fin: true }, () => {
         if (socket.isPaused && socket.bufferedAmount < SEND_QUEUE_BYTES / 2) socket.resume();
       });
@@ -134,7 +162,7 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
       acceptor.handleUpgrade(request, socket, head, (upgraded) => {
         accepted += 1;
         const conn = (accepted * 2) as ConnId;
-        take(conn, upgraded, "closed");
+        take(conn, upgraded, socket, "closed");
         const { remoteAddress, remotePort } = request.socket;
         events.open(conn, formatAddress(remoteAddress ?? "0.0.0.0", remotePort ?? 0), "accepted");
       });

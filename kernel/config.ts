@@ -73,7 +73,8 @@ export const DEFAULT_LIMITS = {
   downloadsInflightMax: 20, // 0.6.12's bound for reconciliation
   downloadsPerBaseMax: 3, // the same, for one base directory
   blocksInflightMax: 64, // 2 MiB on the way for one image
-  blocksPerSourceMax: 16, // fills a loopback link; a distant one is filled by several sources
+  blocksPerSourceMax: 64, // of them of one holder, when it is quick
+  blocksTogether: 16, // asked for at once when so many are free: fewer and larger reads and writes of sockets
   sourcesMax: 16, // holders in use at once for one image
   requestMs: 10_000, // then another holder is asked
   indexFetchMs: 90_000, // 0.6.12's patience

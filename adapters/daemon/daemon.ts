@@ -1,6 +1,7 @@
 /** The daemon as a process: a node of this kernel in a server, signals, and exit codes. */
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import type { Config, KeyRing } from "../../kernel/config.ts";
 import { createNode, step, wakeAt } from "../../kernel/node.ts";
 import { statusPage } from "../../kernel/status.ts";
@@ -17,8 +18,12 @@ export const EXIT = { ok: 0, usage: 64, software: 70, io: 74, tryAgain: 75, conf
 
 const STDERR = 2;
 const UMASK = 0o022; // trees are made for others to read
-/** More threads only wait for each other: a block is digested on a processor. */
-const THREADS_PER_PROCESSOR = 1.5;
+const THREADS_MIN = 2; // one for what is short, one for what takes long
+/**
+ * V8 counts received bytes as garbage on a small heap and collects all of it every 25 MB; five times as much costs
+ * 20 MiB of memory and saves a fifth of the processor (1 GiB received: 9.7 s against 7.9 s).
+ */
+const HEAP_GROWTH = "--heap-growing-percent=400";
 
 export type DaemonSettings = {
   readonly config: Config;
@@ -42,6 +47,7 @@ export type DaemonSettings = {
 export async function runDaemon(settings: DaemonSettings): Promise<number> {
   const { config, version } = settings;
   process.umask(UMASK);
+  setFlagsFromString(HEAP_GROWTH);
   const sink = createLineSink(STDERR);
   const log = createLog({
     level: logLevel(process.env),
@@ -111,7 +117,8 @@ function exitCodeOf(ending: Ending): number {
 }
 
 function threadsFor(most: number): number {
-  return Math.max(1, Math.min(most, Math.ceil(availableParallelism() * THREADS_PER_PROCESSOR)));
+  // More than processors only wait for each other: a block is digested on one.
+  return Math.min(most, Math.max(THREADS_MIN, availableParallelism()));
 }
 
 function errnoOf(error: unknown): string | null {

@@ -312,7 +312,7 @@ function blockWritten(
   download.fetchedBytes += purpose.bytes;
   download.lastGoodAt = view.now;
   download.stalled = false;
-  proved(download.sources, purpose.holder);
+  proved(download.sources, purpose.holder, view.limits);
   out.push({ kind: "moved", amount: { fetched: { bytes: purpose.bytes, blocks: 1 } } });
   if (done.sliceDone) out.push({ kind: "progress", download });
 }
@@ -469,9 +469,12 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
   assert(slots !== null, "blocks are fetched into slots");
   if (allStored(slots)) return commit(download, out);
   refreshSources(download, view);
+  const { blocksInflightMax, blocksTogether } = view.limits;
+  const busy = (): number => countOf(slots, "requested") + countOf(slots, "writing");
+  if (busy() > 0 && blocksInflightMax - busy() < blocksTogether) return;
   for (const slice of slots.order) {
     for (;;) {
-      if (countOf(slots, "requested") + countOf(slots, "writing") >= view.limits.blocksInflightMax) return;
+      if (busy() >= blocksInflightMax) return;
       const slot = nextWanted(slots, slice);
       if (slot === null) break;
       const source = bestSource(download.sources, slice, download.fromNothing, view);
@@ -481,8 +484,7 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
       out.push(askForBlock(download, slot, source.holder));
     }
   }
-  const idle = countOf(slots, "requested") + countOf(slots, "writing") === 0;
-  if (!idle) return;
+  if (busy() > 0) return;
   if (!download.stalled) {
     download.stalled = true;
     out.push({ kind: "trace", mark: "download_stalled", fields: { path: download.path } });

@@ -15,6 +15,8 @@ export type Candidate = {
 
 export type Source = Candidate & {
   inflight: number;
+  /** As many requests at once: one more for each right block, half as many for each that does not come. */
+  window: number;
   failures: number;
   /** Its last answer was a block: whoever is not known to have anything is asked for more only then. */
   proven: boolean;
@@ -32,6 +34,8 @@ const MASK_SLICES = 0x7fff;
 const NOT_YET_MS = 300;
 /** After so many wrong blocks a holder is left alone for as long as any back-off lasts. */
 const LIES_MAX = 3;
+/** Half a megabyte: four seconds of a line of a megabit, which is within one request's deadline. */
+const WINDOW_START = 16;
 /** Requests to somebody who is not known to have anything. */
 const PROBES_MAX = 1;
 
@@ -51,15 +55,17 @@ export function sourceFailed(
     return;
   }
   source.failures += 1;
+  source.window = Math.max(1, source.window >> 1);
   if (how === "lie") source.lies += 1;
   const wait = source.lies >= LIES_MAX ? retryMsMax : Math.min(retryMsMax, retryMs * source.failures);
   source.notBefore = (view.now + wait) as MonoMs;
 }
 
 /** Its block was right. */
-export function proved(sources: Sources, holder: Holder): void {
+export function proved(sources: Sources, holder: Holder, limits: Limits): void {
   const source = sources.get(holder);
   if (source === undefined) return;
+  source.window = Math.min(source.window + 1, limits.blocksPerSourceMax);
   source.failures = 0;
   source.proven = true;
 }
@@ -78,7 +84,7 @@ export function bestSource(
   let bestScore = Number.POSITIVE_INFINITY;
   let equals = 0;
   for (const source of sources.values()) {
-    if (view.now < source.notBefore || source.inflight >= view.limits.blocksPerSourceMax) continue;
+    if (view.now < source.notBefore || source.inflight >= source.window) continue;
     const has = mayHave(source, slice, aligned);
     if (!has && (source.client || source.inflight >= PROBES_MAX)) continue;
     const score =
@@ -113,7 +119,7 @@ export function takeCandidates(sources: Sources, candidates: readonly Candidate[
   }
   for (const candidate of candidates) {
     const known = sources.get(candidate.holder);
-    const source = known ?? { inflight: 0, failures: 0, proven: false, lies: 0, notBefore: 0 as MonoMs };
+    const source = known ?? newcomer();
     // News of a holder is a reason to ask it again at once.
     const news = known !== undefined && known.mask !== candidate.mask && known.lies < LIES_MAX;
     sources.set(candidate.holder, {
@@ -122,4 +128,15 @@ export function takeCandidates(sources: Sources, candidates: readonly Candidate[
       notBefore: news ? now : source.notBefore,
     });
   }
+}
+
+function newcomer(): Omit<Source, keyof Candidate> {
+  return {
+    inflight: 0,
+    window: WINDOW_START,
+    failures: 0,
+    proven: false,
+    lies: 0,
+    notBefore: 0 as MonoMs,
+  };
 }
