@@ -12,7 +12,7 @@ import { describeGreen, describeTrouble } from "./cli/text.ts";
 import type { Task } from "./cli/worker.ts";
 import { parseScript } from "./script.ts";
 
-const EXIT = { ok: 0, violation: 1, nondeterminism: 2, usage: 64, failed: 70 } as const;
+const EXIT = { ok: 0, violation: 1, nondeterminism: 2, usage: 64, failed: 70, interrupted: 130 } as const;
 const TWICE_EACH = 10; // of many seeds, one in so many is run a second time
 
 type Run = Extract<Command, { kind: "run" }>;
@@ -37,11 +37,18 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const work = await workOf(command);
   const planted = await plant(command.mutant);
+  process.once("SIGINT", () => void leave(planted));
   try {
     return await run(work, command, planted?.worker ?? new URL("./cli/worker.ts", import.meta.url));
   } finally {
     await planted?.remove();
   }
+}
+
+/** Ctrl-C leaves nothing behind. */
+async function leave(planted: Planted | null): Promise<void> {
+  await planted?.remove();
+  process.exit(EXIT.interrupted);
 }
 
 async function workOf({ what, shrink }: Run): Promise<Work> {
