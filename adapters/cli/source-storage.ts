@@ -1,6 +1,6 @@
 /**
  * The storage of a client. Sources are listed and blocks are read in this thread, where no message is needed for them;
- * so are digests, one at a time. When these take long, threads are started and take the others.
+ * so are digests, one at a time. When many wait, threads are started and take the others.
  */
 import type { RootName, StorageProgram } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
@@ -10,8 +10,8 @@ import { compiledUrl } from "../compiled.ts";
 import { createFileSystem } from "../file-system.ts";
 import type { Storage } from "../port.ts";
 
-/** Threads take 150 ms of a processor each to start: 20,000 small files or 1 GiB are done sooner without. */
-const ALONE_MS = 1_000;
+/** Threads take 150 ms of a processor each to start: they do when so many digests wait at once, each of 8 MiB. */
+const WAITING_MIN = 6;
 const AHEAD = 2; // requests a thread: the next is there when one ends
 const CONTEXT = { db: "" as RootName, roots: [] }; // a client has no database
 
@@ -25,7 +25,6 @@ export async function createSourceStorage(threads: number): Promise<Storage> {
   let running: Running[] = [];
   let ticking = false;
   const long: Asked[] = [];
-  let longSince: number | null = null;
   let longHere = false;
   let longElsewhere = 0;
   let elsewhere: Storage | null = null;
@@ -102,9 +101,8 @@ export async function createSourceStorage(threads: number): Promise<Storage> {
   return {
     run(request, done) {
       if (request.kind !== "digest_files") return runHere({ request, done });
-      longSince ??= performance.now();
       long.push({ request, done });
-      if (helpers > 0 && !opening && performance.now() - longSince > ALONE_MS) void open();
+      if (helpers > 0 && !opening && long.length >= WAITING_MIN) void open();
       deal();
     },
   };
