@@ -56,7 +56,8 @@ type Phase =
   | { readonly kind: "preparing" }
   | { readonly kind: "blocks" }
   | { readonly kind: "committing" }
-  | { readonly kind: "resting"; readonly until: MonoMs };
+  /** `again`: what is tried then. */
+  | { readonly kind: "resting"; readonly until: MonoMs; readonly again: "load" | "commit" };
 
 export type Download = {
   readonly path: VPath;
@@ -177,7 +178,7 @@ export function placeOf(download: Download): Place {
 /** What peers are told: 0 until the index is here, and slices only where they mean the same to everybody. */
 export function progressMask(download: Download): number {
   const { slots } = download;
-  if (slots === null) return 0;
+  if (slots === null || download.phase.kind === "resting") return 0;
   if (allStored(slots)) return MASK_WHOLE;
   return download.fromNothing ? maskOf(slots) : 0;
 }
@@ -232,7 +233,8 @@ export function diskDone(
       break;
     default:
       if (result.ok) out.push({ kind: "done", download });
-      else rest(download, result, view, out);
+      // Of a commit that failed at its end the image may be visible already: it is done again, not fetched again.
+      else rest(download, result, view, out, result.code === "stage_incomplete" ? "load" : "commit");
   }
   plan(download, view, out);
   return out;
@@ -403,14 +405,20 @@ export function askFailed(
 }
 
 /** The disk said no: the stage stays, its blocks are verified again, and the download goes on later. */
-function rest(download: Download, result: DiskResult, view: FetchView, out: FetchOut[]): void {
+function rest(
+  download: Download,
+  result: DiskResult,
+  view: FetchView,
+  out: FetchOut[],
+  again: "load" | "commit" = "load",
+): void {
   const code = result.ok ? "unexpected" : result.code;
   const detail = result.ok ? result.value.kind : result.detail;
   download.failures += 1;
   out.push({ kind: "trace", mark: "download_resting", fields: { path: download.path, code, detail } });
-  download.slots = null;
+  if (again === "load") download.slots = null;
   const ms = Math.min(REST_MS_MAX, REST_MS * 2 ** (download.failures - 1));
-  download.phase = { kind: "resting", until: (view.now + ms) as MonoMs };
+  download.phase = { kind: "resting", until: (view.now + ms) as MonoMs, again };
   for (const source of download.sources.values()) source.inflight = 0;
 }
 
@@ -425,7 +433,10 @@ export function sourcesChanged(download: Download, view: FetchView): readonly Fe
 /** Time has passed. */
 export function tick(download: Download, view: FetchView): readonly FetchOut[] {
   const out: FetchOut[] = [];
-  if (download.phase.kind === "resting" && view.now >= download.phase.until) load(download, out);
+  if (download.phase.kind === "resting" && view.now >= download.phase.until) {
+    if (download.phase.again === "commit") commit(download, out);
+    else load(download, out);
+  }
   plan(download, view, out);
   return out;
 }

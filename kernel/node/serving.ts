@@ -102,7 +102,8 @@ function serveBlock(
   if (hint === null) return answerError(node, asker, "Hint is required for fetching blocks from server", out);
   if (levelOf(hint.path) < 1) return answerError(node, asker, "block not found", out);
   const download = node.downloads.get(hint.path);
-  if (download?.index !== null && download !== undefined) {
+  // After a commit that failed nobody knows which tree the stage's name has.
+  if (download !== undefined && download.index !== null && download.phase.kind !== "resting") {
     if (serveFrom(node, asker, download.index, hash, hint, download, out)) return;
   }
   const { committed } = getEntry(node.catalog, hint.path);

@@ -77,7 +77,7 @@ export function* commit(
     if (isDone) return;
     if (intent?.state.image !== image) refuse("stage_incomplete", "this image is not promised here");
     yield* usingPath(yield* root(place.root), imageFolders(place.path), function* (base) {
-      if (yield* makeReady(base, name, stage, index)) yield* publish(base, states, name, stage, mode);
+      if (yield* makeReady(base, name, stage, index)) yield* publish(base, states, name, stage, mode, index);
       yield* finish(base, states, name);
     });
   });
@@ -198,6 +198,7 @@ function* publish(
   name: string,
   stage: string,
   mode: UploadMode,
+  index: PackedIndex,
 ): StorageProgram<void> {
   const [own, to] = [stageName(name, stage), imageName(name)];
   const stands = (yield* unless("missing", statName(base, to))) !== null;
@@ -208,6 +209,8 @@ function* publish(
     return;
   }
   if (stands) {
+    // An earlier try got here and not to its state: the image never leaves its name again.
+    if (yield* isImage(base, to, index)) return;
     if (mode === "append") refuse("already_exists", `${name} is there and has no state`);
     // Its owner gets it back under another name, durably, before anything takes its place.
     yield* rename(base, to, base, foreignName(name, stage), "keep");
