@@ -36,7 +36,7 @@ test("each mutant is known here", async () => {
   expect(await mutantNames()).toEqual(Object.keys(BROKEN));
 });
 
-describe("a bug in one line is found", () => {
+describe("a bug in one line is found", { timeout: 240_000 }, () => {
   test.each(Object.entries(BROKEN))("%s", async (name, broken) => {
     const { code, out, err } = await sim("--seeds", "1..300", "--mutant", name, "--no-shrink");
     expect(code, err).toBe(1);
