@@ -55,7 +55,7 @@ function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
       const page = statusPage(state, path);
       return page === null ? null : utf8Encode(JSON.stringify(page));
     },
-    marks: { ready: "recovered", failed: "start_failed" },
+    listens: "when_ready",
   };
 }
 
@@ -81,6 +81,7 @@ function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
     },
     programOf: (request) => programOf(request, { db: spec.db, roots: [] }),
     events: [],
+    listens: "at_once",
     sign: (payload) => [signWithSeed(spec.secret, payload)],
   };
 }

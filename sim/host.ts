@@ -42,13 +42,8 @@ export type Process = {
   readonly page?: (path: string) => Uint8Array | null;
   /** The signatures of a payload by every key of its user. */
   readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
-  /** Trace marks that the main program of production acts upon; without them a process listens from the start. */
-  readonly marks?: {
-    /** From here on it can be reached. */
-    readonly ready: string;
-    /** It ends. */
-    readonly failed: string;
-  };
+  /** Can it be reached from the start, or from the effect `ready` on? */
+  readonly listens: "at_once" | "when_ready";
 };
 
 export type HostSpec = {
@@ -167,7 +162,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     };
   }
 
-  function portsOf(storage: SimStorage, { sign, marks }: Process): Ports {
+  function portsOf(storage: SimStorage, { sign }: Process): Ports {
     const mine = lives;
     return {
       clock: {
@@ -211,13 +206,9 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
             if (mine === lives) whenRunning(() => done(body));
           }),
       },
-      tracer: {
-        trace(mark, fields) {
-          observer.traced?.(host, mark, fields);
-          if (mark === marks?.ready) listen();
-          if (mark === marks?.failed) stop();
-        },
-      },
+      tracer: { trace: (mark, fields) => observer.traced?.(host, mark, fields) },
+      ready: listen,
+      failed: stop,
       ...(sign === undefined ? {} : { signer: signerOf(sign) }),
       reporter: { report: (report) => observer.reported?.(host, report) },
       stopped: stop,
@@ -289,7 +280,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       const driver = createDriver(watched(process.machine), portsOf(storage, process));
       life = { driver, storage, process };
       trace.note(timeline.now(), `start ${name}`);
-      if (process.marks === undefined) listen();
+      if (process.listens === "at_once") listen();
       else network.setState(station, "closed");
       for (const event of process.events) driver.feed(event);
       driver.feed({ kind: "wake" });

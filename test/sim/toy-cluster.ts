@@ -48,8 +48,9 @@ export function toyCast(bug: ToyBug): Cast {
       machine: node(spec, bug),
       programOf: (request) => store(spec, request, bug),
       events: [],
+      listens: "at_once",
     }),
-    client: (spec) => ({ machine: client(spec), programOf: noProgram, events: [] }),
+    client: (spec) => ({ machine: client(spec), programOf: noProgram, events: [], listens: "at_once" }),
     observe(spec, seen, lookup) {
       if (seen.kind !== "mark") return [];
       const { mark, fields } = seen;

@@ -31,7 +31,7 @@ export function toy(react: Reaction, heard: Heard[] = [], wakeAt: () => MonoMs =
 }
 
 export function processOf(machine: Machine, more: Partial<Process> = {}): Process {
-  return { machine, programOf: counterProgram, events: [], ...more };
+  return { machine, programOf: counterProgram, events: [], listens: "at_once", ...more };
 }
 
 /** `save_transfer` adds one to a number on disk; anything else reads it. Both answer its bytes. */
