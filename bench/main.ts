@@ -138,14 +138,15 @@ function peersOf(): readonly Tool[] {
   ];
 }
 
-/** One daemon that runs through all repetitions, each uploaded as a name of its own or replaced. */
+/** One daemon with an empty disk. */
 class Server {
   readonly folder: string;
   readonly child: ChildProcess;
   cpuBefore = 0;
 
-  constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), "ciruela-bench-server-"));
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(folder);
     const keys = ssh2.utils.generateKeyPairSync("ed25519");
     writeFileSync(join(this.folder, "key"), keys.private, { mode: 0o600 });
     for (const each of ["config/configs", "db", "site"])
@@ -199,17 +200,16 @@ class Server {
     return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
   }
 
-  upload(source: string, name: string): Run {
+  upload(source: string): Run {
     const before = this.cpuSeconds();
     const key = join(this.folder, "key");
-    const command = `node ${CLIENT} --port ${PORT} sync -i ${key} --replace ${source}:/site/${name} 127.0.0.1 >/dev/null 2>&1`;
+    const command = `node ${CLIENT} --port ${PORT} sync -i ${key} --replace ${source}:/site/current 127.0.0.1 >/dev/null 2>&1`;
     const run = shell(command);
     return { seconds: run.seconds, cpuSeconds: run.cpuSeconds + this.cpuSeconds() - before };
   }
 
   close(): void {
     this.child.kill("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
@@ -250,43 +250,56 @@ process.stdout.write(
 );
 for (const each of cases) {
   if (options.only !== undefined && !each.name.includes(options.only)) continue;
+  await measure(each);
+}
+
+/**
+ * Every round has targets and a server of its own: a server that has the content under another path would link it.
+ * Nothing is deleted before the end, because ext4 is slow to create files for half a minute after many were deleted.
+ */
+async function measure(each: Case): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "ciruela-bench-"));
-  const server = new Server();
+  const cold: Figures = new Map();
+  const warm: Figures = new Map();
+  let peakMiB = 0;
   try {
-    await server.ready();
     const source = join(work, "source");
     mkdirSync(source);
     each.make(source);
-    const cold: Figures = new Map();
-    const warm: Figures = new Map();
+    const before = join(work, "before");
+    if (each.change !== null) cpSync(source, before, { recursive: true });
+    spawnSync("sync");
     for (let round = 0; round < repeat; round++) {
-      for (const tool of peersOf()) {
-        const target = join(work, `target-${round}`);
-        note(cold, tool.name, await tool.run(source, target));
-        rmSync(target, { recursive: true, force: true });
+      if (round > 0 && each.change !== null) restore(before, source);
+      for (const [at, tool] of peersOf().entries()) {
+        note(cold, tool.name, await tool.run(source, join(work, `cold-${round}-${at}`)));
       }
-      note(cold, OURS, server.upload(source, `cold-${round}`));
+      const server = new Server(join(work, `server-${round}`));
+      try {
+        await server.ready();
+        note(cold, OURS, server.upload(source));
+        if (each.change !== null) {
+          each.change(source);
+          for (const [at, tool] of peersOf().entries()) {
+            if (!tool.name.startsWith("rsync")) continue;
+            note(warm, tool.name, await tool.run(source, join(work, `cold-${round}-${at}`)));
+          }
+          note(warm, OURS, server.upload(source));
+        }
+        peakMiB = Math.max(peakMiB, server.peakMiB());
+      } finally {
+        server.close();
+      }
     }
     print(`${each.name}: first copy`, cold, OURS);
-    if (each.change !== null) {
-      const before = join(work, "before");
-      cpSync(source, before, { recursive: true });
-      each.change(source);
-      const reuse = peersOf().filter((tool) => tool.name.startsWith("rsync"));
-      for (let round = 0; round < repeat; round++) {
-        for (const tool of reuse) {
-          const target = join(work, `target-${round}`);
-          cpSync(before, target, { recursive: true, preserveTimestamps: true });
-          note(warm, tool.name, await tool.run(source, target));
-          rmSync(target, { recursive: true, force: true });
-        }
-        note(warm, OURS, server.upload(source, `cold-${round}`));
-      }
-      print(`${each.name}: after a change of 1 %`, warm, OURS);
-    }
-    process.stdout.write(`  daemon's peak memory: ${server.peakMiB()} MiB\n`);
+    if (each.change !== null) print(`${each.name}: after a change of 1 %`, warm, OURS);
+    process.stdout.write(`  daemon's peak memory: ${peakMiB} MiB\n`);
   } finally {
-    server.close();
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Puts the files of one tree over those of another of the same names, with new times. */
+function restore(from: string, to: string): void {
+  cpSync(from, to, { recursive: true });
 }
