@@ -18,6 +18,9 @@ const HANDSHAKE_MS = 3_000; // two retransmissions of a lost SYN
 const FRAGMENTS_MAX = 16; // the protocol has none; the RFC allows them
 const SEND_QUEUE_BYTES = 4 * 1024 * 1024; // above it we stop reading what asks for more
 const CONNECTIONS_MAX = 1_000; // the original's cap on sockets
+const CONTROL_HEAD_BYTES = 6; // of a masked ping or pong
+const UNENDED_BYTES = 64 * 1024; // of a message that has not ended: two blocks
+const UNENDED_BYTES_MAX = 160 * 1024 * 1024; // of all links beyond that: one of the largest messages, and a half
 
 /** What 0.6.12's client and server send; no web page can produce it, since a browser's origin has no path. */
 const OWN_ORIGINS = ["http://ciruela/", "http://ciruela_internal/"];
@@ -48,6 +51,8 @@ type Link = {
   wire: Duplex | null;
   corked: boolean;
   heardAt: number;
+  /** Bytes that came since the last message, less what pings were. */
+  unended: number;
   why: CloseReason;
 };
 
@@ -94,16 +99,33 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     corked = [];
   }
 
-  function take(conn: ConnId, socket: WebSocket, wire: Duplex | null, why: CloseReason): Link {
-    const link: Link = { socket, wire, corked: false, heardAt: performance.now(), why };
-    links.set(conn, link);
-    const heard = () => {
+  let unended = 0; // beyond the allowance of each link
+  function countUnended(link: Link, bytes: number): void {
+    const beyond = (): number => Math.max(0, link.unended - UNENDED_BYTES);
+    unended -= beyond();
+    link.unended = Math.max(0, bytes);
+    unended += beyond();
+  }
+
+  /** Bytes of any kind are a sign of life: a large message may take longer than the silence that is allowed. */
+  function listen(link: Link, wire: Duplex): void {
+    link.wire = wire;
+    // Before the framing sees them, so that a message which they end takes them off again.
+    wire.prependListener("data", (bytes: Buffer) => {
       link.heardAt = performance.now();
-    };
-    socket.on("ping", heard);
-    socket.on("pong", heard);
+      countUnended(link, link.unended + bytes.length);
+      if (unended > UNENDED_BYTES_MAX) end(link, "broken");
+    });
+  }
+
+  function take(conn: ConnId, socket: WebSocket, why: CloseReason): Link {
+    const link: Link = { socket, wire: null, corked: false, heardAt: performance.now(), unended: 0, why };
+    links.set(conn, link);
+    const control = (data: Buffer) => countUnended(link, link.unended - data.length - CONTROL_HEAD_BYTES);
+    socket.on("ping", control);
+    socket.on("pong", control);
     socket.on("message", (data, isBinary) => {
-      heard();
+      countUnended(link, 0);
       // A text frame is no message of ours; 0.6.12 ignores it too.
       if (isBinary && Buffer.isBuffer(data)) events.frame(conn, data);
     });
@@ -111,6 +133,7 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
       if (link.why === "closed") link.why = "broken";
     });
     socket.on("close", () => {
+      countUnended(link, 0);
       links.delete(conn);
       events.closed(conn, link.why);
     });
@@ -128,11 +151,13 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
           options.localHost === "0.0.0.0" || options.localHost === "::" ? undefined : options.localHost,
         headers: { host: "ciruela_internal", origin: "http://ciruela_internal/" },
       });
-      const link = take(conn, socket, null, "refused");
+      const link = take(conn, socket, "refused");
+      let wire: Duplex | null = null;
       socket.on("upgrade", (response) => {
-        link.wire = response.socket;
+        wire = response.socket;
       });
       socket.on("open", () => {
+        if (wire !== null) listen(link, wire);
         link.why = "closed";
         link.heardAt = performance.now();
         events.open(conn, address, "dialled");
@@ -162,7 +187,7 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
       acceptor.handleUpgrade(request, socket, head, (upgraded) => {
         accepted += 1;
         const conn = (accepted * 2) as ConnId;
-        take(conn, upgraded, socket, "closed");
+        listen(take(conn, upgraded, "closed"), socket);
         const { remoteAddress, remotePort } = request.socket;
         events.open(conn, formatAddress(remoteAddress ?? "0.0.0.0", remotePort ?? 0), "accepted");
       });

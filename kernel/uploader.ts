@@ -41,6 +41,7 @@ import {
 } from "./uploader/state.ts";
 import { judge, progressOf } from "./uploader/verdict.ts";
 import { decodeFrame } from "./wire/frame.ts";
+import { INDEX_BYTES_MAX } from "./wire/limits.ts";
 
 export type { ClusterJob, UploaderConfig, UploaderState, UploadJob, UploadMode } from "./uploader/state.ts";
 
@@ -219,12 +220,26 @@ function diskDone(state: UploaderState, op: OpId, result: DiskResult, now: Now, 
   if (waiting === null) return;
   if (waiting.kind === "block") return blockRead(state, waiting, result, out);
   if (waiting.kind !== "walk" && waiting.kind !== "seal" && waiting.kind !== "digest") return;
-  if (!result.ok) {
-    report(out, { type: "error", code: result.code, detail: result.detail, source: waiting.source.root });
-    state.failed = true;
-    return end(state, out);
+  if (!result.ok) return sourceFailed(state, waiting.source, result.code, result.detail, out);
+  const { value } = result;
+  if (value.kind === "sealed" && value.text.length > INDEX_BYTES_MAX) {
+    const detail = `${value.text.length} bytes of index, at most ${INDEX_BYTES_MAX}`;
+    return sourceFailed(state, waiting.source, "index_too_large", detail, out);
   }
-  scanned(state, waiting, result.value, now, out);
+  scanned(state, waiting, value, now, out);
+}
+
+/** One source that cannot be read ends everything: nothing has been announced yet. */
+function sourceFailed(
+  state: UploaderState,
+  source: Source,
+  code: string,
+  detail: string,
+  out: Effect[],
+): void {
+  report(out, { type: "error", code, detail, source: source.root });
+  state.failed = true;
+  end(state, out);
 }
 
 function frame(state: UploaderState, conn: ConnId, bytes: Uint8Array, out: Effect[]): void {

@@ -75,6 +75,7 @@ const SOURCE: Readonly<Record<string, Words>> = {
   source_changed: ["a file changed while it was read", "try again when nobody changes the source"],
   name_too_long: ["a path in the source is too long", "shorten it"],
   unsupported: ["the source has more entries than an index can have", "split it"],
+  index_too_large: ["the source has too many files for one image", "split it into several directories"],
   too_many_open: ["too many open files", "raise the limit of open files (ulimit -n)"],
   io: ["the source cannot be read, or a file changed while it was read", "look at the disk, then try again"],
   queue_full: ["too many requests to the disk", "upload fewer directories at once"],

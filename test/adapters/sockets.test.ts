@@ -55,6 +55,38 @@ test("a frame travels both ways and an end is told to both, from the address tha
   expect(two.notes[1]).toBe("frame 2 3");
 });
 
+test("a message of 60 MB travels; of two more that do not end, the one that breaks the common bound is cut off", async () => {
+  const one = await openSide("127.0.0.1");
+  const two = await openSide("127.0.0.2");
+  one.links.dial(1 as ConnId, two.address);
+  await until(() => two.notes.length === 1);
+  one.links.send(1 as ConnId, new Uint8Array(60_000_000));
+  await until(() => two.notes.includes("frame 2 60000000"));
+  // Two heads of 100 MB, and 90 MB behind each.
+  const head = Buffer.from("82ff0000000005f5e10000000000", "hex");
+  const { port } = splitAddress(two.address);
+  const sockets = [1, 2].map(() => {
+    const socket = new WebSocket(`ws://127.0.0.2:${port}/`);
+    ends.push(() => socket.terminate());
+    return socket;
+  });
+  for (const socket of sockets) {
+    await new Promise((done) =>
+      socket.once("upgrade", ({ socket: wire }) => {
+        socket.once("open", () => {
+          wire.on("error", () => {});
+          wire.write(head);
+          done(wire.write(Buffer.alloc(90_000_000)));
+        });
+      }),
+    );
+  }
+  await until(() => two.notes.some((note) => note.endsWith("broken")));
+  expect(two.notes.filter((note) => note.startsWith("closed"))).toHaveLength(1);
+  one.links.send(1 as ConnId, new Uint8Array(40_000));
+  await until(() => two.notes.includes("frame 2 40000"));
+});
+
 test("a dial to nobody ends as refused", async () => {
   const one = await openSide("127.0.0.1");
   one.links.dial(1 as ConnId, "127.0.0.1:1" as Address);

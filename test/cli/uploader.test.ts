@@ -68,11 +68,12 @@ class Bench {
   #answer(effect: Effect): Event | null {
     switch (effect.kind) {
       case "disk": {
-        if ("root" in effect.request && this.#hold.includes(effect.request.root)) {
+        const { request } = effect;
+        if (this.#hold.includes("root" in request ? request.root : request.kind)) {
           this.held.push(effect);
           return null;
         }
-        const value = valueOf(effect.request.kind);
+        const value = valueOf(request.kind);
         return { kind: "disk_done", op: effect.op, result: { ok: true, value } };
       }
       case "sign": {
@@ -196,4 +197,16 @@ test("a deadline counts from the signing, so that a long scan takes nothing from
   bench.mono += 1;
   bench.feed({ kind: "wake" });
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "deadline" });
+});
+
+test("an index that fits into no message ends the upload before anything is announced", () => {
+  const bench = new Bench(["large"], ["seal_index"]);
+  const [held] = bench.held;
+  if (held === undefined) throw new Error("the index was not asked for");
+  const text = { length: 101 * 1024 * 1024 } as unknown as Uint8Array<ArrayBuffer>;
+  const value: DiskValue = { kind: "sealed", index: { ...BODY, image: IMAGE, textBytes: 0 }, text };
+  bench.feed({ kind: "disk_done", op: held.op, result: { ok: true, value } });
+  expect(bench.reports.at(-1)).toMatchObject({ type: "error", code: "index_too_large", source: "large" });
+  expect(bench.stopped).toBe(true);
+  expect(succeeded(bench.state)).toBe(false);
 });
