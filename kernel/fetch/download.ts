@@ -40,7 +40,6 @@ import {
   countOf,
   createSlots,
   failed,
-  kindOf,
   maskOf,
   nextWanted,
   requested,
@@ -68,7 +67,7 @@ export type Download = {
   phase: Phase;
   index: PackedIndex | null;
   slots: Slots | null;
-  /** Block number of each slot. */
+  /** Block number of each slot, ascending. */
   blocks: Uint32Array;
   /** One bit a block: in the stage, verified and written. */
   stored: Uint8Array;
@@ -99,7 +98,8 @@ export type DiskPurpose =
 
 export type AskPurpose =
   | { readonly kind: "index"; readonly holder: Holder }
-  | { readonly kind: "block"; readonly holder: Holder; readonly slot: number };
+  /** `block` by its number in the index: slots are numbered anew when the disk has said no. */
+  | { readonly kind: "block"; readonly holder: Holder; readonly block: number };
 
 export type FetchOut =
   | {
@@ -350,10 +350,11 @@ function writeBlock(
 ): void {
   const { index, slots } = download;
   if (index === null || slots === null || download.phase.kind !== "blocks") return;
+  const slot = slotOf(download, block);
+  if (slot === null) return; // it was here already when the stage was taken up again
   const op = (download.writes + 1) as OpId;
-  const block = download.blocks[slot] ?? 0;
   const place = placeOfBlock(index, block);
-  if (kindOf(slots, slot) === "stored" || !arrived(slots, slot, op)) return;
+  if (!arrived(slots, slot, op)) return;
   download.writes += 1;
   out.push({
     kind: "disk",
@@ -384,7 +385,8 @@ export function askFailed(
   if (source !== undefined && purpose.kind === "block") source.inflight = Math.max(0, source.inflight - 1);
   const partial = source !== undefined && !source.client && source.mask !== MASK_WHOLE;
   if (purpose.kind === "block" && download.slots !== null) {
-    if (failed(download.slots, purpose.slot, purpose.holder)) {
+    const slot = slotOf(download, purpose.block);
+    if (slot !== null && failed(download.slots, slot, purpose.holder)) {
       out.push({
         kind: "trace",
         mark: "block_retried",
@@ -515,7 +517,21 @@ function askForBlock(download: Download, slot: number, holder: Holder): FetchOut
   const place = placeOfBlock(index, block);
   const hint = { path, file: printHintPath(pathOf(index, place.entry)), offset: place.offset };
   const request: Request = { type: "GetBlock", hash: hashOfBlock(index, block), hint };
-  return { kind: "ask", download, purpose: { kind: "block", holder, slot }, request };
+  return { kind: "ask", download, purpose: { kind: "block", holder, block }, request };
+}
+
+/** The slot of a block, or null when it is not one of those to fetch. */
+function slotOf({ blocks }: Download, block: number): number | null {
+  let low = 0;
+  let high = blocks.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = blocks[middle] ?? 0;
+    if (found === block) return middle;
+    if (found < block) low = middle + 1;
+    else high = middle - 1;
+  }
+  return null;
 }
 
 /**
