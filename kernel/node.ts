@@ -30,7 +30,7 @@ import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
-import { createPublish, stored, verified } from "./publish/publish.ts";
+import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
 import { connectionEnded, createWatch, declareImage } from "./publish/watch.ts";
 import { createReconcile, expireReconcile, listingCame, listingFailed } from "./reconcile/reconcile.ts";
 import { answered, closed, countRefusal, createLinks, expire, hasCalls, opened, send } from "./rpc/links.ts";
@@ -236,7 +236,10 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
         problem(node, `download ${waiting.path}`, `${result.code}: ${result.detail}`);
       } else if (result.ok && waiting.purpose.kind === "commit")
         problem(node, `download ${waiting.path}`, null);
-      return fetchOuts(node, diskDone(download, waiting.purpose, result, fetchView(node, now)), now, out);
+      fetchOuts(node, diskDone(download, waiting.purpose, result, fetchView(node, now)), now, out);
+      if (waiting.purpose.kind === "commit")
+        perform(node, commitEnded(node.publish, waiting.path, publishView(node, now)), now, out);
+      return;
     }
     case "serve_index": {
       const data = result.ok && result.value.kind === "bytes" ? result.value.bytes : null;

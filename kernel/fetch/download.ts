@@ -183,6 +183,12 @@ export function progressMask(download: Download): number {
   return download.fromNothing ? maskOf(slots) : 0;
 }
 
+/** Whether its image may stand at its name: a commit runs, or failed somewhere and is done again. */
+export function commitOf(download: Download | undefined): "running" | "failed" | null {
+  if (download?.phase.kind === "committing") return "running";
+  return download?.phase.kind === "resting" && download.phase.again === "commit" ? "failed" : null;
+}
+
 export function hasStored(download: Download, block: number): boolean {
   return ((download.stored[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
 }
@@ -344,7 +350,7 @@ export function answeredWith(
 
 function writeBlock(
   download: Download,
-  { holder, slot }: Extract<AskPurpose, { kind: "block" }>,
+  { holder, block }: Extract<AskPurpose, { kind: "block" }>,
   data: Uint8Array,
   out: FetchOut[],
 ): void {

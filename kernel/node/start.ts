@@ -4,7 +4,7 @@ import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf, parentOf } from "../ids.ts";
 import { next } from "../prng.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
-import { stateOf, versionOf } from "../winner.ts";
+import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { startFetch } from "./downloads.ts";
 import { type NodeState, type Waiting, disk, problem, trace } from "./state.ts";
 
@@ -52,6 +52,17 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
   }
   const version = found.intent === null ? null : versionOf(found.intent.state);
   if (found.intent === null || version === null) return;
+  if (committed !== null && compareVersions(version, committed) < 0) {
+    // It lost, and the power went before it was dropped.
+    const place = { path: found.path, root: directory.root };
+    const { stage } = found.intent;
+    return disk(
+      node,
+      { kind: "cleanup", what: "stale_intent", path: found.path },
+      { kind: "abort", place, stage },
+      out,
+    );
+  }
   const intent = { ...version, stage: found.intent.stage, mode: found.intent.mode };
   putIntent(node.catalog, found.path, intent);
   startFetch(node, found.path, directory, now, out);

@@ -2,6 +2,7 @@
 import { assert, unreachable } from "../assert.ts";
 import { abortIntent, getEntry, putCommitted, putIntent } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
+import { commitOf } from "../fetch/download.ts";
 import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
@@ -15,7 +16,14 @@ import { sendReceipts } from "./receipts.ts";
 import { type NodeState, disk, operation, trace } from "./state.ts";
 
 export function publishView(node: NodeState, now: Now): PublishView {
-  return { config: node.config, keys: node.keys, catalog: node.catalog, now, prng: node.prng };
+  return {
+    config: node.config,
+    keys: node.keys,
+    catalog: node.catalog,
+    now,
+    prng: node.prng,
+    commitOf: (path) => commitOf(node.downloads.get(path)),
+  };
 }
 
 export function perform(node: NodeState, outs: readonly PublishOut[], now: Now, out: Effect[]): void {
@@ -46,7 +54,12 @@ export function perform(node: NodeState, outs: readonly PublishOut[], now: Now, 
         disk(
           node,
           { kind: "store", ticket: each.ticket },
-          { kind: "put_state", place, state: stateOf(each.version) },
+          {
+            kind: "put_state",
+            place,
+            state: stateOf(each.version),
+            supersedes: each.supersedes?.stage ?? null,
+          },
           out,
         );
         break;

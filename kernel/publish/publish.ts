@@ -74,6 +74,8 @@ export type PublishOut =
       readonly path: VPath;
       readonly directory: DirectoryConfig;
       readonly version: Version;
+      /** The promise that loses to it. */
+      readonly supersedes: Intent | null;
     }
   | { readonly kind: "accepted"; readonly upload: Arrival; readonly now: Outcome }
   /** After the outs before it have changed the catalog, `takeTurn` this one. */
@@ -99,6 +101,8 @@ export type PublishView = {
   readonly catalog: Catalog;
   readonly now: Now;
   readonly prng: Prng;
+  /** Of the path's download: what stands at its name may be its image already, whatever the catalog says. */
+  commitOf(path: VPath): "running" | "failed" | null;
 };
 
 export function createPublish(): PublishState {
@@ -184,6 +188,12 @@ export function stored(state: PublishState, ticket: Ticket, code: string | null)
   return [...out, ...finish(state, upload)];
 }
 
+/** The path's commit has ended: judges the upload that waits for that. */
+export function commitEnded(state: PublishState, path: VPath, view: PublishView): readonly PublishOut[] {
+  const [ticket] = state.turns.get(path) ?? [];
+  return ticket === undefined || state.storing.has(ticket) ? [] : takeTurn(state, ticket, view);
+}
+
 /** Judges the upload whose turn has come. */
 export function takeTurn(state: PublishState, ticket: Ticket, view: PublishView): readonly PublishOut[] {
   const upload = state.uploads.get(ticket);
@@ -221,8 +231,10 @@ function finish(state: PublishState, upload: Upload): readonly PublishOut[] {
 function take(state: PublishState, upload: Upload, view: PublishView): readonly PublishOut[] {
   const version = upload.verified;
   assert(version !== null, "an upload is judged after its signatures");
+  const commit = view.commitOf(upload.path);
+  if (commit === "running") return []; // what it meets is known when the commit has ended
   const entry = getEntry(view.catalog, upload.path);
-  const verdict =
+  const judged =
     upload.origin.kind === "client"
       ? judge(
           entry,
@@ -231,6 +243,11 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
           view.now.wall,
         )
       : judgePeer(entry, version, upload.directory.appendOnly);
+  // What was committed may have been displaced by the commit that failed: it is brought here again.
+  const verdict: typeof judged =
+    commit === "failed" && judged.kind === "already_here" && judged.supersedes !== null
+      ? { kind: "start", mode: "replace", supersedes: judged.supersedes }
+      : judged;
   switch (verdict.kind) {
     case "refuse":
       return [refuse(upload, verdict.code, verdict.detail), ...finish(state, upload)];
@@ -262,6 +279,7 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
           path: upload.path,
           directory: upload.directory,
           version: merged,
+          supersedes: verdict.supersedes,
         },
       ];
     }

@@ -84,10 +84,18 @@ function* standsAt(place: Place): StorageProgram<boolean> {
   return there !== null;
 }
 
-export function* putState(db: RootName, path: VPath, state: SignedState): StorageProgram<void> {
-  yield* usingMadePath(yield* root(db), stateFolders(path), (dir) =>
-    replaceFile(dir, stateFile(nameOf(path)), encodeState(state), STATE_TAG),
-  );
+/** The promise goes after the state is there: of what was accepted, one or the other is on disk at any moment. */
+export function* putState(
+  db: RootName,
+  path: VPath,
+  state: SignedState,
+  supersedes: string | null,
+): StorageProgram<void> {
+  const name = nameOf(path);
+  yield* usingMadePath(yield* root(db), stateFolders(path), function* (dir) {
+    yield* replaceFile(dir, stateFile(name), encodeState(state), STATE_TAG);
+    if (supersedes !== null) yield* dropIntent(dir, name, supersedes);
+  });
 }
 
 /** The promise at a path, as its folder has it; null when there is none that can be read. */
@@ -104,14 +112,17 @@ export function* abort(db: RootName, place: Place, stage: string): StorageProgra
   const name = nameOf(place.path);
   yield* unless(
     "missing",
-    usingPath(yield* root(db), stateFolders(place.path), function* (dir) {
-      const intent = yield* readIntent(dir, name);
-      if (intent === null || (intent.stage !== null && intent.stage !== stage)) return;
-      yield* unlink(dir, intentFile(name));
-      yield* sync(dir);
-    }),
+    usingPath(yield* root(db), stateFolders(place.path), (dir) => dropIntent(dir, name, stage)),
   );
   yield* discardStage(place, stage);
+}
+
+/** Unless another promise has taken its place. */
+function* dropIntent(dir: Handle, name: string, stage: string): StorageProgram<void> {
+  const intent = yield* readIntent(dir, name);
+  if (intent === null || (intent.stage !== null && intent.stage !== stage)) return;
+  yield* unlink(dir, intentFile(name));
+  yield* sync(dir);
 }
 
 /** U15. A stage that a promise still waits for is not old. */

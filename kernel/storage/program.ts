@@ -48,7 +48,7 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       yield* putIntent(db, request.place, request.state, request.stage, request.mode);
       return DONE;
     case "put_state":
-      yield* putState(db, request.place.path, request.state);
+      yield* putState(db, request.place.path, request.state, request.supersedes);
       return DONE;
     case "store_index":
       return { kind: "index", index: yield* storeIndex(db, request.image, request.text) };

@@ -34,8 +34,13 @@ export type DiskRequest =
       readonly stage: string;
       readonly mode: UploadMode;
     }
-  /** New signatures of the image that is here already. */
-  | { readonly kind: "put_state"; readonly place: Place; readonly state: SignedState }
+  /** New signatures of the image that is here already. `supersedes`: the stage of the promise that loses to them. */
+  | {
+      readonly kind: "put_state";
+      readonly place: Place;
+      readonly state: SignedState;
+      readonly supersedes: string | null;
+    }
   /** U4: checks an index against its id, parses it, and makes it durable. */
   | { readonly kind: "store_index"; readonly image: ImageId; readonly text: Uint8Array }
   | { readonly kind: "load_index"; readonly image: ImageId }

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import type { ImageId } from "../../kernel/ids.ts";
+import { createRig, imageOf, indexOf, pathOf, type Rig, sentFrames, stageLacking, WALL } from "./rig.ts";
+
+test("a download that loses to what is committed is promised no more, on disk either", () => {
+  const rig = createRig();
+  const [a, b] = [imageOf(1), imageOf(2)];
+  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
+  rig.start([{ path: pathOf("x"), committed: { image: a, signatures }, missing: false, intent: null }]);
+  rig.open(2);
+  rig.upload(2, 1, "x", b, WALL + 1);
+  rig.done("put_intent");
+  const stage = rig.node.downloads.get(pathOf("x"))?.intent.stage;
+  rig.upload(2, 2, "x", a, WALL + 2);
+  const put = rig.pending.find(({ request }) => request.kind === "put_state")?.request;
+  expect(put).toMatchObject({ supersedes: stage });
+  const told = sentFrames(rig.done("put_state"));
+  expect(told.at(-1)).toMatchObject({ response: { type: "ReplaceDir", accepted: true } });
+  expect(rig.node.downloads.size).toBe(0);
+});
+
+test("a promise that is older than what is committed is not taken up again", () => {
+  const rig = createRig();
+  const [a, b] = [imageOf(1), imageOf(2)];
+  const state = (image: typeof a, timestamp: number) => ({
+    image,
+    signatures: [{ timestamp, bytes: new Uint8Array(64) }],
+  });
+  rig.start([
+    {
+      path: pathOf("x"),
+      committed: state(a, WALL + 2),
+      missing: false,
+      intent: { state: state(b, WALL + 1), stage: "s", mode: "replace" },
+    },
+  ]);
+  expect(rig.node.downloads.size).toBe(0);
+  expect(rig.pending.map(({ request }) => request.kind)).toEqual(["abort"]);
+});
+
+/** A node in which the image of an upload is about to be committed. */
+function committing(images: { readonly committed: ImageId; readonly coming: ImageId }): Rig {
+  const rig = createRig();
+  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
+  const committed = { image: images.committed, signatures };
+  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null }]);
+  rig.open(2);
+  rig.upload(2, 1, "x", images.coming, WALL + 1);
+  rig.done("put_intent");
+  rig.done("load_index", { kind: "index", index: indexOf(images.coming, 1) });
+  rig.done("prepare_stage", stageLacking(1, []));
+  expect(rig.pending.map(({ request }) => request.kind)).toEqual(["commit"]);
+  return rig;
+}
+
+test("an upload that comes during a commit is judged when the commit has ended", () => {
+  const [a, b] = [imageOf(1), imageOf(2)];
+  const rig = committing({ committed: a, coming: b });
+  const early = rig.upload(2, 2, "x", a, WALL + 2);
+  expect(sentFrames(early)).toEqual([]);
+  expect(rig.pending.map(({ request }) => request.kind)).toEqual(["commit"]);
+  rig.done("commit");
+  const stored = rig.pending.filter(
+    ({ request }) => request.kind === "put_intent" || request.kind === "put_state",
+  );
+  expect(stored.map(({ request }) => request.kind)).toEqual(["put_intent"]);
+});
+
+test("after a commit that failed, what was committed is not taken for what stands there", () => {
+  const [a, b] = [imageOf(1), imageOf(2)];
+  const rig = committing({ committed: a, coming: b });
+  rig.disk("commit", { ok: false, code: "io", detail: "" });
+  rig.upload(2, 2, "x", a, WALL + 2);
+  expect(rig.pending.map(({ request }) => request.kind)).toEqual(["put_intent"]);
+});
