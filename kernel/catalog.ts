@@ -135,15 +135,22 @@ export function takeDirty(catalog: Catalog): readonly VPath[] {
   return out;
 }
 
-function put(catalog: Catalog, path: VPath, entry: Entry): Result<Entry, "catalog_full"> {
+/** Whether a path could be put here, and `more` other new ones before it: so many are on their way to the disk. */
+export function roomFor(catalog: Catalog, path: VPath, more: number): Result<true, "catalog_full"> {
   const base = baseOf(path);
   const found = catalog.bases.get(base);
-  if (found === undefined && catalog.bases.size >= BASES_MAX)
+  if (found === undefined && catalog.bases.size + more >= BASES_MAX)
     return refused("catalog_full", "base directories");
   if (found?.entries.has(nameOf(path)) !== true) {
-    if (catalog.images >= IMAGES_MAX) return refused("catalog_full", "images");
-    if ((found?.entries.size ?? 0) >= BASE_ENTRIES_MAX) return refused("catalog_full", base);
+    if (catalog.images + more >= IMAGES_MAX) return refused("catalog_full", "images");
+    if ((found?.entries.size ?? 0) + more >= BASE_ENTRIES_MAX) return refused("catalog_full", base);
   }
+  return accepted(true);
+}
+
+function put(catalog: Catalog, path: VPath, entry: Entry): Result<Entry, "catalog_full"> {
+  const room = roomFor(catalog, path, 0);
+  if (!room.ok) return room;
   store(catalog, path, entry);
   return accepted(entry);
 }

@@ -33,7 +33,17 @@ import { keyed, next } from "./prng.ts";
 import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
 import { connectionEnded, createWatch, declareImage } from "./publish/watch.ts";
 import { createReconcile, expireReconcile, listingCame, listingFailed } from "./reconcile/reconcile.ts";
-import { answered, closed, countRefusal, createLinks, expire, hasCalls, opened, send } from "./rpc/links.ts";
+import {
+  answered,
+  closed,
+  countRefusal,
+  createLinks,
+  expire,
+  hasCalls,
+  isOpen,
+  opened,
+  send,
+} from "./rpc/links.ts";
 import type { DiskResult, Transfer } from "./storage/request.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import type { Response } from "./wire/message.ts";
@@ -63,6 +73,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     publish: createPublish(),
     watch: createWatch(),
     reconcile: createReconcile(),
+    admitted: { backlog: [], catalog: 0, ended: 0 },
     downloads: new Map(),
     indexes: createIndexCache(config.limits.indexCacheBytesMax),
     indexWaiters: new Map(),
@@ -307,6 +318,7 @@ function tagFailed(node: NodeState, tag: Tag, why: "refused" | "lost", now: Now,
 }
 
 function frame(node: NodeState, conn: ConnId, bytes: Uint8Array, now: Now, out: Effect[]): void {
+  if (!isOpen(node.links, conn)) return;
   const decoded = decodeFrame(bytes);
   if (!decoded.ok) {
     trace(out, "frame_refused", { code: decoded.code, detail: decoded.detail });

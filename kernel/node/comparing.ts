@@ -162,6 +162,12 @@ export function reconcileOuts(node: NodeState, outs: readonly ReconcileOut[], no
 /** Offers of listings become uploads, as far as downloads may run. */
 export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
   if (node.reconcile.backlog.length === 0) return;
+  // Ten thousand may wait: they are looked at only when something has come or ended since the last look.
+  const { admitted } = node;
+  const catalog = node.catalog.revision;
+  const ended = node.publish.nextTicket - node.publish.uploads.size;
+  if (admitted.backlog === node.reconcile.backlog && admitted.catalog === catalog && admitted.ended === ended)
+    return;
   const { downloadsInflightMax, downloadsPerBaseMax, pendingUploadsMax } = node.config.limits;
   const perBase = new Map<VPath, number>();
   const count = (path: VPath): void => {
@@ -189,7 +195,9 @@ export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
     pending += 1;
     return true;
   };
-  for (const take of nextTakes(node.reconcile, allows)) {
+  const takes = nextTakes(node.reconcile, allows);
+  node.admitted = { backlog: node.reconcile.backlog, catalog, ended };
+  for (const take of takes) {
     const { path, version, address, key } = take;
     if ((node.avoided.get(`${path} ${version.image}`) ?? 0) > now.mono) {
       decided(node.reconcile, key, now.mono, node.config.limits.containedMs);

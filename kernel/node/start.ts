@@ -1,5 +1,13 @@
 /** What was found on disk at the start becomes the catalog; what was on its way goes on. */
-import { type Intent, abortIntent, getEntry, putCommitted, putIntent, removeCommitted } from "../catalog.ts";
+import {
+  type Intent,
+  abortIntent,
+  getEntry,
+  putCommitted,
+  putIntent,
+  removeCommitted,
+  roomFor,
+} from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf, parentOf } from "../ids.ts";
 import { next } from "../prng.ts";
@@ -33,6 +41,12 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
 function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
   const directory = node.config.directories.find(({ key }) => key === keyOf(found.path));
   if (directory === undefined || levelOf(found.path) !== directory.numLevels) return;
+  const room = roomFor(node.catalog, found.path, 0);
+  if (!room.ok) {
+    const what = `${found.path}: ${room.code} (${room.detail})`;
+    problem(node, `start: ${found.path}`, what);
+    return trace(out, "problem", { what });
+  }
   const committed = found.committed === null ? null : versionOf(found.committed);
   if (committed !== null) putCommitted(node.catalog, found.path, committed);
   if (committed !== null && found.missing && found.intent === null) {

@@ -65,6 +65,12 @@ export type NodeState = {
   readonly publish: PublishState;
   readonly watch: WatchState;
   readonly reconcile: ReconcileState;
+  /** What there was when offers of listings were last let in. */
+  admitted: {
+    readonly backlog: ReconcileState["backlog"];
+    readonly catalog: number;
+    readonly ended: number;
+  };
   readonly downloads: Map<VPath, Download>;
   readonly indexes: IndexCache;
   /** Requests for blocks that wait for an index from the disk. */

@@ -10,7 +10,7 @@
  * Source: specification of the wire, sections 9.1 and 9.2; reliability notes, steps U1, U3 and ACK1.
  */
 import { assert, unreachable } from "../assert.ts";
-import { type Catalog, type Entry, type Intent, type Mode, getEntry, headOf } from "../catalog.ts";
+import { type Catalog, type Entry, type Intent, type Mode, getEntry, headOf, roomFor } from "../catalog.ts";
 import type { Config, DirectoryConfig, KeyRing, PublicKey } from "../config.ts";
 import type { SignatureCheck } from "../effect.ts";
 import { type Address, type ConnId, type ImageId, type Now, type VPath, keyOf, levelOf } from "../ids.ts";
@@ -284,6 +284,11 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
       ];
     }
     case "start": {
+      const room = roomFor(view.catalog, upload.path, view.config.limits.pendingUploadsMax);
+      if (!room.ok) {
+        const full = { ...refuse(upload, room.code, room.detail), passing: true };
+        return [full, ...finish(state, upload)];
+      }
       const intent: Intent = { ...version, stage: newStage(view.prng), mode: verdict.mode };
       state.storing.set(upload.ticket, { kind: "intent", intent, superseded: verdict.supersedes });
       return [
