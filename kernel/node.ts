@@ -69,7 +69,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     digests: new Map(),
     links: createLinks(config.limits),
     view: createView(config.machine, config.limits),
-    rounds: { nextAt: now.mono, cursor: 0 },
+    rounds: { nextAt: now.mono, cursor: 0, turn: 0 },
     publish: createPublish(),
     watch: createWatch(),
     reconcile: createReconcile(),

@@ -21,21 +21,25 @@ import {
 import { type Prng, sample, shuffle } from "../prng.ts";
 import { byteStringOfText } from "../text.ts";
 import { type GossipMessage, type Progress, encodePacket } from "../wire/packet.ts";
-import { type Peer, type View, peersOf, ringOf, sortedPaths, strangersOf, watchersOf } from "./view.ts";
+import { PACKET_RECEIVE_BYTES_MAX } from "../wire/limits.ts";
+import { type Peer, type View, peersOf, ringOf, strangersOf, watchersOf } from "./view.ts";
 
 export type RoundState = {
-  nextAt: MonoMs /** The base directory that comes first in the next packet. */;
+  nextAt: MonoMs;
+  /** The base directory that comes first in the next packet. */
   cursor: number;
+  /** Counts rounds: of what does not fit into a packet, each begins with others. */
+  turn: number;
 };
 
 /** What this node has to say, gathered by `node.ts`. */
 export type News = {
-  readonly inProgress: ReadonlyMap<VPath, Progress>;
-  readonly watching: ReadonlySet<VPath>;
+  readonly inProgress: readonly (readonly [VPath, Progress])[];
+  readonly watching: readonly VPath[];
   readonly deleted: readonly (readonly [VPath, ImageId])[];
   /** Sorted. */
   readonly baseDirs: readonly (readonly [VPath, Digest])[];
-  readonly complete: ReadonlyMap<VPath, ImageId>;
+  readonly complete: readonly (readonly [VPath, ImageId])[];
 };
 
 /** As 0.6.12: a reader may take no more. */
@@ -44,16 +48,26 @@ const BASE_DIRS_MAX = 10;
 const PACKET_OVERHEAD_BYTES = 180;
 const HASH_BYTES = 34;
 const PROGRESS_BYTES = HASH_BYTES + 8;
+/** Entries that do not fit before the rest is not looked at: there may be a hundred thousand, of any client's making. */
+const MISSES_MAX = 8;
+/** Paths of a base directory whose watchers are told with its digest: more do not fit into half a packet. */
+const WATCHES_MAX = 64;
 
 export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng, out: Effect[]): void {
   for (const address of strangersOf(view)) sendNews(view, rounds, news, address, null, out);
   const known = peersOf(view);
-  const watching = known.filter((peer) => [...news.complete.keys()].some((path) => peer.watching.has(path)));
+  const complete = new Set(news.complete.map(([path]) => path));
+  const watching = complete.size === 0 ? [] : known.filter((peer) => meets(peer.watching, complete));
   const chosen = new Set([
     ...sample(prng, watching, view.limits.gossipFanout),
     ...sample(prng, known, view.limits.gossipFanout),
   ]);
   for (const peer of chosen) sendNews(view, rounds, news, peer.address, peer.configDigest, out);
+}
+
+function meets(some: ReadonlySet<VPath>, others: ReadonlySet<VPath>): boolean {
+  for (const path of some) if (others.has(path)) return true;
+  return false;
 }
 
 /** One `BaseDirs` packet; downloads that do not fit follow it, because it takes the place of what was known. */
@@ -80,10 +94,22 @@ function sendNews(
     if (!fits(textBytes(entry[0]) + HASH_BYTES)) break;
     baseDirs.set(entry[0], entry[1]);
   }
-  const complete = new Map([...news.complete].filter(([path]) => fits(textBytes(path) + HASH_BYTES)));
-  const watching = sortedPaths(news.watching).filter((path) => fits(textBytes(path)));
-  const inProgress = new Map([...news.inProgress].filter(([path]) => fits(textBytes(path) + PROGRESS_BYTES)));
-  const deleted = news.deleted.filter(([path]) => fits(textBytes(path) + HASH_BYTES + 1));
+  /** What fits of a list, beginning with another entry in each round. */
+  const some = <T>(list: readonly T[], bytesOf: (entry: T) => number): readonly T[] => {
+    const taken: T[] = [];
+    let misses = 0;
+    for (let at = 0; at < list.length && misses < MISSES_MAX; at++) {
+      const entry = list[(rounds.turn * MISSES_MAX + at) % list.length];
+      if (entry === undefined) break;
+      if (fits(bytesOf(entry))) taken.push(entry);
+      else misses += 1;
+    }
+    return taken;
+  };
+  const complete = new Map(some(news.complete, ([path]) => textBytes(path) + HASH_BYTES));
+  const watching = some(news.watching, textBytes);
+  const inProgress = new Map(some(news.inProgress, ([path]) => textBytes(path) + PROGRESS_BYTES));
+  const deleted = some(news.deleted, ([path]) => textBytes(path) + HASH_BYTES + 1);
   sendPacket(
     view,
     to,
@@ -99,6 +125,7 @@ function sendNews(
 
 /** The next packets begin with other base directories. */
 export function advance(rounds: RoundState, news: News): void {
+  rounds.turn += 1;
   rounds.cursor = news.baseDirs.length === 0 ? 0 : (rounds.cursor + BASE_DIRS_MAX) % news.baseDirs.length;
 }
 
@@ -141,7 +168,9 @@ function sendPacket(
   out: Effect[],
 ): void {
   const bytes = encodePacket({ machine: view.self, yourConfig, message });
-  if (bytes.length > view.limits.packetBytesMax) {
+  // A config list takes the place of the one before, so it cannot be told in parts.
+  const { packetBytesMax } = view.limits;
+  if (bytes.length > (message.type === "ConfigSync" ? PACKET_RECEIVE_BYTES_MAX : packetBytesMax)) {
     out.push({
       kind: "trace",
       mark: "packet_too_large",
@@ -156,12 +185,14 @@ function sendPacket(
 export function watchesWithin(
   view: View,
   base: VPath,
-  own: ReadonlySet<VPath>,
+  own: Iterable<VPath>,
 ): ReadonlyMap<VPath, readonly MachineId[]> {
   const all = new Map<VPath, MachineId[]>();
   const add = (path: VPath, machine: MachineId): void => {
     if (!path.startsWith(`${base}/`) || path.length !== base.length + 1 + nameOf(path).length) return;
-    all.set(path, [...(all.get(path) ?? []), machine]);
+    const machines = all.get(path);
+    if (machines === undefined && all.size < WATCHES_MAX) all.set(path, [machine]);
+    else if (machines !== undefined && machines.length < WATCHES_MAX) machines.push(machine);
   };
   for (const path of own) add(path, view.self);
   for (const peer of peersOf(view)) for (const path of peer.watching) add(path, peer.machine);

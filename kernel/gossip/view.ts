@@ -13,7 +13,6 @@ import {
   type MachineId,
   type MonoMs,
   type VPath,
-  compareVPath,
   keyOf,
   levelOf,
 } from "../ids.ts";
@@ -30,8 +29,6 @@ export type Peer = {
   configDigest: Digest | null;
   /** Virtual paths `/key` that it is configured for. */
   configs: ReadonlySet<VPath>;
-  /** When we last told it our config list. */
-  toldConfigAt: MonoMs | null;
   inProgress: Map<VPath, Progress>;
   watching: Set<VPath>;
   complete: Map<VPath, ImageId>;
@@ -42,8 +39,10 @@ export type View = {
   readonly self: MachineId;
   readonly limits: Limits;
   listed: ReadonlyMap<Address, string>;
-  /** Addresses of the list at which we found ourselves. */
-  readonly selfAt: Set<Address>;
+  /** Addresses of the list at which we found ourselves, and when: believed for a while, because anybody can say so. */
+  readonly selfAt: Map<Address, MonoMs>;
+  /** When our config list was last sent to an address, whatever machine was heard there. */
+  readonly toldConfigAt: Map<Address, MonoMs>;
   readonly peers: Map<MachineId, Peer>;
   readonly byAddress: Map<Address, MachineId>;
   lastHeardAt: MonoMs | null;
@@ -57,7 +56,8 @@ export function createView(self: MachineId, limits: Limits): View {
     self,
     limits,
     listed: new Map(),
-    selfAt: new Set(),
+    selfAt: new Map(),
+    toldConfigAt: new Map(),
     peers: new Map(),
     byAddress: new Map(),
     lastHeardAt: null,
@@ -75,7 +75,22 @@ export function setListed(view: View, listed: readonly ListedPeer[]): void {
     if (name === undefined) forget(view, peer);
     else peer.name = name;
   }
-  for (const address of view.selfAt) if (!map.has(address)) view.selfAt.delete(address);
+  for (const address of view.selfAt.keys()) if (!map.has(address)) view.selfAt.delete(address);
+}
+
+/** Our own packet came back, or another machine has our id. True when that is news. */
+export function heardSelf(view: View, from: Address, now: MonoMs): boolean {
+  if (!view.listed.has(from) || view.selfAt.has(from)) return false;
+  view.selfAt.set(from, now);
+  return true;
+}
+
+/** True, and counted as told, when our config list was not sent there a moment ago. */
+export function mayTellConfig(view: View, to: Address, now: MonoMs): boolean {
+  const told = view.toldConfigAt.get(to);
+  if (told !== undefined && now - told < view.limits.configSyncIntervalMs) return false;
+  view.toldConfigAt.set(to, now);
+  return true;
 }
 
 /** The peer that a packet came from: known, new at a listed address, or moved to another one. */
@@ -107,7 +122,6 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
     heardAt: now,
     configDigest: null,
     configs: new Set(),
-    toldConfigAt: null,
     inProgress: new Map(),
     watching: new Set(),
     complete: new Map(),
@@ -134,6 +148,10 @@ export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
 
 /** Drops what peers said that have been silent for long; they stay known as peers. */
 export function expireRecords(view: View, now: MonoMs): void {
+  for (const [address, at] of view.selfAt)
+    if (now - at >= view.limits.recordExpiryMs) view.selfAt.delete(address);
+  for (const [address, at] of view.toldConfigAt)
+    if (now - at >= view.limits.configSyncIntervalMs) view.toldConfigAt.delete(address);
   for (const peer of view.peers.values()) {
     if (now - peer.heardAt < view.limits.recordExpiryMs) continue;
     peer.inProgress.clear();
@@ -178,8 +196,4 @@ export function wantedElsewhere(view: View): ReadonlySet<VPath> {
     for (const path of peer.inProgress.keys()) paths.add(path);
   }
   return paths;
-}
-
-export function sortedPaths(paths: Iterable<VPath>): readonly VPath[] {
-  return [...paths].toSorted(compareVPath);
 }

@@ -111,7 +111,7 @@ export function setOwnDigest(
   if (before !== undefined) {
     ownDigestChanged(node.reconcile, base, before.digest, now.mono, node.config.limits.containedMs);
   }
-  const watches = watchesWithin(node.view, base, new Set(node.watch.paths.keys()));
+  const watches = watchesWithin(node.view, base, node.watch.paths.keys());
   sendWave(node.view, base, { type: "Reconcile", path: base, digest, watches }, node.prng, out);
 }
 

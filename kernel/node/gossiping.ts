@@ -4,7 +4,14 @@ import { basesOf, getEntry } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { progressMask } from "../fetch/download.ts";
 import { type News, sendTo } from "../gossip/rounds.ts";
-import { type Peer, heard, replaceRecord, wantedElsewhere } from "../gossip/view.ts";
+import {
+  type Peer,
+  heard,
+  heardSelf,
+  mayTellConfig,
+  replaceRecord,
+  wantedElsewhere,
+} from "../gossip/view.ts";
 import { type Address, type ImageId, type MachineId, type Now, type VPath, levelOf } from "../ids.ts";
 import { servers } from "../publish/watch.ts";
 import { heardDigest } from "../reconcile/reconcile.ts";
@@ -15,26 +22,30 @@ import { sourcesNews } from "./downloads.ts";
 import { forwardReceipt } from "./receipts.ts";
 import { type NodeState, trace } from "./state.ts";
 
+/** Packets that one packet brings about: its sender's address may be made up. */
+const TOLD_AT_ONCE_MAX = 8;
+
 export function newsOf(node: NodeState): News {
-  const inProgress = new Map(
-    [...node.downloads.values()].map((download) => [
-      download.path,
-      {
-        image: download.intent.image,
-        mask: progressMask(download),
-        source: servers(node.watch, download.intent.image).length > 0,
-        stalled: download.stalled,
-      },
-    ]),
+  const inProgress = [...node.downloads.values()].map(
+    (download) =>
+      [
+        download.path,
+        {
+          image: download.intent.image,
+          mask: progressMask(download),
+          source: servers(node.watch, download.intent.image).length > 0,
+          stalled: download.stalled,
+        },
+      ] as const,
   );
-  const complete = new Map<VPath, ImageId>();
+  const complete: (readonly [VPath, ImageId])[] = [];
   for (const path of wantedElsewhere(node.view)) {
     const entry = getEntry(node.catalog, path);
-    if (entry.intent === null && entry.committed !== null) complete.set(path, entry.committed.image);
+    if (entry.intent === null && entry.committed !== null) complete.push([path, entry.committed.image]);
   }
   return {
     inProgress,
-    watching: new Set(node.watch.paths.keys()),
+    watching: [...node.watch.paths.keys()],
     deleted: node.deleted.map(({ path, image }) => [path, image]),
     baseDirs: basesOf(node.catalog).flatMap((base) => {
       const digest = ownDigest(node, base);
@@ -56,25 +67,19 @@ export function datagram(node: NodeState, from: Address, bytes: Uint8Array, now:
     return;
   }
   const packet = decoded.value;
-  if (packet.machine === node.config.machine) return heardSelf(node, from, out);
+  if (packet.machine === node.config.machine) {
+    if (heardSelf(node.view, from, now.mono)) trace(out, "own_machine_id_heard", { from });
+    return;
+  }
   const peer = heard(node.view, packet.machine, from, now.mono);
   if (peer !== null) tellConfig(node, peer, packet, now, out);
   gossiped(node, packet.message, from, peer, now, out);
 }
 
-/** Our own packet came back, or another machine has our id. */
-function heardSelf(node: NodeState, from: Address, out: Effect[]): void {
-  if (node.view.selfAt.has(from)) return;
-  node.view.selfAt.add(from);
-  trace(out, "own_machine_id_heard", { from });
-}
-
 /** The sender's idea of our configuration is wrong: it is told, at a bounded rate. */
 function tellConfig(node: NodeState, peer: Peer, packet: Packet, now: Now, out: Effect[]): void {
   if (packet.yourConfig === node.configDigest) return;
-  if (peer.toldConfigAt !== null && now.mono - peer.toldConfigAt < node.config.limits.configSyncIntervalMs)
-    return;
-  peer.toldConfigAt = now.mono;
+  if (!mayTellConfig(node.view, peer.address, now.mono)) return;
   sendTo(
     node.view,
     peer,
@@ -109,7 +114,7 @@ function gossiped(
       ]);
       replaceRecord(node.view, peer, message);
       for (const [path, image] of message.complete) completeHeard(node, peer, path, image, out);
-      for (const path of peer.watching) watchHeard(node, peer, path, out);
+      tellPresent(node, peer, out);
       return sourcesNews(node, changed, now, out);
     }
     case "Downloading": {
@@ -143,9 +148,8 @@ function gossiped(
       return;
     case "ConfigSync": {
       if (peer === null) return;
-      const paths = message.paths.slice(0, node.config.limits.configListMax);
-      peer.configs = new Set(paths);
-      peer.configDigest = digestOfConfigList(paths);
+      peer.configs = new Set(message.paths.slice(0, node.config.limits.configListMax));
+      peer.configDigest = digestOfConfigList(message.paths); // of all: what is asked is whether it arrived
       return;
     }
     default:
@@ -161,11 +165,16 @@ function addWatches(node: NodeState, path: VPath, machines: readonly MachineId[]
   }
 }
 
-/** A peer waits for a path that is here already. */
-function watchHeard(node: NodeState, peer: Peer, path: VPath, out: Effect[]): void {
-  const entry = getEntry(node.catalog, path);
-  if (entry.intent !== null || entry.committed === null) return;
-  sendTo(node.view, peer, { type: "Complete", path, image: entry.committed.image }, out);
+/** A peer waits for paths that are here already: some are said at once, all of them by the rounds that follow. */
+function tellPresent(node: NodeState, peer: Peer, out: Effect[]): void {
+  let told = 0;
+  for (const path of peer.watching) {
+    if (told === TOLD_AT_ONCE_MAX) return;
+    const entry = getEntry(node.catalog, path);
+    if (entry.intent !== null || entry.committed === null) continue;
+    told += 1;
+    sendTo(node.view, peer, { type: "Complete", path, image: entry.committed.image }, out);
+  }
 }
 
 function completeHeard(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {
