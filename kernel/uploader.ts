@@ -41,7 +41,7 @@ import {
 } from "./uploader/state.ts";
 import { judge, progressOf } from "./uploader/verdict.ts";
 import { decodeFrame } from "./wire/frame.ts";
-import { INDEX_BYTES_MAX } from "./wire/limits.ts";
+import { INDEX_FRAME_BYTES_MAX } from "./wire/limits.ts";
 
 export type { ClusterJob, UploaderConfig, UploaderState, UploadJob, UploadMode } from "./uploader/state.ts";
 
@@ -58,7 +58,7 @@ const TICK_MS = 250;
 
 export function createUploader(config: UploaderConfig, seed: string, now: Now): UploaderState {
   const sources = new Map<RootName, Source>();
-  for (const { source: root } of config.uploads) sources.set(root, newSource(root));
+  for (const { source: root, base } of config.uploads) sources.set(root, newSource(root, base ?? null));
   const clusters = config.clusters.map(
     (job): Cluster => ({
       job,
@@ -69,7 +69,7 @@ export function createUploader(config: UploaderConfig, seed: string, now: Now): 
   );
   const transfers = clusters.flatMap((cluster) =>
     config.uploads.map((job) =>
-      newTransfer(job, cluster, sources.get(job.source) ?? newSource(job.source), now),
+      newTransfer(job, cluster, sources.get(job.source) ?? newSource(job.source, job.base ?? null), now),
     ),
   );
   return {
@@ -89,9 +89,10 @@ export function createUploader(config: UploaderConfig, seed: string, now: Now): 
   };
 }
 
-function newSource(root: RootName): Source {
+function newSource(root: RootName, base: Source["base"]): Source {
   return {
     root,
+    base,
     phase: "walking",
     tree: null,
     skipped: [],
@@ -222,8 +223,8 @@ function diskDone(state: UploaderState, op: OpId, result: DiskResult, now: Now, 
   if (waiting.kind !== "walk" && waiting.kind !== "seal" && waiting.kind !== "digest") return;
   if (!result.ok) return sourceFailed(state, waiting.source, result.code, result.detail, out);
   const { value } = result;
-  if (value.kind === "sealed" && value.text.length > INDEX_BYTES_MAX) {
-    const detail = `${value.text.length} bytes of index, at most ${INDEX_BYTES_MAX}`;
+  if (value.kind === "sealed" && value.text.length > INDEX_FRAME_BYTES_MAX) {
+    const detail = `${value.text.length} bytes of index, at most ${INDEX_FRAME_BYTES_MAX}`;
     return sourceFailed(state, waiting.source, "index_too_large", detail, out);
   }
   scanned(state, waiting, value, now, out);

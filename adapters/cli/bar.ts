@@ -58,6 +58,10 @@ export function createBar(options: BarOptions): View {
       erase();
       lines.trouble(code, message);
     },
+    note(code, message) {
+      erase();
+      lines.note(code, message);
+    },
     interrupted(signal) {
       erase();
       lines.interrupted(signal);

@@ -1,19 +1,19 @@
 /** The command line: words in, one decided command out. Nothing is read, opened or connected here. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
+import type { VPath } from "../../kernel/ids.ts";
 import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
 import { parseDuration } from "../config/duration.ts";
+import { type ByteString, byteStringOfText } from "../../kernel/text.ts";
 import { parseClusters } from "./entry-points.ts";
 import type { Trouble } from "./exit.ts";
 import { quoted } from "./text.ts";
-import { FLAG_OF, parseUploadArgument } from "./upload-argument.ts";
+import { FLAG_OF, parseDestination, parseUploadArgument } from "./upload-argument.ts";
 
-export type SyncCommand = {
-  readonly kind: "sync";
+/** Which servers, which keys, and when it is enough: the same for every command. */
+export type ClusterOptions = {
   readonly port: number;
   readonly diskThreads: number;
-  /** In the order append, append-weak, replace, and within each as written. */
-  readonly uploads: readonly UploadJob[];
   readonly clusters: readonly ClusterJob[];
   readonly identityFiles: readonly string[];
   readonly identityVariables: readonly string[];
@@ -27,8 +27,24 @@ export type SyncCommand = {
   readonly json: boolean;
 };
 
+export type SyncCommand = ClusterOptions & {
+  readonly kind: "sync";
+  /** In the order append, append-weak, replace, and within each as written. */
+  readonly uploads: readonly UploadJob[];
+};
+
+/** One file of what stands at a virtual path, changed by an editor or taken from a local file. */
+export type FileCommand = ClusterOptions & {
+  readonly kind: "edit" | "put_file";
+  readonly path: VPath;
+  readonly file: ByteString;
+  /** Of `put_file`. */
+  readonly local: string;
+};
+
 export type CommandLine =
   | SyncCommand
+  | FileCommand
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -38,7 +54,6 @@ const PORT = 24_783;
 const DISK_THREADS = 4;
 const THREADS_MAX = 64;
 const HOSTS_MAX = 1_000_000;
-const SEE = "see `ciruela sync --help`";
 
 const EXAMPLES = `
 Examples:
@@ -46,14 +61,13 @@ Examples:
   ciruela sync --append ./build:/site/v1.2.3 --replace ./build:/site/current node1 node2
   ciruela sync -m --append ./build:/site/v1.2.3 -- a1 a2 a3 -- b1 b2 b3
   ciruela sync --replace ./build:/site/current --json 10.0.0.1:24783
+  ciruela edit -d /site/current -f /flags.json node1
+  ciruela put-file -d /site/current -s rates.json -f /rates.json node1
 
 Exit status: 0 uploaded; 1 source or destination; 2 keys, hosts, options; 3 refused, given up or
 not finished in time, also when a part succeeded; 130 interrupted.`;
 
-type SyncValues = {
-  readonly append: readonly string[];
-  readonly appendWeak: readonly string[];
-  readonly replace: readonly string[];
+type ClusterValues = {
   readonly multiple?: true;
   readonly identity: readonly string[];
   readonly keyFromEnv: readonly string[];
@@ -64,6 +78,15 @@ type SyncValues = {
   readonly printProgress?: number;
   readonly json?: true;
 };
+type SyncValues = ClusterValues & {
+  readonly append: readonly string[];
+  readonly appendWeak: readonly string[];
+  readonly replace: readonly string[];
+};
+type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
+/** What one command has, the others have not: each takes its own. */
+type AnyValues = SyncValues & FileValues;
+type Globals = { readonly port: number; readonly diskThreads: number };
 
 export function parseCommandLine(words: readonly string[], version: string): Result<CommandLine, Trouble> {
   // All that follows the first `--` are entry points and further separators: commander would lose the latter.
@@ -75,11 +98,16 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   const program = describe(version, (text) => {
     shown += text;
   });
-  program.commands
-    .find((command) => command.name() === "sync")
-    ?.action((hosts: string[], values: SyncValues) => {
-      found = decide(program.opts<{ port: number; diskThreads: number }>(), values, [...hosts, ...behind]);
+  const globals = () => program.opts<Globals>();
+  const on = (name: string, decide: (values: AnyValues, hosts: readonly string[]) => typeof found): void => {
+    const command = program.commands.find((each) => each.name() === name);
+    command?.action((hosts: string[], values: AnyValues) => {
+      found = decide(values, [...hosts, ...behind]);
     });
+  };
+  on("sync", (values, hosts) => decideSync(globals(), values, hosts));
+  on("edit", (values, hosts) => decideFile("edit", globals(), values, hosts));
+  on("put-file", (values, hosts) => decideFile("put_file", globals(), values, hosts));
   try {
     program.parse(options, { from: "user" });
   } catch (error) {
@@ -87,6 +115,10 @@ export function parseCommandLine(words: readonly string[], version: string): Res
     throw error;
   }
   return found ?? accepted({ kind: "hint", text: hint(version) });
+}
+
+function see(name: string): string {
+  return `see \`ciruela ${name} --help\``;
 }
 
 function hint(version: string): string {
@@ -100,7 +132,7 @@ function ofCommander(error: CommanderError, shown: string, version: string): Res
   const [first = "", ...more] = error.message.replace(/^error: /, "").split("\n");
   const advice = more.join(" ").replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   const sentence = first.replace(/'([^']*)'/g, (_, word: string) => quoted(word));
-  return refused("usage", `${sentence}; ${advice === "" ? SEE : advice}`);
+  return refused("usage", `${sentence}; ${advice === "" ? "see `ciruela --help`" : advice}`);
 }
 
 function describe(version: string, write: (text: string) => void): Command {
@@ -122,19 +154,33 @@ function describe(version: string, write: (text: string) => void): Command {
     .addHelpText("after", EXAMPLES)
     .configureOutput({ writeOut: write, writeErr: () => {} })
     .exitOverride();
-  program
-    .command("sync")
-    .description("Upload directories to clusters.")
-    .usage("[options] [--] ENTRY_POINT...")
-    .helpOption("-h, --help", "print this help")
-    .argument("[hosts...]", "servers to begin with: HOST, HOST:PORT, [IPv6] or [IPv6]:PORT")
+  addCommand(program, "sync", "Upload directories to clusters.", write)
     .addOption(uploadOption("append", "SRC:DEST", "upload to a new destination"))
     .addOption(
       uploadOption("append_weak", "SRC:DEST", "the same; another image at the destination is no error"),
     )
     .addOption(
       uploadOption("replace", "SRC:DEST[:OLD_ID]", "upload over what is there; with OLD_ID only over that"),
-    )
+    );
+  addCommand(program, "edit", "Edit one file of what stands at a path, in an editor.", write)
+    .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
+    .requiredOption("-f, --file <PATH>", "file in it, such as /data.json")
+    .addOption(new Option("--editor <PROGRAM>", "taken for scripts of 0.6.12, not used").hideHelp());
+  addCommand(program, "put-file", "Replace or add one file of what stands at a path.", write)
+    .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
+    .requiredOption("-s, --source <FILE>", "local file")
+    .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
+  return program;
+}
+
+/** A command with what all have: entry points, keys, and when it is enough. */
+function addCommand(program: Command, name: string, about: string, write: (text: string) => void): Command {
+  return program
+    .command(name)
+    .description(about)
+    .usage("[options] [--] ENTRY_POINT...")
+    .helpOption("-h, --help", "print this help")
+    .argument("[hosts...]", "servers to begin with: HOST, HOST:PORT, [IPv6] or [IPv6]:PORT")
     .option("-m, --multiple", "all entry points are one cluster; `--` separates clusters")
     .addOption(listOption("-i, --identity <FILE>", "private key file; repeatable"))
     .addOption(
@@ -169,7 +215,6 @@ function describe(version: string, write: (text: string) => void): Command {
     .addHelpText("after", EXAMPLES)
     .configureOutput({ writeOut: write, writeErr: () => {} })
     .exitOverride();
-  return program;
 }
 
 function uploadOption(mode: UploadMode, form: string, about: string): Option {
@@ -203,8 +248,8 @@ function fraction(text: string): number {
   throw new InvalidArgumentError("Write a number from 0 to 1, such as 0.75.");
 }
 
-function decide(
-  globals: { readonly port: number; readonly diskThreads: number },
+function decideSync(
+  globals: Globals,
   values: SyncValues,
   words: readonly string[],
 ): Result<SyncCommand, Trouble> {
@@ -228,15 +273,55 @@ function decide(
   const clusters = parseClusters(words, values.multiple === true);
   if (!clusters.ok) return clusters;
   if (uploads.length === 0)
-    return refused("usage", `nothing to upload: add --replace SRC:DEST or --append SRC:DEST; ${SEE}`);
+    return refused("usage", `nothing to upload: add --replace SRC:DEST or --append SRC:DEST; ${see("sync")}`);
   if (clusters.value.length === 0)
-    return refused("usage", `no server to upload to: add a host at the end; ${SEE}`);
+    return refused("usage", `no server to upload to: add a host at the end; ${see("sync")}`);
+  return accepted({ kind: "sync", uploads, ...optionsOf(globals, values, clusters.value) });
+}
+
+function decideFile(
+  kind: FileCommand["kind"],
+  globals: Globals,
+  values: FileValues,
+  words: readonly string[],
+): Result<FileCommand, Trouble> {
+  const path = parseDestination(values.dir);
+  if (!path.ok) return refused("destination", `--dir: ${path.detail}; write it as in --dir ${path.code}`);
+  const file = parseFilePath(values.file);
+  if (file === null) {
+    const what = `--file ${quoted(values.file)} is no path of a file in a directory`;
+    return refused("destination", `${what}; write it as in --file /data.json`);
+  }
+  const clusters = parseClusters(words, values.multiple === true);
+  if (!clusters.ok) return clusters;
+  const name = kind === "edit" ? "edit" : "put-file";
+  if (clusters.value.length === 0) return refused("usage", `no server: add a host at the end; ${see(name)}`);
   return accepted({
-    kind: "sync",
+    kind,
+    path: path.value,
+    file,
+    local: values.source ?? "",
+    ...optionsOf(globals, values, clusters.value),
+  });
+}
+
+const FILE_PATH_BYTES_MAX = 3_072; // of the index format
+
+/** An absolute path of names; null for anything else. */
+function parseFilePath(text: string): ByteString | null {
+  const parts = text.split("/").slice(1);
+  const names = parts.every((part) => part !== "" && part !== "." && part !== ".." && !part.includes("\0"));
+  const path = byteStringOfText(text);
+  return text.startsWith("/") && parts.length > 0 && names && path.length <= FILE_PATH_BYTES_MAX
+    ? path
+    : null;
+}
+
+function optionsOf(globals: Globals, values: ClusterValues, clusters: readonly ClusterJob[]): ClusterOptions {
+  return {
     port: globals.port,
     diskThreads: globals.diskThreads,
-    uploads,
-    clusters: clusters.value,
+    clusters,
     identityFiles: values.identity,
     identityVariables: values.keyFromEnv,
     earlyMs: values.earlyTimeout,
@@ -245,5 +330,5 @@ function decide(
     deadlineMs: values.deadline,
     progressMs: values.printProgress ?? null,
     json: values.json === true,
-  });
+  };
 }

@@ -14,7 +14,7 @@ export const EXIT = {
 } as const;
 
 /** Why nothing was begun, or why it ended in the middle. */
-export type Trouble = "source" | "destination" | "usage" | "host" | "keys" | "bug";
+export type Trouble = "source" | "destination" | "usage" | "host" | "keys" | "remote" | "bug";
 
 export const EXIT_OF: Readonly<Record<Trouble, number>> = {
   source: EXIT.destination,
@@ -22,5 +22,6 @@ export const EXIT_OF: Readonly<Record<Trouble, number>> = {
   usage: EXIT.usage,
   host: EXIT.usage,
   keys: EXIT.usage,
+  remote: EXIT.upload,
   bug: EXIT.bug,
 };

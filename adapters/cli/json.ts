@@ -36,6 +36,10 @@ export function createJson({ version, stdout }: JsonOptions): View {
       say(objectOf(report, publicKeys));
     },
     trouble: (code, message) => fail(code, message),
+    note(code, message) {
+      // That nothing changed is seen in the last line.
+      if (code === "text_kept") say({ type: "error", reason: code, message });
+    },
     interrupted(signal) {
       fail("interrupted", interruptedSentences(facts, signal).join("\n"));
     },

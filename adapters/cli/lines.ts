@@ -70,6 +70,7 @@ export function createLines({ version, stdout, stderr, elapsedMs }: LineOptions)
     trouble(_, message) {
       say(`error: ${message}`);
     },
+    note: (_, message) => say(message),
     interrupted(signal) {
       for (const sentence of interruptedSentences(facts, signal)) say(sentence);
     },

@@ -1,13 +1,16 @@
 /** One run of the client, from the words of the command line to the exit status. */
 import { isatty } from "node:tty";
+import { unreachable } from "../../kernel/assert.ts";
+import type { PrivateKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
 import { createBar } from "./bar.ts";
-import { parseCommandLine, type SyncCommand } from "./command-line.ts";
+import { type FileCommand, parseCommandLine, type SyncCommand } from "./command-line.ts";
 import { EXIT, EXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
 import { createOutput } from "./output.ts";
 import type { Screen } from "./picture.ts";
+import type { Ended } from "./upload.ts";
 import type { View } from "./view.ts";
 
 const STDOUT = 1;
@@ -30,7 +33,7 @@ export async function run(words: readonly string[]): Promise<number> {
     return ended(view, EXIT_OF[command.code]);
   }
   const { value } = command;
-  if (value.kind !== "sync") {
+  if (value.kind === "text" || value.kind === "hint") {
     createOutput(value.kind === "text" ? STDOUT : STDERR).write(value.text);
     return EXIT.ok;
   }
@@ -48,7 +51,7 @@ export async function run(words: readonly string[]): Promise<number> {
     process.exit(ended(view, EXIT.bug));
   };
   process.once("uncaughtException", crashed);
-  return ended(view, await sync(value, telling).catch(crashed));
+  return ended(view, await perform(value, telling).catch(crashed));
 }
 
 function ended(view: View, status: number): number {
@@ -78,7 +81,7 @@ function screenNow(): Screen {
   return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24, color: noColor === "" };
 }
 
-async function sync(command: SyncCommand, { view, progressMs }: Telling): Promise<number> {
+async function perform(command: SyncCommand | FileCommand, { view, progressMs }: Telling): Promise<number> {
   const { findPrivateKeys } = await import("../keys/private.ts");
   const { printPublicKey } = await import("../keys/public.ts");
   const found = findPrivateKeys(
@@ -93,8 +96,36 @@ async function sync(command: SyncCommand, { view, progressMs }: Telling): Promis
     found.keys.map(({ publicKey }) => printPublicKey(publicKey)),
     found.warnings,
   );
+  if (command.kind !== "sync") return change(command, { view, progressMs }, found.keys);
   const { upload } = await import("./upload.ts");
-  const ended = await upload(command, progressMs, found.keys, (report) => view.report(report));
-  if (ended.sourceFailed) return EXIT.destination;
-  return ended.succeeded ? EXIT.ok : EXIT.upload;
+  const { uploads } = command;
+  return exitOf(await upload(uploads, command, progressMs, found.keys, (report) => view.report(report)));
+}
+
+async function change(
+  command: FileCommand,
+  { view, progressMs }: Telling,
+  keys: readonly PrivateKey[],
+): Promise<number> {
+  const { changeFile } = await import("./change-file.ts");
+  const changed = await changeFile(command, progressMs, keys, view);
+  switch (changed.kind) {
+    case "unchanged":
+      view.note("unchanged", "warning: file is unchanged.");
+      return EXIT.ok;
+    case "failed": {
+      const code = changed.where === "remote" ? "remote" : "source";
+      view.trouble(code, changed.message);
+      return EXIT_OF[code];
+    }
+    case "uploaded":
+      return exitOf(changed.ended);
+    default:
+      return unreachable(changed);
+  }
+}
+
+function exitOf({ succeeded, sourceFailed }: Ended): number {
+  if (sourceFailed) return EXIT.destination;
+  return succeeded ? EXIT.ok : EXIT.upload;
 }

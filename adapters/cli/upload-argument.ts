@@ -56,7 +56,7 @@ function plain(source: string): string {
 }
 
 /** A refusal's code is here a right destination. */
-function parseDestination(text: string): Result<VPath, string> {
+export function parseDestination(text: string): Result<VPath, string> {
   const quote = quoted(text);
   const parts = text.split("/").filter((part) => part !== "");
   const tidy = parts.length >= 2 ? `/${parts.join("/")}` : "/site/current";

@@ -1,7 +1,6 @@
-/** The uploader of the kernel over real ports; ends when it has stopped. */
+/** The uploader of the kernel as this process. */
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { assert } from "../../kernel/assert.ts";
 import type { Report } from "../../kernel/report.ts";
 import {
   createUploader,
@@ -9,14 +8,13 @@ import {
   succeeded,
   UPLOADER_DEFAULTS,
   type UploaderConfig,
+  type UploadJob,
   wakeAt,
 } from "../../kernel/uploader.ts";
-import { createClock, now } from "../clock.ts";
-import { createDriver, type Driver } from "../driver.ts";
+import { now } from "../clock.ts";
 import type { PrivateKey } from "../keys/private.ts";
-import { createNames } from "../names.ts";
-import { createWebSocketLinks } from "../websocket.ts";
-import type { SyncCommand } from "./command-line.ts";
+import type { ClusterOptions } from "./command-line.ts";
+import { drive } from "./drive.ts";
 import { createSourceStorage } from "./source-storage.ts";
 
 export type Ended = {
@@ -26,68 +24,35 @@ export type Ended = {
 };
 
 export async function upload(
-  command: SyncCommand,
+  uploads: readonly UploadJob[],
+  options: ClusterOptions,
   progressMs: number,
   keys: readonly PrivateKey[],
   report: (report: Report) => void,
 ): Promise<Ended> {
   const config: UploaderConfig = {
     ...UPLOADER_DEFAULTS,
-    uploads: command.uploads,
-    clusters: command.clusters,
-    earlyMs: command.earlyMs,
-    earlyShare: command.earlyShare,
-    earlyHosts: command.earlyHosts,
-    deadlineMs: command.deadlineMs,
+    uploads,
+    clusters: options.clusters,
+    earlyMs: options.earlyMs,
+    earlyShare: options.earlyShare,
+    earlyHosts: options.earlyHosts,
+    deadlineMs: options.deadlineMs,
     progressMs,
   };
   const state = createUploader(config, randomBytes(16).toString("hex"), now());
-  const storage = await createSourceStorage(Math.min(command.diskThreads, availableParallelism()));
-  const clock = createClock();
-  let driver: Driver | null = null;
   let sourceFailed = false;
-  const links = createWebSocketLinks({
-    localHost: "0.0.0.0",
-    events: {
-      open: (conn, address, side) => driver?.feed({ kind: "conn_open", conn, address, side }),
-      frame: (conn, bytes) => driver?.feed({ kind: "frame", conn, bytes }),
-      closed: (conn, why) => driver?.feed({ kind: "conn_closed", conn, why }),
-    },
-  });
-  await new Promise<void>((stopped) => {
-    driver = createDriver(
-      { step: (event, at) => step(state, event, at), wakeAt: () => wakeAt(state) },
-      {
-        clock,
-        links,
-        storage,
-        names: createNames({ port: command.port }),
-        signer: {
-          sign: (payloads, done) => done(payloads.map((payload) => keys.map((key) => key.sign(payload)))),
-        },
-        reporter: {
-          report(what) {
-            if (what.type === "error") sourceFailed = true;
-            report(what);
-          },
-        },
-        tracer: { trace: () => {} },
-        stopped,
-        // Of servers alone.
-        datagrams: { send: () => never("datagrams") },
-        digester: { digest: () => never("long digests") },
-        verifier: { verify: () => never("verifications") },
-        pages: { get: () => never("pages") },
+  await drive(
+    { step: (event, at) => step(state, event, at), wakeAt: () => wakeAt(state) },
+    {
+      port: options.port,
+      storage: await createSourceStorage(Math.min(options.diskThreads, availableParallelism())),
+      keys,
+      report(what) {
+        if (what.type === "error") sourceFailed = true;
+        report(what);
       },
-    );
-    driver.feed({ kind: "wake" });
-  });
-  driver = null;
-  links.closeAll();
-  clock.close();
+    },
+  );
   return { succeeded: succeeded(state), sourceFailed };
-}
-
-function never(what: string): void {
-  assert(false, `an uploader asks for no ${what}`);
 }

@@ -8,6 +8,8 @@ export type View = {
   report(report: Report): void;
   /** Nothing was begun, or a bug has ended it. */
   trouble(code: Trouble, message: string): void;
+  /** What the user should know besides. */
+  note(code: "unchanged" | "text_kept", message: string): void;
   /** A signal came before the end. */
   interrupted(signal: string): void;
   /** Once, after everything else. */

@@ -120,6 +120,7 @@ function lockOf(request: DiskRequest): string | null {
     case "save_transfer":
     case "walk":
     case "digest_files":
+    case "check_index":
     case "seal_index":
     case "read_source":
       return null;

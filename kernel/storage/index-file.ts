@@ -1,5 +1,5 @@
 /** Index files: checked against their id whenever they are read, because a cut or a hand may have changed them. */
-import type { ImageId } from "../ids.ts";
+import { type ImageId, parseImageId } from "../ids.ts";
 import { INDEX_BYTES_MAX } from "../index/limits.ts";
 import type { HashName, PackedIndex } from "../index/packed.ts";
 import { type DigestBytes, type IndexRefusal, parseIndex } from "../index/parse.ts";
@@ -41,6 +41,14 @@ function bodyOf(text: Uint8Array): { readonly hashName: HashName; readonly body:
   if (start === 0 || text.length < start + FOOTER_BYTES) return null;
   if (hashName !== "blake2b/256" && hashName !== "sha512/256") return null;
   return { hashName, body: text.subarray(start, text.length - FOOTER_BYTES) };
+}
+
+/** The index of a text whose id nobody has told: the one in its footer, if that is true. */
+export function* checkIndex(text: Uint8Array): StorageProgram<PackedIndex> {
+  const image = parseImageId(byteString(text.subarray(-FOOTER_BYTES, -1)));
+  if (image === null) return refuse("index_invalid", "no footer");
+  const parsed = yield* parseText(text, image);
+  return parsed.ok ? parsed.value : refuse("index_invalid", `${parsed.code} ${parsed.detail}`);
 }
 
 /** U4. */

@@ -4,7 +4,7 @@ import { FsFailure, type RootName, type StorageProgram } from "./call.ts";
 import { root } from "./calls.ts";
 import { readBlock, writeBlock } from "./block.ts";
 import { commit } from "./commit.ts";
-import { loadIndex, readIndexText, sealIndex, storeIndex } from "./index-file.ts";
+import { checkIndex, loadIndex, readIndexText, sealIndex, storeIndex } from "./index-file.ts";
 import { abort, deleteOld, putIntent, putState } from "./intent.ts";
 import { parseTag } from "./names.ts";
 import { recover } from "./recover.ts";
@@ -88,6 +88,8 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
         kind: "digests",
         hashes: yield* digestFiles(request.root, request.tree, request.from, request.to),
       };
+    case "check_index":
+      return { kind: "index", index: yield* checkIndex(request.text) };
     case "seal_index":
       return { kind: "sealed", ...(yield* sealIndex(request.tree)) };
     case "read_source":

@@ -98,6 +98,8 @@ export type DiskRequest =
       readonly from: number;
       readonly to: number;
     }
+  /** An index that somebody sent: is it what its own footer says? */
+  | { readonly kind: "check_index"; readonly text: Uint8Array }
   /** Prints the index of a tree whose digests are all there, and gives it its id. */
   | { readonly kind: "seal_index"; readonly tree: IndexBody }
   | {

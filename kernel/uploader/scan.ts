@@ -8,11 +8,12 @@ import type { Effect } from "../effect.ts";
 import type { Now } from "../ids.ts";
 import type { IndexBody } from "../index/builder.ts";
 import { KIND_DIRECTORY, KIND_LINK, type PackedIndex } from "../index/packed.ts";
+import { overlay } from "../index/overlay.ts";
 import { sliceOf } from "../index/slice.ts";
-import { firstBlockOf, kindOf, sizeOf } from "../index/view.ts";
+import { findFile, firstBlockOf, hashOfBlock, kindOf, pathOf, sizeOf } from "../index/view.ts";
 import { uploadPayload } from "../signature/payload.ts";
 import type { DiskValue } from "../storage/request.ts";
-import { textOfByteString, toHex } from "../text.ts";
+import { textOfByteString } from "../text.ts";
 import { operation, report, type Source, type UploaderState, type Waiting } from "./state.ts";
 
 /** Bytes of files that are digested as one request. */
@@ -79,7 +80,7 @@ export function planScan(state: UploaderState, source: Source, out: Effect[]): v
   out.push({
     kind: "disk",
     op: operation(state, { kind: "seal", source }),
-    request: { kind: "seal_index", tree },
+    request: { kind: "seal_index", tree: source.base === null ? tree : overlay(source.base, tree) },
   });
 }
 
@@ -112,12 +113,8 @@ function sealed(
   source.phase = "ready";
   source.index = index;
   source.text = text;
+  source.blocks = blocksIn(index, source.base === null ? index : source.tree);
   source.tree = null;
-  const blocks = new Map<string, number>();
-  for (let block = 0; block < index.blockCount; block++) {
-    blocks.set(toHex(index.hashes.subarray(block * 32, block * 32 + 32)), block);
-  }
-  source.blocks = blocks;
   const counts = { directories: 0, links: 0, files: 0 };
   for (let entry = 0; entry < index.entryCount; entry++) {
     const kind = kindOf(index, entry);
@@ -145,4 +142,16 @@ function sealed(
     timestamp: now.wall,
     payloads: payloads.map(({ path, image }) => uploadPayload(path, image, now.wall)),
   });
+}
+
+/** Block numbers by hash, of the files that are in `own`: of the others there is nothing here to read. */
+function blocksIn(index: PackedIndex, own: IndexBody | null): ReadonlyMap<string, number> {
+  const blocks = new Map<string, number>();
+  for (let at = 0; at < (own?.entryCount ?? 0); at++) {
+    const entry = own === index || own === null ? at : findFile(index, pathOf(own, at));
+    if (entry < 0) continue;
+    for (let block = firstBlockOf(index, entry); block < firstBlockOf(index, entry + 1); block++)
+      blocks.set(hashOfBlock(index, block), block);
+  }
+  return blocks;
 }

@@ -17,6 +17,8 @@ export type UploadJob = {
   readonly path: VPath;
   readonly mode: UploadMode;
   readonly oldImage: ImageId | null;
+  /** What the source is put over; blocks of it alone are not ours to serve. Without it the source is all. */
+  readonly base?: IndexBody;
 };
 
 export type ClusterJob = {
@@ -41,6 +43,7 @@ export type UploaderConfig = {
 
 export type Source = {
   readonly root: RootName;
+  readonly base: IndexBody | null;
   phase: "walking" | "digesting" | "sealing" | "ready";
   tree: IndexBody | null;
   skipped: readonly string[];

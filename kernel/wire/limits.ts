@@ -3,7 +3,7 @@
 /** Largest frame, that of 0.6.12: an index of about a million small files, or of 50 GB. */
 export const FRAME_BYTES_MAX = 101 * 1024 * 1024;
 /** Text of an index that fits into one, with what stands around it. */
-export const INDEX_BYTES_MAX = FRAME_BYTES_MAX - 1024;
+export const INDEX_FRAME_BYTES_MAX = FRAME_BYTES_MAX - 1024;
 /** What we send in one datagram: fits an Ethernet frame with IPv6 and tunnels in front. */
 export const PACKET_BYTES_MAX = 1_400;
 /** What we receive in one datagram: 0.6.12 packs without a limit, IPv4 ends here. */

@@ -135,3 +135,32 @@ test("what servers keep for themselves is no destination: client and servers hav
     expect(checkImageName(path).ok, text).toBe(free.includes(text));
   }
 });
+
+test("edit and put-file name a directory, a file in it, and servers", () => {
+  const words = "edit -d /site/current -f /sub/data.json --editor vi -m n1 n2".split(" ");
+  expect(parse(...words)).toMatchObject({
+    ok: true,
+    value: { kind: "edit", path: "/site/current", file: "/sub/data.json", clusters: [{ name: "n1 n2" }] },
+  });
+  expect(parse("put-file", "-d", "/k/1", "-s", "a b", "-f", "/é", "n1")).toMatchObject({
+    ok: true,
+    value: { kind: "put_file", local: "a b", file: "/\xc3\xa9" },
+  });
+});
+
+test.each([
+  [["edit", "-d", "/k/1", "n1"], "usage"],
+  [["edit", "-f", "/a", "n1"], "usage"],
+  [["put-file", "-d", "/k/1", "-f", "/a", "n1"], "usage"],
+  [["edit", "-d", "/k/1", "-f", "/a"], "usage"],
+  [["edit", "-d", "/k", "-f", "/a", "n1"], "destination"],
+  [["edit", "-d", "k/1", "-f", "/a", "n1"], "destination"],
+  [["edit", "-d", "/k/../1", "-f", "/a", "n1"], "destination"],
+  [["edit", "-d", "/k/1", "-f", "a", "n1"], "destination"],
+  [["edit", "-d", "/k/1", "-f", "/", "n1"], "destination"],
+  [["edit", "-d", "/k/1", "-f", "/a/", "n1"], "destination"],
+  [["edit", "-d", "/k/1", "-f", "/a/./b", "n1"], "destination"],
+  [["edit", "-d", "/k/1", "-f", "/a", "n1:x"], "host"],
+])("%j is refused as %s", (words, code) => {
+  expect(parse(...words)).toMatchObject({ ok: false, code });
+});

@@ -1,0 +1,181 @@
+/**
+ * One file of what stands at a path: its index is read from the cluster and verified, the file is edited or replaced,
+ * and the tree with it is uploaded on condition that nobody has changed the directory meanwhile. The other files are
+ * not needed here: the servers have them.
+ *
+ *   read -> edited | taken -> unchanged | uploaded
+ */
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { randomBytes } from "node:crypto";
+import type { RootName } from "../../kernel/storage/call.ts";
+import { textOfByteString } from "../../kernel/text.ts";
+import type { UploadJob } from "../../kernel/uploader.ts";
+import {
+  createReader,
+  readingOf,
+  step,
+  wakeAt,
+  type Reading,
+  type ReadingCode,
+} from "../../kernel/reader.ts";
+import { now } from "../clock.ts";
+import { errnoOf } from "../config/text-file.ts";
+import type { PrivateKey } from "../keys/private.ts";
+import type { FileCommand } from "./command-line.ts";
+import { drive } from "./drive.ts";
+import { createSourceStorage } from "./source-storage.ts";
+import { quoted } from "./text.ts";
+import { type Ended, upload } from "./upload.ts";
+import type { View } from "./view.ts";
+
+const EDITOR_VARIABLES = ["CIRUELA_EDITOR", "VISUAL", "EDITOR"];
+const EDITORS = ["vim", "vi", "nano", "editor"];
+const READ_MS = 30_000;
+
+/** What became of it: nothing to do, why nothing was uploaded, or how the upload has ended. */
+export type Changed =
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "failed"; readonly where: "remote" | "local"; readonly message: string }
+  | { readonly kind: "uploaded"; readonly ended: Ended };
+
+export async function changeFile(
+  command: FileCommand,
+  progressMs: number,
+  keys: readonly PrivateKey[],
+  view: View,
+): Promise<Changed> {
+  if (command.kind === "put_file") {
+    const wrong = wrongLocal(command.local);
+    if (wrong !== null) return { kind: "failed", where: "local", message: wrong };
+  }
+  const reading = await read(command);
+  if (!reading.ok) return { kind: "failed", where: "remote", message: sentenceOf(reading, command) };
+  const folder = mkdtempSync(join(tmpdir(), "ciruela-file-"));
+  const file = join(folder, textOfByteString(command.file) ?? "");
+  let keep = false;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const before = reading.file;
+    if (command.kind === "edit") {
+      const edited = await edit(file, before?.bytes ?? new Uint8Array());
+      if (edited !== null) return { kind: "failed", where: "local", message: edited };
+      if (before !== null && Buffer.compare(readFileSync(file), before.bytes) === 0)
+        return { kind: "unchanged" };
+    } else {
+      copyFileSync(command.local, file);
+    }
+    const local = command.kind === "put_file" && (statSync(command.local).mode & 0o100) !== 0;
+    chmodSync(file, (before?.executable ?? local) ? 0o755 : 0o644);
+    const job: UploadJob = {
+      source: folder as RootName,
+      path: command.path,
+      mode: "replace",
+      oldImage: reading.index.image,
+      base: reading.index,
+    };
+    const ended = await upload([job], command, progressMs, keys, (report) => view.report(report));
+    keep = command.kind === "edit" && !ended.succeeded;
+    if (keep) view.note("text_kept", `your text is kept in ${quoted(file)}`);
+    return { kind: "uploaded", ended };
+  } finally {
+    if (!keep) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function read(command: FileCommand): Promise<Reading> {
+  const state = createReader(
+    {
+      path: command.path,
+      file: command.file,
+      mustExist: command.kind === "edit",
+      entryPoints: command.clusters[0]?.entryPoints ?? [],
+      deadlineMs: Math.min(READ_MS, command.deadlineMs),
+    },
+    randomBytes(16).toString("hex"),
+    now(),
+  );
+  await drive(
+    { step: (event, at) => step(state, event, at), wakeAt: () => wakeAt(state) },
+    { port: command.port, storage: await createSourceStorage(1), keys: [], report: () => {} },
+  );
+  return readingOf(state) ?? { ok: false, code: "unreachable", detail: "" };
+}
+
+/** What went wrong, or null. */
+async function edit(file: string, bytes: Uint8Array): Promise<string | null> {
+  const editor = findEditor();
+  if (editor === null)
+    return `no editor: set ${EDITOR_VARIABLES.join(", ")}, or install one of ${EDITORS.join(", ")}`;
+  writeFileSync(file, bytes, { flag: "wx" });
+  const status = await runEditor(editor, file);
+  if (status !== null) return `the editor ${quoted(editor)} ${status}: nothing was changed`;
+  return existsSync(file) ? null : `the editor ${quoted(editor)} has removed the file: nothing was changed`;
+}
+
+/** The first variable that is set, whole, as 0.6.12 takes it; else the first that is in PATH. */
+function findEditor(): string | null {
+  for (const name of EDITOR_VARIABLES) {
+    const editor = process.env[name] ?? "";
+    if (editor !== "") return editor;
+  }
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return EDITORS.find((name) => folders.some((folder) => existsSync(join(folder, name)))) ?? null;
+}
+
+/** While it runs, Ctrl-C is for the editor. Null when it ended with 0. */
+async function runEditor(editor: string, file: string): Promise<string | null> {
+  const ignore = () => {};
+  const listeners = process.listeners("SIGINT");
+  process.removeAllListeners("SIGINT");
+  process.on("SIGINT", ignore);
+  try {
+    return await new Promise((done) => {
+      const child = spawn(editor, [file], { stdio: "inherit" });
+      child.once("error", (error) => done(`cannot be started (${errnoOf(error)})`));
+      child.once("close", (status, signal) => {
+        if (status === 0) done(null);
+        else done(status === null ? `was ended by ${signal}` : `ended with status ${status}`);
+      });
+    });
+  } finally {
+    process.off("SIGINT", ignore);
+    for (const listener of listeners) process.on("SIGINT", listener);
+  }
+}
+
+function wrongLocal(file: string): string | null {
+  try {
+    return statSync(file).isFile() ? null : `--source ${quoted(file)} is no file`;
+  } catch (error) {
+    return `--source ${quoted(file)} cannot be read (${errnoOf(error)}): name a file that can`;
+  }
+}
+
+const WORDS: Readonly<Record<ReadingCode, string>> = {
+  unreachable: "no server answered: check the hosts and the port",
+  nothing_there: "no server has an image there: upload one with `ciruela sync`",
+  no_such_file: "there is no such file in it: add one with `ciruela put-file`",
+  is_a_directory: "that is a directory: name a file",
+  not_a_directory: "a part of that path is no directory: choose another",
+  is_a_link: "that is a link: name the file that it leads to",
+  unsupported: "its index is by an algorithm that uploads do not use: upload the whole directory",
+  deadline: "it could not be read in time: try again",
+};
+
+function sentenceOf({ code, detail }: Extract<Reading, { ok: false }>, { path, file }: FileCommand): string {
+  const where = `${path} ${quoted(textOfByteString(file) ?? file)}`;
+  return `${where}: ${code}: ${WORDS[code]}${code === "unreachable" || code === "deadline" ? ` (${detail})` : ""}`;
+}

@@ -1,0 +1,59 @@
+/** A machine of a client over real ports, until it has stopped. */
+import { assert } from "../../kernel/assert.ts";
+import type { Report } from "../../kernel/report.ts";
+import { createClock } from "../clock.ts";
+import { createDigester } from "../digester.ts";
+import { createDriver, type Driver } from "../driver.ts";
+import type { PrivateKey } from "../keys/private.ts";
+import { createNames } from "../names.ts";
+import type { Machine, Storage } from "../port.ts";
+import { createWebSocketLinks } from "../websocket.ts";
+
+export type DriveOptions = {
+  /** Of servers that are named without one. */
+  readonly port: number;
+  readonly storage: Storage;
+  readonly keys: readonly PrivateKey[];
+  readonly report: (report: Report) => void;
+};
+
+export async function drive(machine: Machine, { port, storage, keys, report }: DriveOptions): Promise<void> {
+  const clock = createClock();
+  const digester = await createDigester();
+  let driver: Driver | null = null;
+  const links = createWebSocketLinks({
+    localHost: "0.0.0.0",
+    events: {
+      open: (conn, address, side) => driver?.feed({ kind: "conn_open", conn, address, side }),
+      frame: (conn, bytes) => driver?.feed({ kind: "frame", conn, bytes }),
+      closed: (conn, why) => driver?.feed({ kind: "conn_closed", conn, why }),
+    },
+  });
+  await new Promise<void>((stopped) => {
+    driver = createDriver(machine, {
+      clock,
+      links,
+      storage,
+      digester,
+      names: createNames({ port }),
+      signer: {
+        sign: (payloads, done) => done(payloads.map((payload) => keys.map((key) => key.sign(payload)))),
+      },
+      reporter: { report },
+      tracer: { trace: () => {} },
+      stopped,
+      // Of servers alone.
+      datagrams: { send: () => never("datagrams") },
+      verifier: { verify: () => never("verifications") },
+      pages: { get: () => never("pages") },
+    });
+    driver.feed({ kind: "wake" });
+  });
+  driver = null;
+  links.closeAll();
+  clock.close();
+}
+
+function never(what: string): void {
+  assert(false, `a client asks for no ${what}`);
+}

@@ -1,0 +1,160 @@
+/** One file of a directory, edited or put, by the client alone: the servers have the rest. */
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { spawn } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readTree } from "../../adapters/demo/tree.ts";
+import { build } from "../adapters/built.ts";
+import { CLIENT, type Ended, endOf, Rig, until } from "./rig.ts";
+
+const SERVERS = [1, 2, 3];
+let rig: Rig;
+beforeAll(async () => {
+  await build();
+  rig = await Rig.create("127.0.27");
+  await rig.startAll(3);
+  const source = rig.path("source");
+  mkdirSync(`${source}/sub/empty`, { recursive: true });
+  writeFileSync(`${source}/data.json`, `{"rate": 1}\n`);
+  writeFileSync(`${source}/run`, "#!/bin/sh\n");
+  chmodSync(`${source}/run`, 0o755);
+  writeFileSync(`${source}/sub/large`, randomBytes(300_000));
+  symlinkSync("../data.json", `${source}/sub/link`);
+  const sent = await rig.sync("--replace", `${source}:/site/current`, rig.addressOf(1));
+  if (sent.status !== 0) throw new Error(sent.stderr);
+});
+afterAll(() => rig.close());
+
+function client(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const [command = "", ...more] = args;
+  return endOf(
+    spawn(process.execPath, [CLIENT, "--port", String(rig.port), command, "-i", rig.keyFile, ...more], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    }),
+  );
+}
+
+/** An editor as a shell script that gets the file as `$1`. */
+function editor(script: string): Readonly<Record<string, string>> {
+  const file = rig.path(`editor-${randomBytes(4).toString("hex")}`);
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return { CIRUELA_EDITOR: file };
+}
+
+const current = (server: number, path = "") => `${rig.rootOf(server)}/current${path}`;
+const edit = (file: string, environment: Readonly<Record<string, string>>, ...more: readonly string[]) =>
+  client(["edit", "-d", "/site/current", "-f", file, ...more, rig.addressOf(2)], environment);
+const put = (local: string, file: string, ...more: readonly string[]) =>
+  client(["put-file", "-d", "/site/current", "-s", local, "-f", file, ...more, rig.addressOf(1)]);
+
+async function everywhere(path: string, content: Buffer): Promise<void> {
+  await until(`all have ${path}`, () =>
+    SERVERS.every(
+      (server) => existsSync(current(server, path)) && readFileSync(current(server, path)).equals(content),
+    ),
+  );
+}
+
+test("an edited file is there on every server, and all others are what they were, in their inodes", async () => {
+  const inodes = SERVERS.map((server) => statSync(current(server, "/sub/large")).ino);
+  const ended = await edit("/data.json", editor(`sed -i s/1/2/ "$1"`));
+  expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/^safe to disconnect: /) });
+  await everywhere("/data.json", Buffer.from(`{"rate": 2}\n`));
+  expect(SERVERS.map((server) => statSync(current(server, "/sub/large")).ino)).toEqual(inodes);
+  expect(statSync(current(3, "/run")).mode & 0o777).toBe(0o755);
+  expect(existsSync(current(3, "/sub/empty"))).toBe(true);
+  expect(readFileSync(current(2, "/sub/link"), "utf8")).toBe(`{"rate": 2}\n`);
+  const trees = SERVERS.map((server) => readTree(current(server)).digest);
+  expect(new Set(trees).size).toBe(1);
+});
+
+test("an edited program stays executable", async () => {
+  expect(await edit("/run", editor(`echo exit 0 >> "$1"`))).toMatchObject({ status: 0 });
+  await everywhere("/run", Buffer.from("#!/bin/sh\nexit 0\n"));
+  for (const server of SERVERS) expect(statSync(current(server, "/run")).mode & 0o777).toBe(0o755);
+});
+
+describe("nothing is changed", () => {
+  const before = () => SERVERS.map((server) => readTree(current(server)).digest);
+  test.each([
+    ["by an editor that changes nothing", "true", 0, /file is unchanged/],
+    ["by an editor that fails", `echo x >> "$1"; exit 7`, 1, /ended with status 7/],
+    ["by an editor that removes the file", `rm "$1"`, 1, /has removed the file/],
+  ])("%s", async (_, script, status, says) => {
+    const trees = before();
+    const ended = await edit("/data.json", editor(script));
+    expect(ended).toMatchObject({ status, stdout: "", stderr: expect.stringMatching(says) });
+    expect(before()).toEqual(trees);
+  });
+
+  test.each([
+    ["/no/such", 3, /no_such_file/],
+    ["/sub", 3, /is_a_directory/],
+    ["/sub/link", 3, /is_a_link/],
+    ["/data.json/x", 3, /not_a_directory/],
+    ["data.json", 1, /--file/],
+    ["/sub/../data.json", 1, /--file/],
+  ])("when %s is to be edited", async (file, status, says) => {
+    const ended = await edit(file, editor("exit 9"));
+    expect(ended).toMatchObject({ status, stdout: "", stderr: expect.stringMatching(says) });
+  });
+
+  test("when there is no such directory, or no server", async () => {
+    const args = ["edit", "-d", "/site/absent", "-f", "/a", rig.addressOf(1)];
+    expect(await client(args)).toMatchObject({ status: 3, stderr: expect.stringMatching(/nothing_there/) });
+    const nobody = ["edit", "-d", "/site/current", "-f", "/a", "127.0.27.99"];
+    expect(await client(nobody)).toMatchObject({ status: 3, stderr: expect.stringMatching(/unreachable/) });
+  });
+
+  test("when somebody else was faster: the text is kept", async () => {
+    const other = rig.path("other.json");
+    writeFileSync(other, "{}");
+    const faster = `node "${CLIENT}" --port ${rig.port} put-file -i "${rig.keyFile}" -d /site/current -s "${other}" -f /data.json ${rig.addressOf(1)} ${rig.addressOf(2)} >/dev/null 2>&1`;
+    const ended = await edit("/data.json", editor(`${faster}\necho mine > "$1"`));
+    expect(ended).toMatchObject({ status: 3, stdout: "" });
+    expect(ended.stderr).toMatch(/replace_doesnt_match_index/);
+    const kept = /your text is kept in "([^"]+)"/.exec(ended.stderr)?.[1] ?? "";
+    expect(readFileSync(kept, "utf8")).toBe("mine\n");
+    await everywhere("/data.json", Buffer.from("{}"));
+  });
+});
+
+test.each([0, 1, 32_768, 65_536, 10_000_000])("a file of %i bytes is put, and edited again", async (size) => {
+  const local = rig.path(`local-${size}`);
+  const content = randomBytes(size);
+  writeFileSync(local, content);
+  expect(await put(local, `/new/deep/${size}`)).toMatchObject({ status: 0 });
+  await everywhere(`/new/deep/${size}`, content);
+  const ended = await edit(`/new/deep/${size}`, editor(`printf x >> "$1"`));
+  expect(ended).toMatchObject({ status: 0 });
+  await everywhere(`/new/deep/${size}`, Buffer.concat([content, Buffer.from("x")]));
+});
+
+test("what is put over a file keeps its exec bit, and as a new file has that of the local one", async () => {
+  const local = rig.path("tool");
+  writeFileSync(local, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  expect(await put(local, "/tool", "--json")).toMatchObject({ status: 0 });
+  expect(await put(local, "/data.json")).toMatchObject({ status: 0 });
+  await everywhere("/data.json", readFileSync(local));
+  for (const server of SERVERS) {
+    expect(statSync(current(server, "/tool")).mode & 0o777).toBe(0o755);
+    expect(statSync(current(server, "/data.json")).mode & 0o777).toBe(0o644);
+  }
+  expect(await put(rig.path("nowhere"), "/x")).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/--source/),
+  });
+  expect(await put(local, "/sub")).toMatchObject({
+    status: 3,
+    stderr: expect.stringMatching(/is_a_directory/),
+  });
+});
