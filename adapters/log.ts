@@ -21,12 +21,9 @@ const LEVEL_OF: ReadonlyMap<string, LogLevel> = new Map(
   (
     [
       ["trace", "block_got block_written block_served packet_sent packet_got round"],
-      [
-        "debug",
-        "block_retried download_resting packet_too_large packet_refused dial_failed conn_open conn_closed",
-      ],
+      ["debug", "block_retried packet_too_large packet_refused dial_failed conn_open conn_closed"],
       ["debug", "listing_asked"],
-      ["warn", "name_unresolved block_refused index_refused download_stalled"],
+      ["warn", "name_unresolved block_refused index_refused download_stalled download_resting"],
       [
         "warn",
         "keys_kept peers_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",
@@ -90,7 +87,7 @@ export function createLog(options: LogOptions): Log {
     trace(mark, fields) {
       const level = LEVEL_OF.get(mark) ?? "info";
       if (!logger.isLevelEnabled(level)) return;
-      const shown = safeFields(fields);
+      const shown = safeFields(fields, options.machine);
       if (!admit(mark, EVENT_LINES_MAX, { of: mark })) return;
       if (!admit(`${mark} ${JSON.stringify(shown)}`, SAME_LINES_MAX, { of: mark, ...shown })) return;
       write(mark, shown);
@@ -110,14 +107,17 @@ export function logLevel(environment: Readonly<Record<string, string | undefined
   return level ?? "info";
 }
 
-const RESERVED = new Set(["event", "level", "time", "machine_id"]);
+const RESERVED = new Set(["event", "level", "time"]);
 
-function safeFields(fields: TraceFields): TraceFields {
+/** A machine that stands in each line already is not named twice. */
+function safeFields(fields: TraceFields, machine: string | null): TraceFields {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      RESERVED.has(name) ? `${name}_` : name,
-      typeof value === "string" ? safeText(value) : value,
-    ]),
+    Object.entries(fields)
+      .filter(([name, value]) => name !== "machine_id" || value !== machine)
+      .map(([name, value]) => [
+        RESERVED.has(name) || (name === "machine_id" && machine !== null) ? `${name}_` : name,
+        typeof value === "string" ? safeText(value) : value,
+      ]),
   );
 }
 

@@ -229,6 +229,9 @@ function stop(node: NodeState, out: Effect[]): void {
   saveTransfer(node, out);
 }
 
+/** What a missing index or a peer's wrong bytes come back as; all else is what an operator has to know of. */
+const NOT_OF_THE_DISK: readonly string[] = ["index_missing", "index_invalid", "block_hash_mismatch"];
+
 function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out: Effect[]): void {
   const waiting = takeWaiting(node, op);
   if (waiting === null) return;
@@ -243,7 +246,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     case "fetch": {
       const download = node.downloads.get(waiting.path);
       if (download === undefined || download.intent.stage !== waiting.stage) return;
-      if (!result.ok && waiting.purpose.kind !== "write" && result.code !== "index_missing") {
+      if (!result.ok && !NOT_OF_THE_DISK.includes(result.code)) {
         problem(node, `download ${waiting.path}`, `${result.code}: ${result.detail}`);
       } else if (result.ok && waiting.purpose.kind === "commit")
         problem(node, `download ${waiting.path}`, null);

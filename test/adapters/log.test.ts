@@ -26,6 +26,22 @@ test("a line is one JSON object with level, time, event and the fields", () => {
   expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
+test("the machine of the lines about the start has its own name, and is told once", () => {
+  const machine = "ab".repeat(16);
+  for (const each of [null, machine]) {
+    const { log, lines, parsed } = noted("info", each);
+    log.trace("listening", { machine_id: machine });
+    expect(parsed()[0]).toMatchObject({ event: "listening", machine_id: machine });
+    expect(lines[0]?.match(/machine_id/g)).toHaveLength(1);
+  }
+});
+
+test("a download that rests because of the disk is told to everybody who reads warnings", () => {
+  const { log, parsed } = noted("warn");
+  log.trace("download_resting", { path: "/site/a", code: "no_space", detail: "write: ENOSPC" });
+  expect(parsed()).toMatchObject([{ level: "warn", event: "download_resting", code: "no_space" }]);
+});
+
 test("what a stranger chose neither breaks the line, nor moves the cursor, nor grows", () => {
   const { log, lines, parsed } = noted("info");
   log.trace("upload_refused", { path: `a\nb\u001b[2J\u009b1m\u202eb"${"x".repeat(9_999)}` });
