@@ -1,7 +1,7 @@
 /** How far a transfer is, and when it has ended: the rules of 0.6.12, and an end at once when nothing can follow. */
 import { assert } from "../assert.ts";
 import type { Effect } from "../effect.ts";
-import type { Address, Now } from "../ids.ts";
+import type { Address, MachineId, Now } from "../ids.ts";
 import type { Progress, Why } from "../report.ts";
 import { bytesPerSecond, remainingMs } from "./meter.ts";
 import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
@@ -34,7 +34,7 @@ export function judge(state: UploaderState, transfer: Transfer, now: Now, out: E
 export function progressOf(transfer: Transfer): Progress {
   const { discovered } = transfer;
   const waiting = [...discovered]
-    .filter(([machine]) => !transfer.done.has(machine) && !transfer.aborted.has(machine))
+    .filter(([machine]) => !hasAnswered(transfer, machine))
     .map(([, name]) => name);
   const bytesTotal = transfer.source.index?.totalBytes ?? 0;
   return {
@@ -53,18 +53,29 @@ function knownServers(transfer: Transfer): number {
   return Math.max(transfer.discovered.size, transfer.accepted.size);
 }
 
+/**
+ * Nothing more is expected of a server: it holds the image, gave it up, or has refused it for good. A refusal names no
+ * machine, so it is found by the addresses of the name under which others know the server.
+ */
+function hasAnswered(
+  { cluster, discovered, done, aborted, rejected }: Transfer,
+  machine: MachineId,
+): boolean {
+  if (done.has(machine) || aborted.has(machine)) return true;
+  const addresses = cluster.candidates.get(discovered.get(machine) ?? "") ?? [];
+  return addresses.length > 0 && addresses.every((address) => rejected.get(address)?.fatal === true);
+}
+
 function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null {
   const { config } = state;
   const elapsed = now.mono - transfer.startedAt;
   const unanswered = [...transfer.conns.values()].includes("asked");
-  const { accepted, done, doneAt, rejected, aborted } = transfer;
+  const { accepted, doneAt, rejected } = transfer;
   const allDone =
     [...accepted].some((address) => doneAt.has(address)) &&
     [...accepted].every((address) => doneAt.has(address) || rejected.has(address));
   if (!unanswered && allDone) {
-    const everybody = [...transfer.discovered.keys()].every(
-      (machine) => done.has(machine) || aborted.has(machine),
-    );
+    const everybody = [...transfer.discovered.keys()].every((machine) => hasAnswered(transfer, machine));
     if (everybody || transfer.job.mode === "append_weak") return "received";
   }
   if (elapsed >= config.earlyMs) {

@@ -34,6 +34,8 @@ class Bench {
   readonly dialled: ConnId[] = [];
   readonly asked: { readonly conn: ConnId; readonly id: number }[] = [];
   readonly held: Extract<Effect, { kind: "disk" }>[] = [];
+  /** What each name resolves to. */
+  readonly names = new Map<string, readonly Address[]>([["c", ADDRESSES]]);
   stopped = false;
   mono = 0;
   readonly #hold: readonly string[];
@@ -81,7 +83,7 @@ class Bench {
         return { kind: "signed", op: effect.op, timestamp: effect.timestamp, signatures };
       }
       case "resolve":
-        return { kind: "resolved", op: effect.op, addresses: effect.name === "c" ? ADDRESSES : [] };
+        return { kind: "resolved", op: effect.op, addresses: this.names.get(effect.name) ?? [] };
       case "dial":
         this.dialled.push(effect.conn);
         return { kind: "conn_open", conn: effect.conn, address: effect.address, side: "dialled" };
@@ -170,6 +172,48 @@ test("who gives up is not asked again nor waited for, and the upload has failed"
     servers: ["n2"],
   });
   expect([bench.stopped, succeeded(bench.state)]).toEqual([true, false]);
+});
+
+test("who has refused for good is not waited for under the name that others have for it", () => {
+  const bench = new Bench(["a"]);
+  const [first, second] = bench.asked;
+  if (first === undefined || second === undefined) throw new Error("two servers were to be asked");
+  const of = (conn: ConnId) => bench.state.links.conns.get(conn)?.address;
+  const refusing = { machine: "2".padStart(32, "0") as MachineId, name: "second" };
+  bench.names.set(refusing.name, [of(second.conn) as Address]);
+  const hosts = new Map([[refusing.machine, refusing.name]]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: accepted });
+  const refused = {
+    type: "ReplaceDir",
+    accepted: false,
+    reason: "older_than_present",
+    hosts: new Map(),
+  } as const;
+  bench.say(second.conn, { kind: "response", id: second.id, response: refused });
+  expect(bench.stopped).toBe(false);
+  bench.receipt(first.conn, 1, null);
+  expect(bench.reports.at(-1)).toMatchObject({
+    type: "finished",
+    ok: false,
+    why: "rejected",
+    waitingFor: [],
+  });
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, false]);
+});
+
+test("who has no configuration for the path may still be waited for", () => {
+  const bench = new Bench(["a"]);
+  const [first, second] = bench.asked;
+  if (first === undefined || second === undefined) throw new Error("two servers were to be asked");
+  bench.names.set("second", [bench.state.links.conns.get(second.conn)?.address as Address]);
+  const hosts = new Map([["2".padStart(32, "0") as MachineId, "second"]]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: accepted });
+  const refused = { type: "ReplaceDir", accepted: false, reason: "no_config", hosts: new Map() } as const;
+  bench.say(second.conn, { kind: "response", id: second.id, response: refused });
+  bench.receipt(first.conn, 1, null);
+  expect(bench.stopped).toBe(false);
 });
 
 test("a receipt for another image is none of ours", () => {
