@@ -107,6 +107,8 @@ export function* recover(
   }
 }
 
+const LOCKED = "another server has this database: stop it, or give each a database of its own";
+
 /** The handle stays open as long as the process: closing it would end the lock. */
 function* takeLock(db: Handle): StorageProgram<Handle> {
   const held =
@@ -117,7 +119,7 @@ function* takeLock(db: Handle): StorageProgram<Handle> {
     yield* lock(held);
   } catch (failure) {
     yield* close(held);
-    if (failure instanceof FsFailure && failure.code === "busy") refuse("locked", "by another process");
+    if (failure instanceof FsFailure && failure.code === "busy") refuse("locked", LOCKED);
     throw failure;
   }
   return held;
