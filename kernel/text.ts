@@ -71,8 +71,14 @@ export function toHex(bytes: Uint8Array): string {
 /** Bytes of lowercase hex digits of even number; the caller has checked the form. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(hex.length / 2);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16);
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = (nibble(hex.charCodeAt(at * 2)) << 4) | nibble(hex.charCodeAt(at * 2 + 1));
+  }
   return bytes;
+}
+
+function nibble(digit: number): number {
+  return digit < 0x3a ? digit - 0x30 : digit - 0x57;
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -93,12 +99,16 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 /** Order of two texts by code point, which is the order of their UTF-8 bytes. */
 export function compareText(a: string, b: string): number {
-  let at = 0;
-  while (at < a.length && at < b.length) {
-    const left = a.codePointAt(at) ?? 0;
-    const right = b.codePointAt(at) ?? 0;
-    if (left !== right) return left - right;
-    at += left > 0xffff ? 2 : 1;
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const left = a.charCodeAt(at);
+    const right = b.charCodeAt(at);
+    if (left !== right) return rank(left) - rank(right);
   }
   return a.length - b.length;
+}
+
+/** Halves of pairs, which spell the highest code points, go behind all other units. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit;
 }

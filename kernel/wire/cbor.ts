@@ -44,7 +44,18 @@ export function encodeCborEndingIn(value: Cbor, bytes: Uint8Array): Uint8Array<A
   return out;
 }
 
+/** A value whose last item is a map, given with an empty one in its place. */
+export function encodeCborEndingInMap(value: Cbor, map: Uint8Array): Uint8Array<ArrayBuffer> {
+  const before = encodeCbor(value);
+  assert(before.at(-1) === MAP, "the value ends with an empty map");
+  const out = new Uint8Array(before.length - 1 + map.length);
+  out.set(before);
+  out.set(map, before.length - 1);
+  return out;
+}
+
 const BYTES = 0x40; // major type 2
+const MAP = 0xa0; // major type 5
 
 /** RFC 8949, section 3: the shortest form of a length. */
 function headOfBytes(length: number): readonly number[] {

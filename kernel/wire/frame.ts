@@ -5,7 +5,7 @@
 import { unreachable } from "../assert.ts";
 import { type VPath, parseVPath } from "../ids.ts";
 import { fromHex } from "../text.ts";
-import { type Cbor, decodeCbor, encodeCbor, encodeCborEndingIn } from "./cbor.ts";
+import { type Cbor, decodeCbor, encodeCbor, encodeCborEndingIn, encodeCborEndingInMap } from "./cbor.ts";
 import type { CborRefusal } from "./guard.ts";
 import { ENTRIES_MAX, SIGNATURES_MAX, TEXT_LENGTH_MAX } from "./limits.ts";
 import type {
@@ -33,7 +33,7 @@ import {
   readUnsigned,
 } from "./shape.ts";
 import type { Listing } from "./signed-state.ts";
-import { cborOfListing } from "./state-file.ts";
+import { encodeListing } from "./state-file.ts";
 
 export type FrameRefusal =
   | CborRefusal
@@ -249,6 +249,7 @@ export function encodeFrame(message: Message): Uint8Array<ArrayBuffer> {
 
 function encodeResponse(id: RequestId, response: Response): Uint8Array<ArrayBuffer> {
   const frame: Cbor = [RESPONSE, response.type, id, cborOfResponse(response)];
+  if (response.type === "GetBaseDir") return encodeCborEndingInMap(frame, encodeListing(response.listing));
   const endsInData = response.type === "GetBlock" || response.type === "GetIndex";
   return endsInData ? encodeCborEndingIn(frame, response.data) : encodeCbor(frame);
 }
@@ -311,7 +312,7 @@ function cborOfResponse(response: Response): Cbor {
       return struct([
         ["config_hash", fromHex(response.configHash)],
         ["keep_list_hash", fromHex(response.keepListHash)],
-        ["dirs", cborOfListing(response.listing)],
+        ["dirs", new Map()], // the listing comes in its place
       ]);
     case "Error":
       return response.text;

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { VPath } from "../../kernel/ids.ts";
-import { decodeCbor } from "../../kernel/wire/cbor.ts";
+import type { ImageId, VPath } from "../../kernel/ids.ts";
+import { decodeCbor, encodeCbor } from "../../kernel/wire/cbor.ts";
 import { readSignedState } from "../../kernel/wire/shape.ts";
 import type { Listing } from "../../kernel/wire/signed-state.ts";
 import {
@@ -59,4 +60,36 @@ test.each(hashes.base_dir_hash)("base directory with $note", ({ cbor, hash }) =>
 test.each(hashes.your_config_hash_in_gossip)("config list $paths", ({ paths, hash }) => {
   expect(digestOfConfigList(paths as VPath[])).toBe(hash);
   expect(digestOfConfigList([...paths, ...paths].toReversed() as VPath[])).toBe(hash);
+});
+
+test("a listing is written as the codec writes the same map, whatever its names, numbers and order", () => {
+  const signature = fc.record({
+    timestamp: fc.oneof(
+      fc.constantFrom(0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER),
+      fc.maxSafeNat(),
+    ),
+    bytes: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+  });
+  const image = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((id) => hexOf(id) as ImageId);
+  const state = fc.record({ image, signatures: fc.array(signature, { minLength: 1, maxLength: 30 }) });
+  const name = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 300 }),
+    fc.constantFrom("a", "a\u{10000}", "a\uffff"),
+  );
+  const listings = fc.uniqueArray(fc.tuple(name, state), { selector: ([key]) => key, maxLength: 30 });
+  fc.assert(
+    fc.property(listings, (listing) => {
+      const sorted = listing.toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const map = new Map(
+        sorted.map(([key, { image: id, signatures }]) => [
+          key,
+          new Map<string, Uint8Array | [number, [string, Uint8Array]][]>([
+            ["image", bytes(id)],
+            ["signatures", signatures.map((each) => [each.timestamp, ["ssh-ed25519", each.bytes]])],
+          ]),
+        ]),
+      );
+      expect(hexOf(encodeListing(listing))).toBe(hexOf(encodeCbor(map)));
+    }),
+  );
 });
