@@ -114,7 +114,9 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     wire.prependListener("data", (bytes: Buffer) => {
       link.heardAt = performance.now();
       countUnended(link, link.unended + bytes.length);
-      if (unended > UNENDED_BYTES_MAX) end(link, "broken");
+      if (unended <= UNENDED_BYTES_MAX) return;
+      countUnended(link, 0); // at once: its end is told later, and nobody else is to go for it
+      end(link, "broken");
     });
   }
 
@@ -142,15 +144,11 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
 
   return {
     dial(conn, address) {
-      const socket = new WebSocket(`ws://${address}/`, {
-        perMessageDeflate: false,
-        maxPayload: FRAME_BYTES_MAX,
-        maxFragments: FRAGMENTS_MAX,
-        handshakeTimeout: HANDSHAKE_MS,
-        localAddress:
-          options.localHost === "0.0.0.0" || options.localHost === "::" ? undefined : options.localHost,
-        headers: { host: "ciruela_internal", origin: "http://ciruela_internal/" },
-      });
+      const socket = dialSocket(address, options.localHost);
+      if (socket === null) {
+        setImmediate(() => events.closed(conn, "refused"));
+        return;
+      }
       const link = take(conn, socket, "refused");
       let wire: Duplex | null = null;
       socket.on("upgrade", (response) => {
@@ -198,6 +196,20 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     },
     count: () => links.size,
   };
+}
+
+/** Null for an address that no URL can have: an IPv6 one with a zone, or a port beyond the last. */
+function dialSocket(address: Address, localHost: string): WebSocket | null {
+  const url = `ws://${address}/`;
+  if (!URL.canParse(url)) return null;
+  return new WebSocket(url, {
+    perMessageDeflate: false,
+    maxPayload: FRAME_BYTES_MAX,
+    maxFragments: FRAGMENTS_MAX,
+    handshakeTimeout: HANDSHAKE_MS,
+    localAddress: localHost === "0.0.0.0" || localHost === "::" ? undefined : localHost,
+    headers: { host: "ciruela_internal", origin: "http://ciruela_internal/" },
+  });
 }
 
 /** Ends a link at once. A socket that is paused would never tell its end. */

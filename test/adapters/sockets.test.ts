@@ -55,6 +55,14 @@ test("a frame travels both ways and an end is told to both, from the address tha
   expect(two.notes[1]).toBe("frame 2 3");
 });
 
+test("an address that cannot be dialled is refused like one where nobody listens", async () => {
+  const one = await openSide("127.0.0.1");
+  const addresses = ["[fe80::1%eth0]:24783", "127.0.0.1:70000", "127.0.0.1:1"];
+  for (const [at, address] of addresses.entries()) one.links.dial((at * 2 + 1) as ConnId, address as Address);
+  await until(() => one.notes.length === 3);
+  expect(one.notes.toSorted()).toEqual(["closed 1 refused", "closed 3 refused", "closed 5 refused"]);
+});
+
 test("a message of 60 MB travels; of two more that do not end, the one that breaks the common bound is cut off", async () => {
   const one = await openSide("127.0.0.1");
   const two = await openSide("127.0.0.2");
