@@ -32,10 +32,12 @@ export type Facts = {
   readonly uploads: Map<string, UploadFacts>;
   /** Sources whose scan was reported, and entry points that could not be reached: told once. */
   readonly told: Set<string>;
+  /** Bytes of each image that was scanned: an upload begins before its first progress is told. */
+  readonly sizes: Map<ImageId, number>;
 };
 
 export function createFacts(): Facts {
-  return { uploads: new Map(), told: new Set() };
+  return { uploads: new Map(), told: new Set(), sizes: new Map() };
 }
 
 /** True the first time. */
@@ -47,6 +49,7 @@ export function tellOnce(facts: Facts, what: string): boolean {
 
 /** The facts of the upload that a report is about, with the report counted; null for what is about no upload. */
 export function learn(facts: Facts, report: Report): UploadFacts | null {
+  if (report.type === "scanned") facts.sizes.set(report.image, report.bytes);
   if (!("cluster" in report && "image" in report)) return null;
   const upload = factsOf(facts, report);
   switch (report.type) {
@@ -94,7 +97,7 @@ function factsOf(
     path,
     image,
     bytes: 0,
-    bytesTotal: 0,
+    bytesTotal: facts.sizes.get(image) ?? 0,
     bytesPerSecond: 0,
     remainingMs: null,
     accepted: [],

@@ -65,7 +65,11 @@ export function unreachableSentence(report: Extract<Report, { type: "unreachable
 }
 
 export function sourceSentence({ source, code, detail }: Extract<Report, { type: "error" }>): string {
-  const words = wordsOfSource(code) ?? printable(code);
+  // A path that was mistyped is no entry that went away while the others were read.
+  const isRoot = code === "missing" && detail.startsWith("root:");
+  const words = isRoot
+    ? "no such directory; name one that is there"
+    : (wordsOfSource(code) ?? printable(code));
   return `${quoted(source)}: ${words} (${printable(code)}: ${printable(detail)})`;
 }
 
@@ -75,13 +79,11 @@ export function safeLine({ servers, image }: Extract<Report, { type: "safe" }>):
 }
 
 export function progressSentence(upload: UploadFacts): string {
-  const { bytes, bytesTotal, bytesPerSecond, remainingMs, waitingFor } = upload;
+  const { bytes, bytesTotal, bytesPerSecond, remainingMs } = upload;
   const rate = bytesPerSecond > 0 ? `, ${formatBytes(bytesPerSecond)}/s` : "";
   const rest = remainingMs === null ? "" : `, ${formatClock(remainingMs)} left`;
   const amount = ` (${formatBytes(bytes)} of ${formatBytes(bytesTotal)} sent${rate}${rest})`;
-  const waiting =
-    waitingFor.length === 0 ? "" : `, ${waitingFor.length} servers left: ${listOf(waitingFor, "[...]")}`;
-  return `Progress of ${nameOf(upload)}: ${shareOf(bytes, bytesTotal)}%${amount}${failuresOf(upload)}${waiting}`;
+  return `Progress of ${nameOf(upload)}: ${shareOf(bytes, bytesTotal)}%${amount}${failuresOf(upload)}${waitingOf(upload)}`;
 }
 
 /** What is beyond one whole copy goes to further servers, and is no larger share. */
@@ -96,7 +98,7 @@ export function finishedSentence(upload: UploadFacts): string {
   if (!finished.ok) {
     const { why } = finished;
     const words = why === "received" ? WHY_WORDS.rejected : WHY_WORDS[why];
-    return `Upload error: network error: ${words}. Overall progress: ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${failuresOf(upload)}${time}`;
+    return `Upload error: network error: ${words}. Overall progress: ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${failuresOf(upload)}${waitingOf(upload)}${time}`;
   }
   if (received.length === 0) {
     return `Upload to ${nameOf(upload)}: left as it is${failuresOf(upload)}${time}`; // append_weak
@@ -129,6 +131,11 @@ function failuresOf({ rejected, aborted }: UploadFacts): string {
     ...[...rejected].map(([host, reason]) => `, rejected by ${printable(host)}: ${printable(reason)}`),
     ...[...aborted].map(([host, reason]) => `, aborted by ${printable(host)}: ${printable(reason)}`),
   ].join("");
+}
+
+function waitingOf({ waitingFor }: UploadFacts): string {
+  const { length } = waitingFor;
+  return length === 0 ? "" : `, ${length} servers left: ${listOf(waitingFor, "[...]")}`;
 }
 
 function hostsOf(names: readonly string[], known: number): string {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createFacts, learn, type UploadFacts } from "../../adapters/cli/facts.ts";
 import { drawScan, drawUploads, widthOf } from "../../adapters/cli/picture.ts";
-import { ABORTED, finished, progress, received, rejected, SCAN } from "./told.ts";
+import { ABORTED, ACCEPTED, finished, progress, received, rejected, SCAN, SCANNED } from "./told.ts";
 import type { Report } from "../../kernel/report.ts";
 
 const PLAIN = { columns: 80, rows: 24, color: false };
@@ -19,6 +19,10 @@ test("an upload has a line with share, bytes, rate and rest, and one with the st
     "n1.example.org:/s~ [####------------] 25% 50.0 MiB of 200.0 MiB 10.0 MiB/s 0:15",
     "  has it: n1; fetching: n2, n3; refused: 10.0.0.1:24783",
   ]);
+});
+
+test("an upload that was accepted and has moved nothing yet is at its beginning", () => {
+  expect(drawUploads(uploadsOf(SCANNED, ACCEPTED), PLAIN)[0]).toMatch(/ \[-+\] 0% 0 B of 200.0 MiB$/);
 });
 
 test("who gives up is no longer fetching, and what has finished is no longer drawn", () => {

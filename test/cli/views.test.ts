@@ -81,6 +81,23 @@ test("an upload that failed says why and how far it came", () => {
   );
 });
 
+test("at the deadline it is said who was still waited for", () => {
+  const late = { ...finished(false), why: "deadline", waitingFor: ["n3"], known: 3 } as Report;
+  expect(linesOf([SCANNED, late]).err.at(-1)).toBe(
+    "Upload error: network error: deadline reached. Overall progress: n1.example.org:/site/current: fetched from n1, n2 (out of 3 hosts), 1 servers left: n3 in 1.2s",
+  );
+});
+
+test("a source that is not there is told apart from an entry that went away meanwhile", () => {
+  const failed = { type: "error", source: "./biuld", code: "missing" } as const;
+  const { err } = linesOf([
+    { ...failed, detail: "root: ENOENT" },
+    { ...failed, detail: "open: ENOENT" },
+  ]);
+  expect(err[0]).toContain('"./biuld": no such directory; name one that is there');
+  expect(err[1]).toContain('"./biuld": something in the source is gone');
+});
+
 test("JSON has one object a line with the fields of its type, and the result as the last", () => {
   const objects = objectsOf(WHOLE_RUN);
   const types = "scan scan error accepted progress received safe received safe result";
