@@ -84,9 +84,11 @@ export function* recover(
     yield* attempt(run, "database", sweep(top, new Set()));
     yield* attempt(run, "indexes", sweepIndexes(top));
     const transfer = yield* loadTransfer(top, tag, run.problems);
+    const stuck: RootName[] = [];
     for (const each of new Set([...roots, ...places.map((place) => place.root)])) {
-      yield* attempt(run, `directory ${each}`, probe(run, each));
+      if ((yield* attempt(run, `directory ${each}`, probe(run, each))) === "stuck") stuck.push(each);
     }
+    if (stuck.length > 0) refuse("exchange_unsupported", `${stuck.join(", ")}: ${STUCK}`);
     for (const { key, root: images, numLevels } of places) {
       const path = parseVPath(`/${key}`);
       const name = parseFileName(byteStringOfText(key));
@@ -107,6 +109,8 @@ export function* recover(
   }
 }
 
+const STUCK =
+  "the file system cannot swap two directories: keep images on one that can, such as ext4, xfs, btrfs or tmpfs";
 const LOCKED = "another server has this database: stop it, or give each a database of its own";
 
 /** The handle stays open as long as the process: closing it would end the lock. */
@@ -136,8 +140,8 @@ function* attempt<T>(run: Run, about: string, program: StorageProgram<T>): Stora
   }
 }
 
-/** Tries with two directories whether names can be exchanged here. */
-function* probe(run: Run, images: RootName): StorageProgram<void> {
+/** Tries with two directories whether names can be exchanged here: without that no replace would ever end. */
+function* probe(run: Run, images: RootName): StorageProgram<"sound" | "stuck"> {
   const dir = yield* root(images);
   for (const name of yield* list(dir)) if (name.startsWith(PROBE)) yield* removeTree(dir, name);
   const [a, b] = [probeName(run.tag, "a"), probeName(run.tag, "b")];
@@ -145,7 +149,7 @@ function* probe(run: Run, images: RootName): StorageProgram<void> {
     yield* makeDirectory(dir, a);
     yield* makeDirectory(dir, b);
     const swapped = yield* unless("unsupported", rename(dir, a, dir, b, "exchange"));
-    if (swapped === null) run.problems.push(`directory ${images}: exchange_unsupported`);
+    return swapped === null ? "stuck" : "sound";
   } finally {
     yield* removeTree(dir, a);
     yield* removeTree(dir, b);
