@@ -142,10 +142,21 @@ function readDirectories(
       const what = `the same directory as ${shown(twin.key)}`;
       log.warnings.push(wholeFile(file, what, "give each its own: the images of the two get mixed"));
     }
+    for (const { key: other, root } of directories) {
+      if (!isInside(root, parsed.directory.root) && !isInside(parsed.directory.root, root)) continue;
+      const what = `one of this directory and that of ${shown(other)} lies in the other`;
+      log.warnings.push(
+        wholeFile(file, what, "give each its own: a replace in the outer takes the inner along"),
+      );
+    }
     directories.push(parsed.directory);
     keyNames.push(...parsed.keyNames.map((keyName) => ({ ...keyName, file })));
   }
   return { directories: directories.sort((a, b) => compareText(a.key, b.key)), keyNames };
+}
+
+function isInside(inner: string, outer: string): boolean {
+  return inner.startsWith(outer.endsWith("/") ? outer : `${outer}/`) && inner !== outer;
 }
 
 /** Names in a folder, sorted; null when there is no such folder. */

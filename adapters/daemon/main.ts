@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** `ciruela-server`: the command line and the configuration folder, judged before anything is touched. */
-import { statSync, writeSync } from "node:fs";
-import { resolve } from "node:path";
+import { accessSync, constants, statSync, writeSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { type Folder, readFolder } from "../config/folder.ts";
-import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
+import { printProblem, type Problem, shown, wholeFile } from "../config/problem.ts";
 import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/server-options.ts";
 import { errnoOf } from "../config/text-file.ts";
 import { readVersion } from "../version.ts";
@@ -36,7 +36,8 @@ async function start(options: ServerOptions, version: string): Promise<number> {
   if (missing.length > 0) return refuse(missing);
   const read = readFolder(path);
   if (!read.ok) return refuse([...read.warnings, ...read.problems]);
-  const { folder, warnings } = read;
+  const { folder } = read;
+  const warnings = [...read.warnings, ...rootWarnings(path, folder)];
   if (options.checkConfig) {
     for (const warning of warnings) print(STDERR, `${printProblem(warning)}\n`);
     const { directories, keys, peers } = folder;
@@ -88,6 +89,27 @@ function folderProblems(path: string): readonly Problem[] {
     const code = errnoOf(error);
     const what = code === "ENOENT" ? "no such folder" : `cannot be read (${code})`;
     return [wholeFile(path, what, "make it, or name another with -c or --db-dir")];
+  }
+}
+
+/** Directories that cannot be used now; a server waits for them, since a disk may be mounted later. */
+function rootWarnings(path: string, { directories }: Folder): readonly Problem[] {
+  return directories.flatMap(({ key, root }) => {
+    const what = rootTrouble(root);
+    if (what === null) return [];
+    return [wholeFile(join(path, "configs", `${key}.yaml`), `directory ${shown(root)}: ${what[0]}`, what[1])];
+  });
+}
+
+function rootTrouble(root: string): readonly [what: string, mend: string] | null {
+  try {
+    if (!statSync(root).isDirectory()) return ["not a folder", "name a folder"];
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "ENOENT") return ["no such folder", "make it: it is used as soon as it is there"];
+    return [`cannot be used (${code})`, "let the user of this program read and write it"];
   }
 }
 

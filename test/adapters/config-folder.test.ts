@@ -144,6 +144,20 @@ test("names of files: no part of a path, not UTF-8; a file where a folder belong
   });
 });
 
+test("a directory in another one is told, whichever is read first; a longer name is none", () => {
+  const at = (root: string) => `directory: ${root}\nappend-only: false\nnum-levels: 1\n`;
+  const warningsOf = (a: string, b: string) => {
+    write({ "configs/a.yaml": at(a), "configs/b.yaml": at(b), "peers.txt": "" });
+    return read().warnings;
+  };
+  const told = [
+    'configs/b.yaml:1:1: one of this directory and that of "a" lies in the other: give each its own: a replace in the outer takes the inner along',
+  ];
+  expect(warningsOf("/srv/site", "/srv/site/sub")).toEqual(told);
+  expect(warningsOf("/srv/site/sub", "/srv/site")).toEqual(told);
+  expect(warningsOf("/srv/site", "/srv/site2")).toEqual([]);
+});
+
 test("while a server runs, sound lines count beside wrong ones", () => {
   write({ "keys/ci.key": `nonsense\n${KEY_1}` });
   const { keys, problems } = readKeys(folder);

@@ -85,6 +85,21 @@ describe("before anything is touched", () => {
     expect(readTree(dirOf(9)).digest).toBe(before);
     expect(readdirSync(rig.path("server-9/db"))).toEqual([]);
   });
+
+  test("--check-config says which directory is not there, and where it is named", async () => {
+    rig.configure(9, [9]);
+    rmSync(rig.rootOf(9), { recursive: true });
+    expect(await run(9, ["--check-config"])).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/\/site\.yaml:1:1: directory ".*": no such folder: make it/),
+    });
+    writeFileSync(rig.rootOf(9), "");
+    expect(await run(9, ["--check-config"])).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/\/site\.yaml:1:1: directory ".*": not a folder: name a folder/),
+    });
+    rmSync(rig.rootOf(9));
+  });
 });
 
 test("a port and a database that are in use: a status each, and the first server stays", async () => {
