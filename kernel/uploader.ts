@@ -65,6 +65,7 @@ export function createUploader(config: UploaderConfig, seed: string, now: Now): 
       resolving: 0,
       initial: new Set(),
       candidates: new Map(),
+      looking: new Set(),
     }),
   );
   const transfers = clusters.flatMap((cluster) =>

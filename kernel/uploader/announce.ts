@@ -40,6 +40,7 @@ export function resolved(
   out: Effect[],
 ): void {
   if (!initial) {
+    cluster.looking.delete(name);
     cluster.candidates.set(name, addresses);
     return;
   }
@@ -59,8 +60,9 @@ export function resolved(
 export function connect(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
   const { cluster } = transfer;
   for (const [name, addresses] of cluster.candidates) {
-    if (addresses === null && transfer.conns.size < state.config.connections) {
-      cluster.candidates.set(name, []);
+    if (addresses !== null || cluster.looking.has(name)) continue;
+    if (transfer.conns.size < state.config.connections) {
+      cluster.looking.add(name);
       resolve(state, cluster, name, false, out);
     }
   }

@@ -61,8 +61,10 @@ export type Cluster = {
   readonly job: ClusterJob;
   resolving: number;
   readonly initial: Set<Address>;
-  /** Names that servers have told us about, and what they resolved to. */
+  /** Names that servers have told us about, and what they resolved to; null until that is known. */
   readonly candidates: Map<string, readonly Address[] | null>;
+  /** Those of them that are being resolved. */
+  readonly looking: Set<string>;
 };
 
 export type Transfer = {

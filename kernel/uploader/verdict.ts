@@ -12,10 +12,7 @@ const HOPELESS_MS = 3_000;
 export function judge(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
   const why = verdict(state, transfer, now);
   if (why === null) return;
-  const ok =
-    why === "received" &&
-    ![...transfer.rejected.values()].some(({ fatal }) => fatal) &&
-    transfer.aborted.size === 0;
+  const ok = why === "received" && !refused(transfer) && transfer.aborted.size === 0;
   transfer.finished = { ok, why: why === "received" && !ok ? "rejected" : why };
   const subject = subjectOf(transfer);
   assert(subject !== null, "what is finished was scanned");
@@ -46,6 +43,10 @@ export function progressOf(transfer: Transfer): Progress {
     bytesPerSecond: bytesPerSecond(transfer.meter),
     remainingMs: remainingMs(transfer.meter, bytesTotal),
   };
+}
+
+function refused({ rejected }: Transfer): boolean {
+  return [...rejected.values()].some(({ fatal }) => fatal);
 }
 
 /** Servers of the cluster that are known to be configured for the path. */
@@ -86,7 +87,9 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
   }
   if (elapsed >= config.deadlineMs) return "deadline";
   const { cluster } = transfer;
-  const busy = cluster.resolving > 0 || unanswered || [...cluster.candidates.values()].includes(null);
+  // Of servers that others name, one may take what those had no configuration for; after a real refusal nobody helps.
+  const elsewhere = [...cluster.candidates.values()].includes(null) && !refused(transfer);
+  const busy = cluster.resolving > 0 || unanswered || elsewhere;
   if (transfer.accepted.size === 0 && !busy) {
     const every = [...cluster.initial, ...[...cluster.candidates.values()].flatMap((each) => each ?? [])];
     const failed = (address: Address): boolean =>

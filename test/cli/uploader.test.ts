@@ -36,6 +36,9 @@ class Bench {
   readonly held: Extract<Effect, { kind: "disk" }>[] = [];
   /** What each name resolves to. */
   readonly names = new Map<string, readonly Address[]>([["c", ADDRESSES]]);
+  /** Names that take until `lookedUp`. */
+  readonly slow = new Set<string>();
+  readonly #looking: Extract<Effect, { kind: "resolve" }>[] = [];
   stopped = false;
   mono = 0;
   readonly #hold: readonly string[];
@@ -83,6 +86,10 @@ class Bench {
         return { kind: "signed", op: effect.op, timestamp: effect.timestamp, signatures };
       }
       case "resolve":
+        if (this.slow.has(effect.name)) {
+          this.#looking.push(effect);
+          return null;
+        }
         return { kind: "resolved", op: effect.op, addresses: this.names.get(effect.name) ?? [] };
       case "dial":
         this.dialled.push(effect.conn);
@@ -106,6 +113,12 @@ class Bench {
 
   say(conn: ConnId, message: Message): void {
     this.feed({ kind: "frame", conn, bytes: encodeFrame(message) });
+  }
+
+  lookedUp(): void {
+    this.slow.clear();
+    for (const { op, name } of this.#looking.splice(0))
+      this.feed({ kind: "resolved", op, addresses: this.names.get(name) ?? [] });
   }
 
   /** The server of a connection accepts what it was asked first. */
@@ -214,6 +227,23 @@ test("who has no configuration for the path may still be waited for", () => {
   bench.say(second.conn, { kind: "response", id: second.id, response: refused });
   bench.receipt(first.conn, 1, null);
   expect(bench.stopped).toBe(false);
+});
+
+test("an entry point without the path is no end while a server that it names is still looked up", () => {
+  const bench = new Bench(["a"]);
+  bench.slow.add("second");
+  bench.names.set("second", ["10.0.0.3:1" as Address]);
+  const hosts = new Map([["3".padStart(32, "0") as MachineId, "second"]]);
+  for (const { conn, id } of [...bench.asked]) {
+    const refused = { type: "ReplaceDir", accepted: false, reason: "no_config", hosts } as const;
+    bench.say(conn, { kind: "response", id, response: refused });
+  }
+  bench.mono += 1_000;
+  bench.feed({ kind: "wake" });
+  expect([bench.stopped, bench.asked.length]).toEqual([false, 2]);
+  bench.lookedUp();
+  bench.receipt(bench.accept(2), 3, null);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
 });
 
 test("a receipt for another image is none of ours", () => {
