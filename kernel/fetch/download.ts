@@ -135,6 +135,9 @@ const SOURCES_FRESH_MS = 1_000;
 /** After the first error of the disk; each further one of a download doubles it. */
 const REST_MS = 1_000;
 const REST_MS_MAX = 10_000;
+/** Of a commit: the same however often it is tried, until an operator has done something. */
+const REFUSALS: readonly string[] = ["exchange_unsupported", "already_exists"];
+
 export function startDownload(
   path: VPath,
   directory: DirectoryConfig,
@@ -239,6 +242,7 @@ export function diskDone(
       break;
     default:
       if (result.ok) out.push({ kind: "done", download });
+      else if (REFUSALS.includes(result.code)) out.push({ kind: "aborted", download, reason: result.code });
       // Of a commit that failed at its end the image may be visible already: it is done again, not fetched again.
       else rest(download, result, view, out, result.code === "stage_incomplete" ? "load" : "commit");
   }

@@ -73,3 +73,15 @@ test("after a commit that failed, what was committed is not taken for what stand
   rig.upload(2, 2, "x", a, WALL + 2);
   expect(rig.pending.map(({ request }) => request.kind)).toEqual(["put_intent"]);
 });
+
+test.each(["exchange_unsupported", "already_exists"] as const)(
+  "a commit that says %s is given up, and the client is told why",
+  (code) => {
+    const [a, b] = [imageOf(1), imageOf(2)];
+    const rig = committing({ committed: a, coming: b });
+    rig.frame(2, { kind: "notification", notification: { type: "PublishImage", image: b } });
+    const told = sentFrames(rig.disk("commit", { ok: false, code, detail: "" }));
+    expect(told).toMatchObject([{ notification: { type: "AbortedImage", image: b, reason: code } }]);
+    expect(rig.pending.map(({ request }) => request.kind)).toEqual(["abort"]);
+  },
+);
