@@ -92,9 +92,13 @@ test("what is wrong from the start ends with its status, one line, and nobody is
     [1, /names no directory/, ["sync", "--replace", `${source}:/`, to]],
     [2, /no such file/, ["sync", "-i", rig.path("absent"), "--replace", `${source}:/site/x`, to]],
     [2, /variable ABSENT: not set/, ["sync", "-k", "ABSENT", "--replace", `${source}:/site/x`, to]],
-    [1, /is gone/, ["sync", "-i", key, "--replace", `${rig.path("absent")}:/site/x`, to]],
+    [1, /no such directory/, ["sync", "-i", key, "--replace", `${rig.path("absent")}:/site/x`, to]],
     [1, /not a directory/, ["sync", "-i", key, "--replace", `${key}:/site/x`, to]],
-    [1, /is gone/, ["sync", "-i", key, "--append", `${source}:/site/x`, "--append", "absent:/site/y", to]],
+    [
+      1,
+      /no such directory/,
+      ["sync", "-i", key, "--append", `${source}:/site/x`, "--append", "absent:/site/y", to],
+    ],
   ];
   for (const [status, message, words] of wrong) {
     const run = await ended(words);
