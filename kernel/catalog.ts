@@ -8,7 +8,7 @@
  * Source: specification of gossip, section 5 (a download in progress wins over what is committed).
  */
 import { assert } from "./assert.ts";
-import { compareVPath, joinVPath, keyOf, nameOf, parentOf, type VPath } from "./ids.ts";
+import { compareVPath, joinVPath, nameOf, parentOf, type VPath } from "./ids.ts";
 import { accepted, type Result, refused } from "./result.ts";
 import { compareText } from "./text.ts";
 import { compareVersions, stateOf, type Version } from "./winner.ts";
@@ -116,11 +116,6 @@ export function entriesOf(catalog: Catalog, base: VPath): readonly (readonly [na
 /** Base directories with at least one entry, sorted. */
 export function basesOf(catalog: Catalog): readonly VPath[] {
   return [...catalog.bases.keys()].toSorted(compareVPath);
-}
-
-/** Those of one key, sorted. */
-export function basesUnder(catalog: Catalog, key: string): readonly VPath[] {
-  return basesOf(catalog).filter((base) => keyOf(base) === key);
 }
 
 /** Changes with every change in the base directory; 0 when nothing is there. */

@@ -61,7 +61,7 @@ export type Limits = typeof DEFAULT_LIMITS;
 export const DEFAULT_LIMITS = {
   gossipIntervalMs: 1_000, // 0.6.12's round
   gossipFanout: 4, // random peers a round: 4 packets/s at any cluster size
-  packetBytesMax: 1_400, // one Ethernet frame
+  packetBytesMax: 1_400, // one Ethernet frame, with IPv6 and tunnels in front
   peersMax: 10_000, // the design target
   configListMax: 1_000, // directories that a peer may claim to have
   recordPathsMax: 1_000, // downloads, watches, deletions that are remembered of one peer
@@ -88,6 +88,4 @@ export const DEFAULT_LIMITS = {
   watchesPerConnMax: 256, // paths that one connection may watch
   requestsPerConnMax: 256, // answers that one connection may wait for
   indexCacheBytesMax: 64 * 1024 * 1024, // parsed indexes held for serving
-  receiptRepeatMs: 1_000, // a completion is repeated until it is acknowledged
-  receiptRepeatMax: 30,
 } as const;

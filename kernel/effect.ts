@@ -30,11 +30,11 @@ export type Effect =
     }
   /** For the user of an uploader. */
   | { readonly kind: "report"; readonly report: Report }
-  /** After `stop`: everything that had to reach the disk has reached it. */
   /** What is here is known: others may connect. */
   | { readonly kind: "ready" }
   /** It cannot begin; nothing follows. */
   | { readonly kind: "failed"; readonly code: string; readonly detail: string }
+  /** After `stop`: everything that had to reach the disk has reached it. */
   | { readonly kind: "stopped" };
 
 export type TraceFields = Readonly<Record<string, string | number | boolean>>;

@@ -28,8 +28,8 @@ export type Event =
   | { readonly kind: "resolved"; readonly op: OpId; readonly addresses: readonly Address[] }
   /** Answers `http_get`; null when there was no answer of status 200. */
   | { readonly kind: "http_got"; readonly op: OpId; readonly body: Uint8Array | null }
-  /** The peer file, with its names resolved; replaces what was known. */
   | { readonly kind: "keys_changed"; readonly keys: KeyRing }
+  /** The peer file, with its names resolved; replaces what was known. */
   | { readonly kind: "peers_resolved"; readonly peers: readonly ListedPeer[] }
   | { readonly kind: "stop" }
   | { readonly kind: "wake" };

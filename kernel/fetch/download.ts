@@ -503,7 +503,7 @@ function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void 
       const source = bestSource(download.sources, slice, download.fromNothing, view);
       if (source === null) break;
       source.inflight += 1;
-      requested(slots, slot, source.holder, (view.now + view.limits.requestMs) as MonoMs);
+      requested(slots, slot, source.holder);
       out.push(askForBlock(download, slot, source.holder));
     }
   }

@@ -1,17 +1,17 @@
 /**
  * Blocks of one download that have to be fetched, one slot each, numbered from 0 in index order.
  *
- *   wanted -> requested (asked of one holder) -> writing (its hash was right) -> stored
- *   requested -> wanted: deadline, wrong bytes, holder gone      writing -> wanted: the write failed
+ *   wanted -> requested (asked of one holder) -> writing (and digested) -> stored
+ *   requested -> wanted: deadline, error, holder gone      writing -> wanted: wrong bytes, the write failed
  *
  * Chunks of 100 slots are dealt out to 15 slices, which is what peers are told of. A slot that returns to `wanted`
- * goes to the back of its slice. Every operation on one slot is constant time, 10 bytes a slot.
+ * goes to the back of its slice. Every operation on one slot is constant time, 9 bytes a slot.
  *
  * Source: specification of behaviour, section 3. Differs from 0.6.12: a slice counts when it is stored, not when its
  * last block has arrived.
  */
 import { assert } from "../assert.ts";
-import type { MonoMs, OpId } from "../ids.ts";
+import type { OpId } from "../ids.ts";
 import { type Prng, shuffle } from "../prng.ts";
 
 /** An image of 100 GB has 3.3 million blocks. */
@@ -19,7 +19,6 @@ export const SLOTS_MAX = 8_388_608;
 export const SLICES = 15;
 const SLICE_CHUNK = 100;
 const MASK_WHOLE = 0xffff;
-const ATTEMPTS_MAX = 255; // counted up to here
 
 const WANTED = 0;
 const REQUESTED = 1;
@@ -34,7 +33,6 @@ export type SlotKind = (typeof KINDS)[number];
 export type Slots = {
   readonly count: number;
   readonly kind: Uint8Array;
-  readonly attempts: Uint8Array;
   /** Wanted slots of each slice as a list: a slot's neighbours, and each slice's first and last. */
   readonly after: Int32Array;
   readonly before: Int32Array;
@@ -46,7 +44,8 @@ export type Slots = {
   readonly open: Int32Array;
   /** How many slots are of each kind, in the order of `SlotKind`. */
   readonly counts: Int32Array;
-  readonly requests: Map<number, { readonly from: Holder; readonly until: MonoMs }>;
+  /** Whom each was asked of; the deadline is the connection's. */
+  readonly requests: Map<number, Holder>;
   readonly writes: Map<number, OpId>;
 };
 
@@ -59,7 +58,6 @@ export function createSlots(count: number, prng: Prng): Slots {
   const slots: Slots = {
     count,
     kind: new Uint8Array(count),
-    attempts: new Uint8Array(count),
     after: new Int32Array(count).fill(NONE),
     before: new Int32Array(count).fill(NONE),
     first: new Int32Array(SLICES).fill(NONE),
@@ -107,32 +105,15 @@ export function nextWanted(slots: Slots, slice: number): number | null {
   return slot === NONE ? null : slot;
 }
 
-/** The wanted slot at the front of the first slice, in the download's own order, that has one; or null. */
-export function nextWantedOfAny(slots: Slots): number | null {
-  for (const slice of slots.order) {
-    const slot = nextWanted(slots, slice);
-    if (slot !== null) return slot;
-  }
-  return null;
-}
-
-/** Nobody can be asked for this slot just now: the others of its slice come first. */
-export function postpone(slots: Slots, slot: number): void {
-  assert(at(slots.kind, slot) === WANTED, "only a wanted block waits in a slice");
-  unlink(slots, slot);
-  append(slots, slot);
-}
-
 /** A block is asked of a holder. */
-export function requested(slots: Slots, slot: number, from: Holder, until: MonoMs): void {
+export function requested(slots: Slots, slot: number, from: Holder): void {
   assert(at(slots.kind, slot) === WANTED, "only a wanted block is requested");
   move(slots, slot, REQUESTED);
-  slots.requests.set(slot, { from, until });
-  slots.attempts[slot] = Math.min(ATTEMPTS_MAX, at(slots.attempts, slot) + 1);
+  slots.requests.set(slot, from);
 }
 
 /**
- * Bytes with the right hash came, from whomever, also late or from a file of ours: they are to be written.
+ * Bytes came, from whomever, also late: they are to be digested and written.
  *
  * @returns false, and no change, for a duplicate
  */
@@ -144,29 +125,11 @@ export function arrived(slots: Slots, slot: number, op: OpId): boolean {
   return true;
 }
 
-/** A holder answered with wrong bytes or an error. False, and no change, unless it was the one asked. */
+/** A holder answered with an error, late, or is gone. False, and no change, unless it was the one asked. */
 export function failed(slots: Slots, slot: number, from: Holder): boolean {
-  if (slots.requests.get(slot)?.from !== from) return false;
+  if (slots.requests.get(slot) !== from) return false;
   move(slots, slot, WANTED);
   return true;
-}
-
-/** Requests whose deadline has come are wanted again; their slots, ascending. */
-export function expire(slots: Slots, now: MonoMs): readonly number[] {
-  return again(slots, (request) => now >= request.until);
-}
-
-/** A holder is gone: what was asked of it is wanted again; these slots, ascending. */
-export function holderGone(slots: Slots, from: Holder): readonly number[] {
-  return again(slots, (request) => request.from === from);
-}
-
-/** The earliest deadline of a request, or null. */
-export function nextDeadline(slots: Slots): MonoMs | null {
-  let earliest: MonoMs | null = null;
-  for (const { until } of slots.requests.values())
-    if (earliest === null || until < earliest) earliest = until;
-  return earliest;
 }
 
 /**
@@ -186,16 +149,6 @@ export function writeFailed(slots: Slots, slot: number, op: OpId): boolean {
   if (slots.writes.get(slot) !== op) return false;
   move(slots, slot, WANTED);
   return true;
-}
-
-function again(
-  slots: Slots,
-  matches: (request: { readonly from: Holder; readonly until: MonoMs }) => boolean,
-): readonly number[] {
-  const back = [...slots.requests].filter(([, request]) => matches(request)).map(([slot]) => slot);
-  const sorted = back.toSorted((a, b) => a - b);
-  for (const slot of sorted) move(slots, slot, WANTED);
-  return sorted;
 }
 
 /** The one place that changes a kind: lists, maps and counts follow. */

@@ -3,7 +3,7 @@ import { unreachable } from "../assert.ts";
 import { getEntry, listingOf } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { type Download, hasStored } from "../fetch/download.ts";
-import { type ConnId, type Digest, type Now, keyOf, levelOf } from "../ids.ts";
+import { type ConnId, type Now, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import { findHinted } from "../fetch/hint.ts";
@@ -12,11 +12,12 @@ import { type Arrival, receive } from "../publish/publish.ts";
 import { watchPath } from "../publish/watch.ts";
 import { beginAnswer, send } from "../rpc/links.ts";
 import type { BlockHint, Request } from "../wire/message.ts";
+import { digestOfKeepList } from "../wire/state-file.ts";
 import { answer, answerError } from "./answers.ts";
 import { type Asker, type NodeState, disk } from "./state.ts";
 import { hostsFor, perform, publishView } from "./uploads.ts";
 
-const NO_KEEP_LIST = "45b0cfc220ceec5b7c1c62c4d4193d38e4eba48e8815729ce75f9c0ab0e4c1c0" as Digest; // of an empty list
+const NO_KEEP_LIST = digestOfKeepList([]);
 
 export function request(
   node: NodeState,

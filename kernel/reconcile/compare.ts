@@ -68,24 +68,6 @@ export function compareListings(
   return out.toSorted(newestFirst);
 }
 
-/**
- * The one of several offers of a name that a server with nothing there takes: the greatest, and in an append-only
- * directory the smallest, because there the first stays. Future ones are left out; null when none remains.
- */
-export function chooseOffer(
-  offers: readonly Version[],
-  rules: CompareRules,
-  nowWall: number,
-): Version | null {
-  let best: Version | null = null;
-  for (const offer of offers) {
-    if (offer.timestamp > nowWall + rules.futureSkewMs) continue;
-    const order = best === null ? 0 : compareVersions(offer, best);
-    if (best === null || (rules.appendOnly ? order < 0 : order > 0)) best = offer;
-  }
-  return best;
-}
-
 function decide(name: string, entry: Entry, theirs: Version, rules: CompareRules, nowWall: number): Decision {
   const ours = headOf(entry);
   const order = ours === null ? -1 : compareVersions(ours, theirs);

@@ -4,8 +4,6 @@
 export const FRAME_BYTES_MAX = 101 * 1024 * 1024;
 /** Text of an index that fits into one, with what stands around it. */
 export const INDEX_FRAME_BYTES_MAX = FRAME_BYTES_MAX - 1024;
-/** What we send in one datagram: fits an Ethernet frame with IPv6 and tunnels in front. */
-export const PACKET_BYTES_MAX = 1_400;
 /** What we receive in one datagram: 0.6.12 packs without a limit, IPv4 ends here. */
 export const PACKET_RECEIVE_BYTES_MAX = 65_507;
 /** Nested containers; the deepest message of the protocol, a packet with progress, has 6. */

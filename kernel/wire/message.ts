@@ -30,8 +30,6 @@ export type Request =
   | { readonly type: "GetBlock"; readonly hash: BlockHash; readonly hint: BlockHint | null }
   | { readonly type: "GetBaseDir"; readonly path: VPath };
 
-export type RequestType = Request["type"];
-
 export type UploadAnswer = {
   readonly accepted: boolean;
   readonly reason: string | null;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Entry, Intent } from "../../kernel/catalog.ts";
 import type { ImageId } from "../../kernel/ids.ts";
-import { chooseOffer, compareListings, type CompareRules } from "../../kernel/reconcile/compare.ts";
+import { compareListings, type CompareRules } from "../../kernel/reconcile/compare.ts";
 import { compareBytes } from "../../kernel/text.ts";
 import {
   compareVersions,
@@ -95,22 +95,6 @@ test("newest first, then by name", () => {
   ] as const;
   const names = compareListings(here, listing, OPEN, NOW).map((each) => each.name);
   expect(names).toEqual(["new", "old", "a", "b"]);
-});
-
-test("of several offers the greatest is taken, in an append-only directory the smallest, never a future one", () => {
-  const offers = [
-    version(2, "aa"),
-    version(1, "ff"),
-    version(1, "0a"),
-    version(2, "bb"),
-    version(NOW + 11, "00"),
-  ];
-  expect(chooseOffer(offers, OPEN, NOW)).toEqual(version(2, "bb"));
-  expect(chooseOffer(offers, APPEND, NOW)).toEqual(version(1, "0a"));
-  expect(chooseOffer(offers.toReversed(), OPEN, NOW)).toEqual(version(2, "bb"));
-  expect(chooseOffer(offers.toReversed(), APPEND, NOW)).toEqual(version(1, "0a"));
-  expect(chooseOffer(offers.slice(4), OPEN, NOW)).toBeNull();
-  expect(chooseOffer([], OPEN, NOW)).toBeNull();
 });
 
 test("a full list of signatures learns only what is smaller than its last", () => {

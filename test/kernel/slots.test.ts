@@ -5,15 +5,10 @@ import {
   arrived,
   countOf,
   createSlots,
-  expire,
   failed,
-  holderGone,
   kindOf,
   maskOf,
-  nextDeadline,
   nextWanted,
-  nextWantedOfAny,
-  postpone,
   requested,
   sliceOf,
   type Slots,
@@ -22,11 +17,10 @@ import {
   writeFailed,
   written,
 } from "../../kernel/fetch/slots.ts";
-import type { MachineId, MonoMs, OpId } from "../../kernel/ids.ts";
+import type { MachineId, OpId } from "../../kernel/ids.ts";
 import { keyed } from "../../kernel/prng.ts";
 
 const op = (n: number) => n as OpId;
-const ms = (n: number) => n as MonoMs;
 const holder = (n: number) => String(n).padStart(32, "0") as MachineId;
 const create = (count: number) => createSlots(count, keyed(1, "slots"));
 
@@ -51,7 +45,7 @@ test("a slice is told only when its last block is stored, not when it has arrive
   const slice = Array.from({ length: 1501 }, (_, slot) => slot).filter((slot) => sliceOf(slot) === 0);
   expect(slice).toHaveLength(101);
   for (const slot of slice) {
-    requested(slots, slot, holder(1), ms(10));
+    requested(slots, slot, holder(1));
     expect(arrived(slots, slot, op(slot))).toBe(true);
   }
   expect(maskOf(slots)).toBe(0x8000);
@@ -70,10 +64,10 @@ test("slices are worked through in one shuffled order, the same for the same see
 
 test("a stranger, a duplicate and an early deadline leave the state equal", () => {
   const slots = create(3);
-  requested(slots, 0, holder(1), ms(10));
-  requested(slots, 1, holder(1), ms(10));
+  requested(slots, 0, holder(1));
+  requested(slots, 1, holder(1));
   arrived(slots, 1, op(7));
-  requested(slots, 2, holder(1), ms(10));
+  requested(slots, 2, holder(1));
   arrived(slots, 2, op(8));
   written(slots, 2, op(8));
   const before = structuredClone(slots);
@@ -87,18 +81,15 @@ test("a stranger, a duplicate and an early deadline leave the state equal", () =
   expect(written(slots, 2, op(8))).toBeNull();
   expect(writeFailed(slots, 1, op(8))).toBe(false);
   expect(writeFailed(slots, 9, op(8))).toBe(false);
-  expect(expire(slots, ms(9))).toEqual([]);
-  expect(holderGone(slots, holder(2))).toEqual([]);
   for (const slot of [0, 1, 2]) {
-    expect(() => requested(slots, slot, holder(3), ms(20))).toThrow(/only a wanted block/);
-    expect(() => postpone(slots, slot)).toThrow(/only a wanted block/);
+    expect(() => requested(slots, slot, holder(3))).toThrow(/only a wanted block/);
   }
   expect(slots).toEqual(before);
   for (const wrong of [-1, 0.5, SLOTS_MAX + 1]) expect(() => create(wrong)).toThrow(/slots/);
 });
 
 type Kind = ReturnType<typeof kindOf>;
-type TwinSlot = { kind: Kind; from: number; until: number; op: number; attempts: number };
+type TwinSlot = { kind: Kind; from: number; op: number };
 /** The slow obvious form: one object a slot and one array a slice. */
 class Twin {
   readonly slots: TwinSlot[];
@@ -107,9 +98,7 @@ class Twin {
     this.slots = Array.from({ length: count }, () => ({
       kind: "wanted",
       from: 0,
-      until: 0,
       op: 0,
-      attempts: 0,
     }));
     for (let slot = 0; slot < count; slot++) this.queueOf(slot).push(slot);
   }
@@ -127,7 +116,6 @@ class Twin {
 function expectSame(slots: Slots, twin: Twin): void {
   const kinds = twin.slots.map((slot) => slot.kind);
   expect(kinds.map((_, slot) => kindOf(slots, slot))).toEqual(kinds);
-  expect([...slots.attempts]).toEqual(twin.slots.map((slot) => slot.attempts));
   let mask = 0xffff;
   for (let slice = 0; slice < 15; slice++) {
     const listed: number[] = [];
@@ -143,30 +131,14 @@ function expectSame(slots: Slots, twin: Twin): void {
     expect(countOf(slots, kind)).toBe(kinds.filter((each) => each === kind).length);
   }
   expect(allStored(slots)).toBe(kinds.every((kind) => kind === "stored"));
-  const deadlines = twin.slots.filter((slot) => slot.kind === "requested").map((slot) => slot.until);
-  expect(nextDeadline(slots)).toBe(deadlines.length === 0 ? null : Math.min(...deadlines));
-  const ready = slots.order.find((slice) => (twin.queues[slice]?.length ?? 0) > 0);
-  expect(nextWantedOfAny(slots)).toBe(ready === undefined ? null : twin.queues[ready]?.[0]);
 }
 
 test("any sequence of inputs: the arrays say what the slow twin says", () => {
   const inputs = fc.array(
     fc.tuple(
-      fc.constantFrom(
-        "ask",
-        "arrive",
-        "arrive",
-        "fail",
-        "expire",
-        "gone",
-        "write",
-        "write",
-        "tear",
-        "postpone",
-      ),
+      fc.constantFrom("ask", "arrive", "arrive", "fail", "write", "write", "tear"),
       fc.nat(11),
       fc.integer({ min: 1, max: 2 }),
-      fc.nat(30),
     ),
     { maxLength: 80, size: "max" },
   );
@@ -176,17 +148,14 @@ test("any sequence of inputs: the arrays say what the slow twin says", () => {
       const slots = create(count);
       const twin = new Twin(count);
       let ops = 0;
-      for (const [what, pick, n, time] of all) {
+      for (const [what, pick, n] of all) {
         const slot = [0, 1, 2, 3, 99, 100, 101, 102, 1499, 1500, 1501, 1][pick] ?? 0;
         const now = twin.slots[slot];
         if (now === undefined) continue;
         const was = JSON.stringify(twin.slots);
         if (what === "ask" && now.kind === "wanted") {
-          requested(slots, slot, holder(n), ms(time));
-          twin.become(slot, { kind: "requested", from: n, until: time, attempts: now.attempts + 1 });
-        } else if (what === "postpone" && now.kind === "wanted") {
-          postpone(slots, slot);
-          twin.become(slot, {});
+          requested(slots, slot, holder(n));
+          twin.become(slot, { kind: "requested", from: n });
         } else if (what === "arrive") {
           ops += 1;
           const fresh = now.kind === "wanted" || now.kind === "requested";
@@ -202,12 +171,6 @@ test("any sequence of inputs: the arrays say what the slow twin says", () => {
           if (what === "write") expect(written(slots, slot, by) !== null).toBe(mine && n === 1);
           else expect(writeFailed(slots, slot, by)).toBe(mine && n === 1);
           if (mine && n === 1) twin.become(slot, { kind: what === "write" ? "stored" : "wanted" });
-        } else if (what === "expire" || what === "gone") {
-          const hit = (each: TwinSlot) =>
-            each.kind === "requested" && (what === "gone" ? each.from === n : each.until <= time);
-          const back = twin.slots.flatMap((each, at) => (hit(each) ? [at] : []));
-          expect(what === "gone" ? holderGone(slots, holder(n)) : expire(slots, ms(time))).toEqual(back);
-          for (const at of back) twin.become(at, { kind: "wanted" });
         }
         if (JSON.stringify(twin.slots) !== was) done.set(what, (done.get(what) ?? 0) + 1);
       }
@@ -215,7 +178,7 @@ test("any sequence of inputs: the arrays say what the slow twin says", () => {
     }),
     { numRuns: 300 },
   );
-  for (const what of ["ask", "arrive", "fail", "expire", "gone", "write", "tear"]) {
+  for (const what of ["ask", "arrive", "fail", "write", "tear"]) {
     expect([what, (done.get(what) ?? 0) > 10]).toEqual([what, true]);
   }
 });
@@ -224,10 +187,10 @@ test("a whole download ends with everything stored, whatever fails on the way", 
   const slots = create(1234);
   let steps = 0;
   for (; !allStored(slots); steps++) {
-    const slot = nextWantedOfAny(slots);
+    const slot = slots.order.map((slice) => nextWanted(slots, slice)).find((each) => each !== null) ?? null;
     expect(slot).not.toBeNull();
     if (slot === null) return;
-    requested(slots, slot, holder(1), ms(steps));
+    requested(slots, slot, holder(1));
     if (steps % 3 === 0) failed(slots, slot, holder(1));
     else {
       arrived(slots, slot, op(steps));
