@@ -77,6 +77,8 @@ export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
     bytes: fc.constantFrom(200, 20_000, 100_000),
     mode: fc.constantFrom("replace" as const, "append" as const),
     skew: fc.integer({ min: -10_000, max: 10_000 }).map(toMicros),
+    frozen: fc.boolean(),
+    stranger: fc.constant(false),
     to: some,
   });
   return fc.oneof(
@@ -102,6 +104,7 @@ export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
       kind: fc.constant("join" as const),
       host: fc.integer({ min: nodesMax + 1, max: nodesMax + 2 }).map((number) => `n${number}`),
       peers: some,
+      machine: fc.constant(null),
     }),
     fc.record({ from: end, to: end, fields: linkFields }).map(({ from, to, fields }) => ({
       kind: "link" as const,

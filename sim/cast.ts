@@ -1,7 +1,7 @@
 /** The kernel as the cast of a script: nodes, uploaders and storage programs as production composes them. */
 import { type Config, DEFAULT_LIMITS, directoryConfig } from "../kernel/config.ts";
 import type { Effect } from "../kernel/effect.ts";
-import type { ImageId, MachineId, VPath } from "../kernel/ids.ts";
+import type { ImageId, MachineId, Now, VPath } from "../kernel/ids.ts";
 import * as node from "../kernel/node.ts";
 import type { Report } from "../kernel/report.ts";
 import type { PublicKey } from "../kernel/signature/public-key.ts";
@@ -12,7 +12,7 @@ import { utf8Encode } from "../kernel/text.ts";
 import * as uploader from "../kernel/uploader.ts";
 import type { Process, Start } from "./host.ts";
 import type { Observation } from "./oracle.ts";
-import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./run.ts";
+import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 
 export const kernelCast: Cast = { node: nodeProcess, client: clientProcess, observe };
 
@@ -67,6 +67,7 @@ function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
     clusters: [{ name: "cluster", entryPoints: to }],
   };
   const state = uploader.createUploader(config, seed, now);
+  const clock = (at: Now): Now => (spec.upload.frozen ? { mono: at.mono, wall: now.wall } : at);
   let image: ImageId | null = null;
   /** Says what is signed, as a mark: no effect carries the image and the timestamp at once. */
   const withMark = (effect: Effect): readonly Effect[] => {
@@ -76,7 +77,7 @@ function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
   };
   return {
     machine: {
-      step: (event, at) => uploader.step(state, event, at).flatMap(withMark),
+      step: (event, at) => uploader.step(state, event, clock(at)).flatMap(withMark),
       wakeAt: () => uploader.wakeAt(state),
     },
     programOf: (request) => programOf(request, { db: spec.db, roots: [] }),
@@ -97,7 +98,8 @@ function observe(host: NodeSpec | ClientSpec, seen: Seen, lookup: Lookup): reado
   const kind = MEANING.get(mark);
   if (kind === undefined) return [];
   const ids = lookup.uploadsOf(String(fields["path"]), String(fields["image"]));
-  return ids.map((upload) => ({ kind, upload, host: host.name }));
+  const fresh = mark === "upload_accepted";
+  return ids.map((upload) => ({ kind, upload, host: host.name, fresh }));
 }
 
 /**

@@ -1,6 +1,9 @@
 /** One script judged: run, run again where that is asked, and made smaller when it goes wrong. Plain data comes out. */
 import { createCrypto, type Crypto } from "./crypto.ts";
-import { type Cast, type Failure, type Outcome, runScript } from "./run.ts";
+import { firstDifference } from "./difference.ts";
+import { type Failure, type Outcome, runScript } from "./run.ts";
+import type { Cast } from "./spec.ts";
+import type { Counts } from "./tally.ts";
 import { printScript, type Script } from "./script.ts";
 import { shrinkScript } from "./shrink.ts";
 import { printMoment } from "./trace.ts";
@@ -16,7 +19,17 @@ export type Finding = {
   readonly convergedAfter: number | null;
   /** How often each trace mark was seen: what the run was about. */
   readonly marks: Readonly<Record<string, number>>;
+  /** How often each kind of fault hit, and each in each phase of a server. */
+  readonly faults: Counts;
+  readonly cells: Counts;
+  /** Lines that met nothing they could change. */
+  readonly idle: readonly string[];
+  /** Virtual microseconds of all servers together. */
+  readonly serverTime: number;
   readonly script: string;
+  /** Where they were asked for. */
+  readonly trace?: readonly string[];
+  readonly story?: readonly string[];
   readonly trouble: Trouble | null;
 };
 
@@ -29,7 +42,8 @@ export type Trouble =
       /** A script with fewer lines and the same violation; null when there is none. */
       readonly shrunk: string | null;
     }
-  | { readonly kind: "nondeterminism"; readonly again: string };
+  /** `where`: the event at which the two runs part, when they do so again. */
+  | { readonly kind: "nondeterminism"; readonly again: string; readonly where: string | null };
 
 export type CheckOptions = {
   readonly crypto: Crypto;
@@ -57,6 +71,10 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     time,
     convergedAfter,
     excused: outcome.excused.length,
+    faults: outcome.faults,
+    cells: outcome.cells,
+    idle: outcome.idle,
+    serverTime: time * outcome.servers,
     marks,
     script: printScript(script),
     trouble: (twice ? difference(script, cast, digest) : null) ?? violation(outcome),
@@ -73,8 +91,13 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
   }
 }
 
-/** The second run shares nothing with the first, so that a memory between runs shows as well. */
+/**
+ * The second run shares nothing with the first, so that a memory between runs shows as well, and takes its servers in
+ * another order.
+ */
 function difference(script: Script, cast: Cast, digest: string): Trouble | null {
-  const again = runScript(script, cast, { crypto: createCrypto() }).digest;
-  return again === digest ? null : { kind: "nondeterminism", again };
+  const crypto = createCrypto();
+  const again = runScript(script, cast, { crypto, shuffle: 1 }).digest;
+  if (again === digest) return null;
+  return { kind: "nondeterminism", again, where: firstDifference(script, cast, crypto) };
 }

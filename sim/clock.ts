@@ -17,6 +17,8 @@ export type HostClock = {
   stepWall(ms: number): void;
   /** Parts per million by which both clocks are fast, from here on; above -1,000,000. */
   setDrift(ppm: number): void;
+  /** How far the wall clock is ahead of the true time. */
+  errorMs(): number;
   setAlarm(at: MonoMs, ring: () => void): void;
 };
 
@@ -86,6 +88,7 @@ export function createClock(timeline: Timeline): HostClock {
       armedFor = null;
       arm();
     },
+    errorMs: () => wallOffset + Math.floor((local(timeline.now()) - timeline.now()) / MILLISECOND),
     setAlarm(at, ring) {
       alarm = { at, ring };
       arm();

@@ -165,3 +165,37 @@ function linksOfDirectory(dir: DirectoryNode): number {
   if (dir.removed) return 0;
   return 2 + Array.from(dir.entries.values()).filter((node) => node.kind === "directory").length;
 }
+
+/** A copy of all that is visible, durable and with the same hard links. */
+export function copyTree(top: DirectoryNode): DirectoryNode {
+  const files = new Map<Node, Node>();
+  const copyDirectory = (from: DirectoryNode, parent: DirectoryNode | null): DirectoryNode => {
+    const made: DirectoryNode = { ...from, entries: new Map(), base: new Map(), parent, removed: false };
+    for (const [name, node] of from.entries) {
+      const copied = node.kind === "directory" ? copyDirectory(node, made) : copyLeaf(node);
+      made.entries.set(name, copied);
+      made.base.set(name, copied);
+    }
+    return made;
+  };
+  const copyLeaf = (from: FileNode | LinkNode): Node => {
+    const known = files.get(from);
+    if (known !== undefined) return known;
+    const made: Node = from.kind === "link" ? { ...from } : copyFile(from);
+    files.set(from, made);
+    return made;
+  };
+  return copyDirectory(top, null);
+}
+
+function copyFile(from: FileNode): FileNode {
+  const bytes = from.bytes.slice();
+  return { ...from, bytes, durable: bytes.slice(), durableMode: from.mode, log: [] };
+}
+
+/** Every name of a file below, sorted by path. */
+export function filesBelow(
+  top: DirectoryNode,
+): readonly { readonly path: string; readonly file: FileNode }[] {
+  return descendants(top).flatMap(({ path, node }) => (node.kind === "file" ? [{ path, file: node }] : []));
+}

@@ -24,12 +24,14 @@ import {
   apply,
   type Below,
   type Common,
+  copyTree,
   descendants,
   type DirectoryNode,
   directoriesOf,
   type Edit,
   entryOf,
   type FileNode,
+  filesBelow,
   isWithin,
   type LinkNode,
   momentOf,
@@ -55,6 +57,9 @@ type Open = {
   readonly under: RootName;
 };
 
+/** Roots and what was below them. */
+export type DiskImage = ReadonlyMap<RootName, DirectoryNode>;
+
 export type CrashModel = "weak" | "ordered";
 /** Called before each call; a code makes the call fail. What it throws reaches whoever drives the program. */
 export type FaultHook = (call: FsCall) => FsCode | null;
@@ -73,6 +78,14 @@ export type SimDisk = FileSystem & {
   setFaultHook(hook: FaultHook | null): void;
   /** Bytes of all files together; more is `no_space`. */
   setCapacity(bytes: number): void;
+  /** All that is visible, as a backup has it. */
+  snapshot(): DiskImage;
+  /** The disk becomes this copy, or empty: another one was put in. All handles end. */
+  restore(image: DiskImage | null): void;
+  /** One bit of the `nth` file below a root, of those whose path begins with `only`, is another one, on the disk and for readers; null when there is no file. */
+  damage(root: RootName, nth: number, below: Below, how: "rot" | "edit", only?: string): string | null;
+  /** Somebody else deletes what is at a path below a root, durably. False when nothing is there. */
+  deleteTree(root: RootName, path: string): boolean;
   /** Calls performed so far. */
   callCount(): number;
   openHandles(): number;
@@ -500,6 +513,43 @@ export function createSimDisk(model: CrashModel): SimDisk {
     },
     setCapacity(bytes) {
       capacityBytes = bytes;
+    },
+    snapshot: () => new Map([...roots].map(([root, dir]) => [root, copyTree(dir)])),
+    restore(image) {
+      kill();
+      operations = [];
+      for (const [root, dir] of roots) {
+        const from = image?.get(root);
+        roots.set(root, from === undefined ? newDirectory(dir.device, null) : copyTree(from));
+      }
+    },
+    damage(root, nth, below, how, only = "") {
+      const dir = roots.get(root);
+      const files =
+        dir === undefined
+          ? []
+          : filesBelow(dir).filter(({ path, file }) => path.startsWith(only) && file.bytes.length > 0);
+      const found = files[nth % Math.max(1, files.length)];
+      if (found === undefined) return null;
+      const { file } = found;
+      const bit = below(file.bytes.length * 8);
+      for (const bytes of [file.bytes, file.durable]) {
+        const at = bit >> 3;
+        if (at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+      }
+      if (how === "edit") touch(file, true);
+      return found.path;
+    },
+    deleteTree(root, path) {
+      const parts = path.split("/") as FileName[];
+      const name = parts.pop() as FileName;
+      let dir: Node | undefined = roots.get(root);
+      for (const part of parts) dir = dir?.kind === "directory" ? dir.entries.get(part) : undefined;
+      const node = dir?.kind === "directory" ? dir.entries.get(name) : undefined;
+      if (dir?.kind !== "directory" || node === undefined) return false;
+      operate([{ dir, name, from: node, to: null }]);
+      syncNames(dir);
+      return true;
     },
     callCount: () => calls,
     openHandles: () => Array.from(handles.values()).filter((each) => !each.root).length,

@@ -1,8 +1,14 @@
 /** What is due next: entries ordered by (time, sequence), so that equal times keep the order in which they came. */
-export type Entry = { readonly time: number; readonly sequence: number; readonly run: () => void };
+export type Entry = {
+  readonly time: number;
+  readonly sequence: number;
+  readonly run: () => void;
+  /** What planned it: the number of an event or a fault. */
+  readonly cause: number;
+};
 
 export type Heap = {
-  push(time: number, run: () => void): void;
+  push(time: number, run: () => void, cause?: number): void;
   pop(): Entry | null;
   /** Infinity when nothing is due. */
   nextTime(): number;
@@ -41,9 +47,9 @@ export function createHeap(): Heap {
   }
 
   return {
-    push(time, run) {
+    push(time, run, cause = 0) {
       sequence += 1;
-      entries.push({ time, sequence, run });
+      entries.push({ time, sequence, run, cause });
       rise(entries.length - 1);
     },
     pop() {

@@ -11,13 +11,14 @@ import type { Machine, Ports, Signer } from "../adapters/port.ts";
 import { assert } from "../kernel/assert.ts";
 import type { TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
-import type { Address, Now } from "../kernel/ids.ts";
+import type { Address, ConnId, Now } from "../kernel/ids.ts";
 import { below } from "../kernel/prng.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
+import type { DiskRequest } from "../kernel/storage/request.ts";
 import { createClock, type HostClock } from "./clock.ts";
 import type { Crypto } from "./crypto.ts";
-import { type CrashModel, createSimDisk, type SimDisk } from "./disk.ts";
+import { type CrashModel, createSimDisk, type DiskImage, type SimDisk } from "./disk.ts";
 import type { Draws } from "./draw.ts";
 import { MachineFailure } from "./failure.ts";
 import type { LinkTable } from "./links.ts";
@@ -56,8 +57,11 @@ export type HostSpec = {
   readonly boot: (start: Start) => Process;
 };
 
-/** `kept`: the process is killed and the machine is not. */
-export type Crash = CrashModel | "kept";
+/**
+ * `kept`: the process is killed and the machine is not. `empty`, `old`, a host's name: the power is cut, and the disk is
+ * replaced by an empty one, by its own copy of an earlier time, or by a copy of another server's.
+ */
+export type Crash = CrashModel | "kept" | { readonly disk: DiskImage | null; readonly name: string };
 
 /** What an observer is told; it must not change anything. */
 export type Observer = {
@@ -65,8 +69,18 @@ export type Observer = {
   readonly traced?: (host: Host, mark: string, fields: TraceFields) => void;
   readonly reported?: (host: Host, report: Report) => void;
   readonly crashed?: (host: Host) => void;
+  /** Its disk is another one. */
+  readonly replaced?: (host: Host) => void;
   /** A process has ended by itself. */
   readonly stopped?: (host: Host) => void;
+};
+
+/** What a server that lies does with what comes and goes. It sends by itself. */
+export type Tamper = {
+  datagramIn(bytes: Uint8Array): void;
+  frameIn(conn: ConnId, bytes: Uint8Array): void;
+  datagramOut(bytes: Uint8Array, to: Address): void;
+  frameOut(bytes: Uint8Array, conn: ConnId): void;
 };
 
 export type Host = {
@@ -81,8 +95,11 @@ export type Host = {
   pause(): void;
   resume(): void;
   feed(event: Event): void;
+  setTamper(tamper: Tamper): void;
   /** How many times slower than usual the disk is, from here on. */
   setSlowness(factor: number): void;
+  /** Kinds of what its disk has to do. */
+  requests(): ReadonlySet<DiskRequest["kind"]>;
 };
 
 export type Surroundings = {
@@ -114,11 +131,21 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   let paused = false;
   let slowness = 1;
   let held: (() => void)[] = [];
+  // Effects that the machine has asked for, and those that the driver has performed.
+  let tamper: Tamper | null = null;
+  let wanted = 0;
+  let performed = 0;
 
   const station = network.attach(name, spec.address, spec.listens, {
-    datagram: (from, bytes) => hear({ kind: "datagram", from, bytes }),
+    datagram(from, bytes) {
+      tamper?.datagramIn(bytes);
+      hear({ kind: "datagram", from, bytes });
+    },
     opened: (conn, address, side) => hear({ kind: "conn_open", conn, address, side }),
-    frame: (conn, bytes) => hear({ kind: "frame", conn, bytes }),
+    frame(conn, bytes) {
+      tamper?.frameIn(conn, bytes);
+      hear({ kind: "frame", conn, bytes });
+    },
     closed: (conn, why) => hear({ kind: "conn_closed", conn, why }),
     page: (path) => life?.process.page?.(path) ?? null,
   });
@@ -130,8 +157,31 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   /** Now, or when the pause ends; never in another process than the one it is meant for. */
   function whenRunning(run: () => void): void {
     if (life === null) return;
-    if (paused) held.push(run);
-    else run();
+    if (!paused) {
+      run();
+      return expectPerformed();
+    }
+    const cause = timeline.cause();
+    held.push(() => {
+      timeline.setCause(cause);
+      run();
+    });
+  }
+
+  /** The driver performs all effects of an event before it returns; one that waits for anything else parts runs. */
+  function expectPerformed(): void {
+    if (wanted === performed) return;
+    const [last] = trace.recent().slice(-1);
+    const where = last === undefined ? "" : printMoment(last);
+    const failure = new Error(`invariant broken: ${wanted - performed} effects were left for later`);
+    throw new MachineFailure(name, where, failure);
+  }
+
+  function counted<A extends readonly unknown[]>(run: (...given: A) => void): (...given: A) => void {
+    return (...given) => {
+      performed += 1;
+      run(...given);
+    };
   }
 
   /** Calls back into this process only. */
@@ -148,12 +198,21 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       step(event, now) {
         try {
           const effects = machine.step(event, now);
-          trace.record(timeline.now(), name, event, effects);
+          trace.record(name, event, effects);
+          wanted += effects.length;
           return effects;
         } catch (failure) {
           throw new MachineFailure(
             name,
-            printMoment({ step: trace.steps() + 1, time: timeline.now(), host: name, event, effects: [] }),
+            printMoment({
+              step: trace.steps() + 1,
+              time: timeline.now(),
+              host: name,
+              event,
+              effects: [],
+              cause: 0,
+              id: 0,
+            }),
             failure,
           );
         }
@@ -174,53 +233,66 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
           });
         },
       },
-      datagrams: { send: (to, bytes) => network.send(station, to, bytes) },
+      datagrams: {
+        send: counted((to, bytes) => {
+          if (tamper === null) network.send(station, to, bytes);
+          else tamper.datagramOut(bytes, to);
+        }),
+      },
       links: {
-        dial: (conn, address) => links.dial(station, conn, address),
-        send: (conn, bytes) => links.send(station, conn, bytes),
-        close: (conn) => links.close(station, conn),
+        dial: counted((conn, address) => links.dial(station, conn, address)),
+        send: counted((conn, bytes) => {
+          if (tamper === null) links.send(station, conn, bytes);
+          else tamper.frameOut(bytes, conn);
+        }),
+        close: counted((conn) => links.close(station, conn)),
       },
       storage: {
-        run: (request, done) =>
+        run: counted((request, done) =>
           storage.run(request, (result) => {
             if (mine === lives) whenRunning(() => done(result));
           }),
+        ),
       },
       digester: {
-        digest: (bytes, done) =>
+        digest: counted((bytes, done) =>
           later(DIGEST_MICROS_MIN + (bytes.length >> 9), () => done(crypto.digest(bytes))),
+        ),
       },
       verifier: {
-        verify: (checks, done) =>
+        verify: counted((checks, done) =>
           later(VERIFY_MICROS * checks.length, () => done(checks.map((each) => crypto.verify(each)))),
+        ),
       },
       names: {
-        resolve: (host, done) =>
+        resolve: counted((host, done) =>
           network.resolve(station, host, (addresses) => {
             if (mine === lives) whenRunning(() => done(addresses));
           }),
+        ),
       },
       pages: {
-        get: (address, path, done) =>
+        get: counted((address, path, done) =>
           network.getPage(station, address, path, (body) => {
             if (mine === lives) whenRunning(() => done(body));
           }),
+        ),
       },
-      tracer: { trace: (mark, fields) => observer.traced?.(host, mark, fields) },
-      ready: listen,
-      failed: stop,
+      tracer: { trace: counted((mark, fields) => observer.traced?.(host, mark, fields)) },
+      ready: counted(listen),
+      failed: counted(stop),
       ...(sign === undefined ? {} : { signer: signerOf(sign) }),
-      reporter: { report: (report) => observer.reported?.(host, report) },
-      stopped: stop,
+      reporter: { report: counted((report) => observer.reported?.(host, report)) },
+      stopped: counted(stop),
     };
   }
 
   function signerOf(sign: NonNullable<Process["sign"]>): Signer {
     return {
-      sign(payloads, done) {
+      sign: counted((payloads, done) => {
         const asked = below(draws.next("sign", name), AGENT_MICROS_MAX);
         later(asked + SIGN_MICROS * payloads.length, () => done(payloads.map((payload) => sign(payload))));
-      },
+      }),
     };
   }
 
@@ -249,6 +321,11 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     links.drop(station);
     network.setState(station, how === "kept" ? "closed" : "off");
     if (how === "kept") return disk.kill();
+    if (typeof how === "object") {
+      disk.restore(how.disk);
+      observer.replaced?.(host);
+      return;
+    }
     const stream = draws.next("crash", name);
     disk.crash((bound) => below(stream, bound), how);
     observer.crashed?.(host);
@@ -279,33 +356,43 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       storage.setSlowness(slowness);
       const driver = createDriver(watched(process.machine), portsOf(storage, process));
       life = { driver, storage, process };
-      trace.note(timeline.now(), `start ${name}`);
+      wanted = performed;
+      trace.note(`start ${name}`, name);
       if (process.listens === "at_once") listen();
       else network.setState(station, "closed");
       for (const event of process.events) driver.feed(event);
       driver.feed({ kind: "wake" });
+      expectPerformed();
     },
     crash(how) {
-      if (life === null) return;
-      trace.note(timeline.now(), `crash ${name} ${how}`);
+      if (life === null) {
+        if (typeof how !== "object") return;
+        disk.restore(how.disk);
+        return observer.replaced?.(host);
+      }
+      trace.note(`crash ${name} ${typeof how === "object" ? how.name : how}`, name);
       end(how);
     },
     pause() {
       if (life === null || paused) return;
-      trace.note(timeline.now(), `pause ${name}`);
+      trace.note(`pause ${name}`, name);
       paused = true;
       life.storage.setPaused(true);
       if (ready) network.setState(station, "paused");
     },
     resume() {
       if (life === null || !paused) return;
-      trace.note(timeline.now(), `resume ${name}`);
+      trace.note(`resume ${name}`, name);
       paused = false;
       life.storage.setPaused(false);
       if (ready) network.setState(station, "up");
       for (const run of held.splice(0)) later(0, run);
     },
     feed: hear,
+    setTamper(next) {
+      tamper = next;
+    },
+    requests: () => life?.storage.kinds() ?? new Set(),
     setSlowness(factor) {
       slowness = factor;
       life?.storage.setSlowness(factor);

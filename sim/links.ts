@@ -11,7 +11,7 @@ import { assert } from "../kernel/assert.ts";
 import type { CloseReason } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { below, chance } from "../kernel/prng.ts";
-import type { Network, Station } from "./network.ts";
+import type { Mishap, Network, Station } from "./network.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 const HANDSHAKE = 3 * SECOND;
@@ -27,12 +27,16 @@ type End = {
   /** Frames on their way here, and those that a cut keeps back. */
   lastArrival: number;
   held: Uint8Array[];
+  /** When the last frame that has arrived is read. */
+  readAt: number;
   flushing: boolean;
   /** Since when nothing has come from the other side; null while it talks. */
   muteSince: number | null;
   /** What the other side will learn of this end. */
   goodbye: "closed" | "broken";
   parting: boolean;
+  /** It went without a word, and its system answers nothing. */
+  vanished: boolean;
 };
 
 type Link = { readonly dialler: End; readonly acceptor: End };
@@ -43,6 +47,10 @@ export type LinkTable = {
   close(station: Station, conn: ConnId): void;
   /** The process is gone: its ends are, too, and hear nothing. */
   drop(station: Station): void;
+  /** Every connection between the two is broken, and both learn of it. Returns how many there were. */
+  reset(a: string, b: string): number;
+  /** `a` loses its connections to `b`, which is never told: it hears nothing any more. Returns how many there were. */
+  halve(a: string, b: string): number;
   count(): number;
 };
 
@@ -139,9 +147,13 @@ export function createLinkTable(network: Network): LinkTable {
     const arrival = Math.max(to.lastArrival, left + delay + (again ? RETRANSMIT : 0));
     to.lastArrival = arrival;
     const copy = bytes.slice();
+    const say = (kind: Mishap["kind"]): void =>
+      network.mishap({ kind, what: "frame", from: station, to: to.station, bytes });
+    if (again) say("retransmit");
     if (copy.length > 0 && chance(stream, rule.flip.hits, rule.flip.outOf)) {
       const bit = below(stream, copy.length * 8);
       copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      say("flip");
     }
     timeline.at(arrival, () => arrive(link, to, copy));
   }
@@ -149,11 +161,15 @@ export function createLinkTable(network: Network): LinkTable {
   function arrive(link: Link, to: End, bytes: Uint8Array): void {
     if (to.state === "ended") return;
     if (to.state === "dialling" || to.held.length > 0 || !canTravel(link, to)) {
+      const from = other(link, to).station;
+      if (to.state === "open") network.mishap({ kind: "held", what: "frame", from, to: to.station, bytes });
       to.held.push(bytes);
       return;
     }
     const taken = network.reserve(to.station.down, bytes.length + FRAME_HEADER_BYTES);
-    timeline.at(taken, () => {
+    // A process that reads late gets everything in its order, later.
+    to.readAt = Math.max(to.readAt, taken, to.station.readsAt);
+    timeline.at(to.readAt, () => {
       if (to.state === "open") to.station.ear.frame(to.conn, bytes);
     });
   }
@@ -169,7 +185,7 @@ export function createLinkTable(network: Network): LinkTable {
       const peer = other(link, each);
       const { state } = peer.station;
       const reached = network.reaches(peer.station, each.station);
-      if (peer.state === "ended" && reached && state !== "off") part(link, each, peer);
+      if (peer.state === "ended" && reached && state !== "off" && !peer.vanished) part(link, each, peer);
       if (peer.state === "ended" || state === "off" || state === "paused" || !reached) {
         watchSilence(link, each);
       } else {
@@ -217,6 +233,17 @@ export function createLinkTable(network: Network): LinkTable {
     });
   }
 
+  /** The ends at `a` of open connections between the two; `*` is every host. */
+  function between(a: string, b: string, use: (link: Link, each: End) => void): number {
+    const found = [...links].flatMap((link) =>
+      [link.dialler, link.acceptor]
+        .filter((each) => isAt(each, a) && isAt(other(link, each), b) && each.state === "open")
+        .map((each) => ({ link, each })),
+    );
+    for (const { link, each } of found) use(link, each);
+    return found.length;
+  }
+
   return {
     dial(station, conn, address) {
       assert(!ends.has(key(station, conn)), "a connection id is used once");
@@ -237,12 +264,26 @@ export function createLinkTable(network: Network): LinkTable {
       station.accepted = 0;
       station.lives += 1;
     },
+    reset: (a, b) =>
+      between(a, b, (link, each) => {
+        end(link, other(link, each), "broken");
+        end(link, each, "broken");
+      }),
+    halve: (a, b) =>
+      between(a, b, (link, each) => {
+        each.vanished = true;
+        end(link, each, "broken");
+      }),
     count: () => ends.size,
   };
 }
 
 function other(link: Link, end: End): End {
   return link.dialler === end ? link.acceptor : link.dialler;
+}
+
+function isAt({ station }: End, pattern: string): boolean {
+  return pattern === "*" || pattern === station.name;
 }
 
 function key(station: Station, conn: ConnId): string {
@@ -256,9 +297,11 @@ function newEnd(station: Station, conn: ConnId): End {
     state: "dialling",
     lastArrival: 0,
     held: [],
+    readAt: 0,
     flushing: false,
     muteSince: null,
     goodbye: "closed",
     parting: false,
+    vanished: false,
   };
 }

@@ -40,6 +40,8 @@ export type Station = {
   accepted: number;
   /** Counts the processes that ended here. */
   lives: number;
+  /** Until when its process reads no connection. */
+  readsAt: number;
 };
 
 /** One direction of a host's line: what is sent waits for what was sent before. */
@@ -54,6 +56,10 @@ export type Rule = {
   readonly dup: Share;
   /** Frames in which one bit is another one: what the checksums below let through. */
   readonly flip: Share;
+  /** Datagrams in which one bit is another one. */
+  readonly corrupt: Share;
+  /** Datagrams of more bytes vanish, and nobody is told. */
+  readonly mtu: number;
   /** How late the second copy may be, at most. */
   readonly late: number;
   readonly delayMin: number;
@@ -64,6 +70,8 @@ export const CALM: Rule = {
   loss: { hits: 0, outOf: 1 },
   dup: { hits: 0, outOf: 1 },
   flip: { hits: 0, outOf: 1 },
+  corrupt: { hits: 0, outOf: 1 },
+  mtu: 65_535,
   late: 50 * MILLISECOND,
   delayMin: 200,
   delayMax: 2 * MILLISECOND,
@@ -72,6 +80,25 @@ export const CALM: Rule = {
 export const DATAGRAM_BYTES_MAX = 65_507;
 const HEADER_BYTES = 42; // Ethernet, IP and UDP around a datagram
 const SEND_QUEUE_MICROS = 200 * MILLISECOND; // a line's queue: what would wait longer is dropped
+
+/** What became of something that was sent, other than that it arrived. */
+export type Mishap = {
+  readonly kind:
+    | "cut"
+    | "off"
+    | "loss"
+    | "dup"
+    | "corrupt"
+    | "mtu"
+    | "queue"
+    | "flip"
+    | "held"
+    | "retransmit";
+  readonly what: "datagram" | "frame";
+  readonly from: Station;
+  readonly to: Station;
+  readonly bytes: Uint8Array;
+};
 
 export type NetworkCounts = {
   sent: number;
@@ -95,8 +122,9 @@ export type Network = {
   setName(name: string, addresses: readonly Address[]): void;
   getPage(station: Station, address: Address, path: string, done: (body: Uint8Array | null) => void): void;
   /** Nothing travels from `a` to `b` until it is healed. `*` is every host. */
-  cut(a: string, b: string): void;
-  heal(a: string, b: string): void;
+  cut(a: string, b: string): boolean;
+  /** False when nothing was cut there. */
+  heal(a: string, b: string): boolean;
   reaches(a: Station, b: Station): boolean;
   /** Later rules go before earlier ones, field by field. `*` is every host. */
   addRule(from: string, to: string, rule: Partial<Rule>): void;
@@ -106,6 +134,9 @@ export type Network = {
   reserve(lane: Lane, bytes: number): number;
   /** Told after each change of who reaches whom and of a station's state. */
   onChange(heard: () => void): void;
+  /** Told of each fault as it hits. */
+  onMishap(heard: (mishap: Mishap) => void): void;
+  mishap(mishap: Mishap): void;
   readonly counts: NetworkCounts;
 };
 
@@ -116,10 +147,15 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
   const ruleCache = new Map<string, Rule>();
   const listeners: (() => void)[] = [];
+  const watchers: ((mishap: Mishap) => void)[] = [];
   const counts = { sent: 0, delivered: 0, lost: 0, doubled: 0, tooLong: 0, dropped: 0, bytes: 0 };
 
   function changed(): void {
     for (const heard of listeners) heard();
+  }
+
+  function mishap(each: Mishap): void {
+    for (const heard of watchers) heard(each);
   }
 
   function reaches(a: Station, b: Station): boolean {
@@ -157,7 +193,9 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   }
 
   function arrive(from: Station, to: Station, bytes: Uint8Array): void {
-    if (!reaches(from, to) || (to.state !== "up" && to.state !== "paused")) {
+    const reached = reaches(from, to);
+    if (!reached || (to.state !== "up" && to.state !== "paused")) {
+      mishap({ kind: reached ? "off" : "cut", what: "datagram", from, to, bytes });
       counts.dropped += 1;
       return;
     }
@@ -186,6 +224,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         ports: 0,
         accepted: 0,
         lives: 0,
+        readsAt: 0,
       };
       byAddress.set(address, station);
       if (!names.has(name)) names.set(name, [address]);
@@ -205,7 +244,11 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       counts.bytes += bytes.length;
       const target = byAddress.get(to);
       const stream = draws.next("datagram", from.name, target?.name ?? to);
+      const say = (kind: Mishap["kind"]): void => {
+        if (target !== undefined) mishap({ kind, what: "datagram", from, to: target, bytes });
+      };
       if (target === undefined || !reaches(from, target)) {
+        say("cut");
         counts.dropped += 1;
         return;
       }
@@ -215,12 +258,21 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       const doubled = chance(stream, rule.dup.hits, rule.dup.outOf);
       const first = delay(rule, stream);
       const second = delay(rule, stream) + below(stream, rule.late + 1);
-      if (from.up.freeAt - timeline.now() > SEND_QUEUE_MICROS) {
+      const damaged = chance(stream, rule.corrupt.hits, rule.corrupt.outOf);
+      const bit = below(stream, Math.max(1, bytes.length * 8));
+      if (bytes.length > rule.mtu || from.up.freeAt - timeline.now() > SEND_QUEUE_MICROS) {
+        say(bytes.length > rule.mtu ? "mtu" : "queue");
         counts.dropped += 1;
         return;
       }
       const left = reserve(from.up, bytes.length + HEADER_BYTES);
       const copy = bytes.slice();
+      if (damaged && !lost && copy.length > 0) {
+        copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        say("corrupt");
+      }
+      if (lost) say("loss");
+      if (doubled) say("dup");
       if (lost) counts.lost += 1;
       else timeline.at(left + first, () => arrive(from, target, copy));
       if (!doubled) return;
@@ -250,15 +302,19 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       });
     },
     cut(a, b) {
+      const before = cuts.size;
       cuts.add(`${a}>${b}`);
       changed();
+      return cuts.size > before;
     },
     heal(a, b) {
+      const before = cuts.size;
       for (const name of cuts) {
         const [from = "", to = ""] = name.split(">");
         if ((a === "*" || a === from) && (b === "*" || b === to)) cuts.delete(name);
       }
       changed();
+      return cuts.size < before;
     },
     reaches,
     addRule(from, to, rule) {
@@ -268,6 +324,10 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     ruleOf,
     delay,
     reserve,
+    onMishap(heard) {
+      watchers.push(heard);
+    },
+    mishap,
     onChange(heard) {
       listeners.push(heard);
     },

@@ -7,6 +7,8 @@
  *   stray_entry     something else than an image lies in a base directory
  *   went_back       a path shows an older version than it did, or nothing
  *   acked_lost      a server reported an image, and no longer has it or a newer one
+ *   unauthorised    a path shows what only a key signed that may not write there
+ *   future_taken    a server accepted a signature from further ahead of its clock than it may
  *   append_replaced an append-only path shows another image than before
  *   not_converged   after the faults ended, the servers do not all hold the winner within the bound
  */
@@ -23,6 +25,8 @@ export type ViolationCode =
   | "went_back"
   | "acked_lost"
   | "append_replaced"
+  | "unauthorised"
+  | "future_taken"
   | "not_converged"
   | "machine_failed";
 
@@ -36,12 +40,19 @@ export class Violation extends Error {
 }
 
 /** One upload of the script, by its place among the uploads. */
-export type Upload = { readonly id: number; readonly path: string; readonly content: Content };
+export type Upload = {
+  readonly id: number;
+  readonly path: string;
+  readonly content: Content;
+  /** Signed by a key that may not write. */
+  readonly stranger?: boolean;
+};
 
 /** What was seen of an upload. `signed` goes before the others. */
 export type Observation =
   | { readonly kind: "signed"; readonly upload: number; readonly timestamp: number; readonly image: string }
-  | { readonly kind: "accepted"; readonly upload: number; readonly host: string }
+  /** `fresh`: a client was told so just now. */
+  | { readonly kind: "accepted"; readonly upload: number; readonly host: string; readonly fresh?: boolean }
   | { readonly kind: "acknowledged"; readonly upload: number; readonly host: string };
 
 /** A server's images: the root of the directory whose key is `key`. */
@@ -64,6 +75,12 @@ export type Convergence = {
 export type Oracle = {
   expectUpload(upload: Upload): void;
   observe(observation: Observation): void;
+  /** An upload was accepted by a server whose clock allows no signature after `latest`, in milliseconds. */
+  expectPresent(upload: number, host: string, latest: number): void;
+  /** A file of a site is not what it was, by a fault: where it is visible now it may be as it is. */
+  damaged(site: Site, file: string): void;
+  /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
+  forget(site: Site, path?: string): void;
   /** After anything that may have changed names there. Throws `Violation`. */
   check(site: Site): void;
   /** After a write there: what arrived damaged must not get into an image, nor from there to others. */
@@ -72,9 +89,15 @@ export type Oracle = {
   crashed(site: Site): void;
   /**
    * `gone` says whether a client that might still serve an upload is there no more. A winner that nobody can have any
-   * more excuses its path, until it is `abandoned`: then the next one has to be everywhere.
+   * more excuses its path, until it is `abandoned`: then the next one has to be everywhere. `lying`: some server lies,
+   * and what it alone has shown may be had by nobody else.
    */
-  convergence(sites: readonly Site[], gone: (upload: number) => boolean, abandoned: boolean): Convergence;
+  convergence(
+    sites: readonly Site[],
+    gone: (upload: number) => boolean,
+    abandoned: boolean,
+    lying?: boolean,
+  ): Convergence;
 };
 
 type Signed = { readonly timestamp: number; readonly image: string };
@@ -84,8 +107,12 @@ type Shown = { readonly ids: readonly number[] };
 export function createOracle({ appendOnly }: OracleOptions): Oracle {
   const uploads = new Map<number, Upload>();
   const signed = new Map<number, Signed>();
-  const accepted = new Set<number>();
+  /** By upload, who accepted it. */
+  const accepted = new Map<number, Set<string>>();
   const everShown = new Set<number>();
+  /** Uploads that some server has lost by a fault. */
+  const forgotten = new Set<number>();
+  const damages = new Set<string>();
   const acked = new Map<string, Set<number>>();
   const shown = new Map<string, Shown>();
   const at = (host: string, path: string): string => `${host} ${path}`;
@@ -108,13 +135,21 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
   function look(site: Site, path: string, tree: ReadonlyMap<string, TreeEntry>): Shown {
     const inside = path.slice(site.key.length + 2);
     if (!tree.has(inside)) return { ids: [] };
-    const ids = [...uploads.values()]
-      .filter((upload) => upload.path === path && differenceOf(tree, inside, upload.content) === null)
-      .map(({ id }) => id);
+    const damage = (name: string, inode: number): boolean => damages.has(`${site.host} ${inode} ${name}`);
+    const same = [...uploads.values()].filter(
+      (upload) => upload.path === path && differenceOf(tree, inside, upload.content, damage) === null,
+    );
+    const ids = same.filter(({ stranger }) => stranger !== true).map(({ id }) => id);
     if (ids.length > 0) return { ids };
+    if (same.length > 0) {
+      throw new Violation(
+        "unauthorised",
+        `${site.host} ${path} is #${same.map(({ id }) => id).join(" or #")}`,
+      );
+    }
     const why = [...uploads.values()]
       .filter((upload) => upload.path === path)
-      .map((upload) => `not #${upload.id}: ${differenceOf(tree, inside, upload.content)}`);
+      .map((upload) => `not #${upload.id}: ${differenceOf(tree, inside, upload.content, damage)}`);
     throw new Violation("mixed_tree", `${site.host} ${path} is no uploaded image; ${why.join("; ")}`);
   }
 
@@ -187,21 +222,49 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
     },
     observe(observation) {
       const upload = uploads.get(observation.upload);
-      if (upload === undefined) return;
+      if (upload === undefined || upload.stranger === true) return;
       switch (observation.kind) {
         case "signed":
           signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
           return;
         case "accepted":
-          accepted.add(upload.id);
+          accepted.set(upload.id, (accepted.get(upload.id) ?? new Set()).add(observation.host));
           return;
         case "acknowledged": {
-          accepted.add(upload.id);
+          accepted.set(upload.id, (accepted.get(upload.id) ?? new Set()).add(observation.host));
           const name = at(observation.host, upload.path);
           acked.set(name, (acked.get(name) ?? new Set()).add(upload.id));
           return;
         }
       }
+    },
+    expectPresent(id, host, latest) {
+      const timestamp = signed.get(id)?.timestamp ?? 0;
+      if (timestamp <= latest) return;
+      const ahead = Math.round((timestamp - latest) / 1000);
+      throw new Violation("future_taken", `${host} accepted #${id}, signed ${ahead} s later than it may be`);
+    },
+    damaged({ host, disk, root }, file) {
+      const tree = disk.tree(root);
+      const found = tree.get(file);
+      if (found?.kind !== "file") return;
+      for (const [name, entry] of tree) {
+        if (entry.kind !== "file" || entry.inode !== found.inode) continue;
+        damages.add(`${host} ${entry.inode} ${name}`);
+      }
+    },
+    forget(site, path) {
+      for (const each of path === undefined ? pathsOf(site) : [path]) {
+        const name = at(site.host, each);
+        for (const id of [...(shown.get(name)?.ids ?? []), ...(acked.get(name) ?? [])]) forgotten.add(id);
+        acked.delete(name);
+        shown.delete(name);
+      }
+      if (path !== undefined) return;
+      for (const [id, hosts] of accepted) {
+        if (hosts.delete(site.host) && hosts.size === 0) accepted.delete(id);
+      }
+      review(site, true);
     },
     check: (site) => review(site, false),
     written({ host, disk, root }, { handle, offset, bytes }) {
@@ -218,13 +281,16 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
       );
     },
     crashed: (site) => review(site, true),
-    convergence(sites, gone, abandoned) {
+    convergence(sites, gone, abandoned, lying = false) {
       const excused: string[] = [];
       const paths = [...new Set([...uploads.values()].map((upload) => upload.path))];
       for (const path of paths) {
         const here = [...uploads.values()].filter((upload) => upload.path === path);
         // Whoever accepted it never had it all, and who did is gone: nobody can have it.
-        const lost = (id: number): boolean => !everShown.has(id) && gone(id);
+        const isShown = (id: number): boolean =>
+          sites.some((site) => shown.get(at(site.host, path))?.ids.includes(id) === true);
+        const never = (id: number): boolean => !everShown.has(id) || forgotten.has(id) || lying;
+        const lost = (id: number): boolean => gone(id) && never(id) && !isShown(id);
         const ids = here.map(({ id }) => id).filter((id) => accepted.has(id) && !(abandoned && lost(id)));
         if (ids.length === 0) continue;
         const winner = versionOf(ids);
@@ -273,7 +339,12 @@ function sameVersion(a: Signed | null, b: Signed | null): boolean {
 }
 
 /** The first difference between a visible tree and an image, in words, or null. */
-function differenceOf(tree: ReadonlyMap<string, TreeEntry>, inside: string, content: Content): string | null {
+function differenceOf(
+  tree: ReadonlyMap<string, TreeEntry>,
+  inside: string,
+  content: Content,
+  damage: (name: string, inode: number) => boolean,
+): string | null {
   if (tree.get(inside)?.kind !== "directory") return "no directory";
   const prefix = `${byteStringOfText(inside)}/`;
   for (const [name, wanted] of content) {
@@ -282,7 +353,8 @@ function differenceOf(tree: ReadonlyMap<string, TreeEntry>, inside: string, cont
     if (found === undefined) return `${shown} is missing`;
     if (found.kind !== wanted.kind) return `${shown} is a ${found.kind}`;
     if (found.kind === "file" && wanted.kind === "file") {
-      if (!equalBytes(found.bytes, wanted.bytes)) return `${shown} has other bytes`;
+      if (!equalBytes(found.bytes, wanted.bytes) && !damage(prefix + name, found.inode))
+        return `${shown} has other bytes`;
       if (((found.mode & 0o111) !== 0) !== wanted.executable)
         return `${shown} has mode ${found.mode.toString(8)}`;
     }

@@ -124,6 +124,7 @@ export function planScript(seed: number): Script {
       kind: "join",
       host: `n${nodes + nth}`,
       peers: sample(stream, servers, 1 + below(stream, nodes)),
+      machine: null,
     }),
   );
   some("clock", 2, (stream) =>
@@ -172,6 +173,8 @@ function addUploads(
       bytes: one(stream, [200, 20_000, 150_000]),
       mode: append ? "append" : "replace",
       skew: skewed ? (below(stream, 20_001) - 10_000) * MILLISECOND : 0,
+      frozen: false,
+      stranger: false,
       to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
     });
   }

@@ -2,85 +2,18 @@
  * Runs a script: builds the cluster from whatever machines it is given, does each line at its time, heals everything
  * after the last one, and lets the oracle judge all along and at the end.
  */
-import type { TraceFields } from "../kernel/effect.ts";
-import type { Address } from "../kernel/ids.ts";
-import { keyed, next } from "../kernel/prng.ts";
-import type { Report } from "../kernel/report.ts";
-import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
-import { unreachable } from "../kernel/assert.ts";
-import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
-import type { Crypto } from "./crypto.ts";
+import { keyed, shuffle } from "../kernel/prng.ts";
+import { addNode, type Cluster, coreSites, createCluster, setPeers } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
-import type { Host, Process, Start } from "./host.ts";
-import { CALM, type Rule } from "./network.ts";
-import {
-  createOracle,
-  type Observation,
-  roundsToConverge,
-  type Site,
-  transferMicros,
-  Violation,
-  type ViolationCode,
-} from "./oracle.ts";
-import type { LinkFields, Script, UploadVerb, Verb } from "./script.ts";
+import { leave, perform } from "./faults.ts";
+import { CALM } from "./network.ts";
+import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
+import type { RunOptions } from "./run-options.ts";
+import { type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
+import type { Cast } from "./spec.ts";
+import type { Counts } from "./tally.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
-import type { Moment } from "./trace.ts";
-import { createWorld, type World } from "./world.ts";
-
-/** A server as the script describes it. */
-export type NodeSpec = {
-  readonly name: string;
-  readonly address: Address;
-  /** 32 hex digits. */
-  readonly machine: string;
-  readonly db: RootName;
-  readonly directories: readonly { readonly key: string; readonly root: RootName }[];
-  readonly levels: number;
-  readonly append: boolean;
-  /** The servers in its peer file. */
-  readonly peers: readonly { readonly name: string; readonly address: Address }[];
-  /** Secrets (32 bytes) whose public keys may write. */
-  readonly signers: readonly Uint8Array[];
-};
-
-/** A client with one upload; its tree is on its disk at `source`. */
-export type ClientSpec = {
-  readonly name: string;
-  readonly address: Address;
-  readonly db: RootName;
-  readonly source: RootName;
-  readonly id: number;
-  readonly upload: UploadVerb;
-  readonly servers: readonly Address[];
-  readonly secret: Uint8Array;
-};
-
-/** The machines that are judged, and how to read what they say. */
-export type Cast = {
-  node(spec: NodeSpec, start: Start): Process;
-  client(spec: ClientSpec, start: Start): Process;
-  /** What a server's or a client's word says about an upload, if anything. */
-  observe(host: NodeSpec | ClientSpec, seen: Seen, lookup: Lookup): readonly Observation[];
-};
-
-/** What a machine says: to its log, or to its user. */
-export type Seen =
-  | { readonly kind: "mark"; readonly mark: string; readonly fields: TraceFields }
-  | { readonly kind: "report"; readonly report: Report };
-
-export type Lookup = {
-  /** The uploads signed with this image at this path. */
-  uploadsOf(path: string, image: string): readonly number[];
-  hostOfMachine(machine: string): string | null;
-  hostOfAddress(address: string): string | null;
-};
-
-export type RunOptions = {
-  readonly crypto?: Crypto;
-  /** Told of each mark, after the oracle. */
-  readonly marked?: (host: string, mark: string, fields: TraceFields) => void;
-  readonly stepped?: (moment: Moment) => void;
-};
+import type { World } from "./world.ts";
 
 export type Outcome = {
   readonly digest: string;
@@ -91,224 +24,63 @@ export type Outcome = {
   /** Microseconds from the healing until all held the winner; null when they never did. */
   readonly convergedAfter: number | null;
   readonly excused: readonly string[];
+  /** Servers at the end. */
+  readonly servers: number;
+  /** How often each kind of fault hit, and in which phase of whom. */
+  readonly faults: Counts;
+  readonly cells: Counts;
+  /** Lines that met nothing they could change; of a run that failed, none are known. */
+  readonly idle: readonly string[];
   readonly world: World;
 };
 
 export type Failure = {
   readonly code: ViolationCode;
   readonly detail: string;
+  /** The host that broke it, as far as one did. */
+  readonly host: string | null;
   readonly step: number;
   readonly time: number;
 };
 
-const KEY = "site";
-const DB = "/var/db" as RootName;
-const IMAGES = "/srv/site" as RootName;
-const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does not sync the database
-const SOURCE = "/home/source" as RootName;
-const PORT = 24_783;
 const SLOWEST_BITS = 10_000_000; // a line without a bound is judged as if it were this slow
 const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing only a damaged one has no answer
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
+const LIED_TO = 40 * SECOND; // who lies is asked again and again, each time a while later
 const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
 const POLL = 50 * MILLISECOND;
-const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
-
-export function addressOf(name: string): Address {
-  const number = Number(/\d+$/.exec(name)?.[0] ?? "0");
-  const net = name.startsWith("c") ? 99 : 0;
-  return `10.${net}.${Math.floor(number / 250)}.${(number % 250) + 1}:${PORT}` as Address;
-}
+const CLOCK_ERROR_MS_MAX = 150_000; // the operator sets a clock right that is further off
 
 export function runScript(script: Script, cast: Cast, options: RunOptions = {}): Outcome {
-  const { cluster } = script;
-  const seed = String(script.seed);
-  const oracle = createOracle({ appendOnly: cluster.append });
-  const nodes = new Map<string, NodeSpec>();
-  const clients = new Map<string, ClientSpec>();
-  const sites = new Map<string, Site>();
-  const faults = new Map<string, { readonly call: FsCall["call"]; readonly code: FsCode; left: number }[]>();
-  const images = new Map<string, number[]>();
-  let bytes = 0;
-  let uploads = 0;
-  const secret = secretOf(seed, "signer");
+  const cluster = createCluster(script, cast, options);
+  const { world, oracle, tally, nodes, clients } = cluster;
+  const idle: string[] = [];
 
-  const lookup: Lookup = {
-    uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
-    hostOfMachine: (machine) => nameWhere(nodes, (spec) => spec.machine === machine),
-    hostOfAddress: (address) => nameWhere(nodes, (spec) => spec.address === address),
-  };
-
-  const world = createWorld({
-    seed,
-    ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
-    observer: {
-      performed(host, call) {
-        const site = sites.get(host.name);
-        if (site === undefined) return;
-        if (changesNames(call)) oracle.check(site);
-        if (call.call === "write") oracle.written(site, call);
-      },
-      crashed(host) {
-        const site = sites.get(host.name);
-        if (site !== undefined) oracle.crashed(site);
-      },
-      traced(host, mark, fields) {
-        hear(host, { kind: "mark", mark, fields });
-        options.marked?.(host.name, mark, fields);
-      },
-      reported: (host, report) => hear(host, { kind: "report", report }),
-      stopped(host) {
-        if (nodes.has(host.name)) world.timeline.after(SUPERVISOR, () => host.start());
-      },
-    },
-  });
-
-  function hear(host: Host, seen: Seen): void {
-    const spec = nodes.get(host.name) ?? clients.get(host.name);
-    if (spec === undefined) return;
-    for (const observation of cast.observe(spec, seen, lookup)) observe(observation);
-  }
-
-  function observe(seen: Observation): void {
-    if (seen.kind === "signed") {
-      const spec = [...clients.values()].find((each) => each.id === seen.upload);
-      const name = `${spec?.upload.path} ${seen.image}`;
-      images.set(name, [...(images.get(name) ?? []), seen.upload]);
-    }
-    oracle.observe(seen);
-  }
-
-  function addNode(name: string, peers: readonly string[]): Host {
-    const spec: NodeSpec = {
-      name,
-      address: addressOf(name),
-      machine: machineOf(name),
-      db: DB,
-      directories: [{ key: KEY, root: IMAGES }],
-      levels: cluster.levels,
-      append: cluster.append,
-      peers: peers.filter((peer) => peer !== name).map((peer) => ({ name: peer, address: addressOf(peer) })),
-      signers: [secret],
-    };
-    nodes.set(name, spec);
-    const host = world.addHost({
-      name,
-      address: spec.address,
-      listens: true,
-      disk: cluster.disk,
-      boot: (start) => cast.node(spec, start),
-    });
-    host.disk.makeRoot(DB);
-    host.disk.makeRoot(IMAGES, IMAGES_DEVICE);
-    watchFaults(host);
-    sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES });
-    return host;
-  }
-
-  function watchFaults(host: Host): void {
-    host.disk.setFaultHook((call) => {
-      const fault = faults.get(host.name)?.find((each) => each.left > 0 && each.call === call.call);
-      if (fault === undefined) return null;
-      fault.left -= 1;
-      return fault.code;
-    });
-  }
-
-  function upload(verb: UploadVerb): void {
-    uploads += 1;
-    const id = uploads;
-    // Each upload is a process on a computer of its own, so that one name may upload twice.
-    const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
-    const content: Content = contentOf(verb.content, verb.files, verb.bytes);
-    bytes += contentBytes(content);
-    oracle.expectUpload({ id, path: verb.path, content });
-    const spec: ClientSpec = {
-      name,
-      address: `10.98.0.${id}:0` as Address,
-      db: DB,
-      source: SOURCE,
-      id,
-      upload: verb,
-      servers: verb.to.map(addressOf),
-      secret,
-    };
-    clients.set(name, spec);
-    const host = world.addHost({
-      name,
-      address: spec.address,
-      listens: false,
-      disk: "weak",
-      boot: (start) => cast.client(spec, start),
-    });
-    host.disk.makeRoot(DB);
-    host.disk.makeRoot(SOURCE);
-    plantTree(host.disk, SOURCE, content);
-    watchFaults(host);
-    host.clock.stepWall(Math.round(verb.skew / MILLISECOND));
-    host.start();
-  }
-
-  function perform(verb: Verb): void {
-    const { network } = world;
-    switch (verb.kind) {
-      case "upload":
-        return upload(verb);
-      case "link":
-        return network.addRule(verb.from, verb.to, ruleOf(verb));
-      case "cut":
-      case "heal":
-        network[verb.kind](verb.from, verb.to);
-        if (!verb.oneWay) network[verb.kind](verb.to, verb.from);
-        return;
-      case "join":
-        if (world.host(verb.host) === undefined) addNode(verb.host, verb.peers).start();
-        return;
-      default:
-        break;
-    }
-    const host = world.host(verb.host);
-    if (host === undefined) return; // the line that made it was taken away
-    switch (verb.kind) {
-      case "rate":
-        host.station.up.bitsPerSecond = verb.up === 0 ? Infinity : verb.up * 1_000;
-        host.station.down.bitsPerSecond = verb.down === 0 ? Infinity : verb.down * 1_000;
-        return;
-      case "crash":
-        return host.crash(verb.disk);
-      case "start":
-        // A client that ended does not come back by itself.
-        return nodes.has(verb.host) ? host.start() : undefined;
-      case "pause":
-        return host.pause();
-      case "resume":
-        return host.resume();
-      case "clock":
-        host.clock.stepWall(Math.round(verb.step / MILLISECOND));
-        return host.clock.setDrift(verb.drift);
-      case "fail": {
-        const known = faults.get(verb.host) ?? [];
-        faults.set(verb.host, [...known, { call: verb.call, code: verb.code, left: verb.count }]);
-        return;
-      }
-      case "slow":
-        return host.setSlowness(verb.factor);
-      default:
-        return unreachable(verb);
-    }
-  }
-
-  /** Nothing is wrong any more, and everybody is there. */
+  /** Nothing is wrong any more, and everybody is there, but for those that lie: they go on for ever. */
   function healAll(): void {
+    world.trace.note("heal all");
     world.network.heal("*", "*");
-    const { loss, dup, flip } = CALM;
-    world.network.addRule("*", "*", { loss, dup, flip });
-    faults.clear();
+    const { loss, dup, flip, corrupt, mtu } = CALM;
+    world.network.addRule("*", "*", { loss, dup, flip, corrupt, mtu });
+    cluster.faults.clear();
+    for (const host of clonesIn(cluster)) leave(cluster, host);
+    for (const [name, peers] of cluster.peerFiles) {
+      setPeers(
+        cluster,
+        name,
+        peers.filter((peer) => !cluster.left.has(peer.name)),
+      );
+    }
     for (const host of world.hosts()) {
       host.resume();
       host.setSlowness(1);
-      if (nodes.has(host.name)) host.start();
+      host.station.readsAt = 0;
+      if (!nodes.has(host.name) || cluster.left.has(host.name)) continue;
+      const error = host.clock.errorMs();
+      if (Math.abs(error) > CLOCK_ERROR_MS_MAX) host.clock.stepWall(-error);
+      if (cluster.robbed.has(host.name)) host.crash("kept"); // it looks for what it has lost when it starts
+      host.start();
     }
   }
 
@@ -317,27 +89,27 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
       const spec = [...clients.values()].find((each) => each.id === id);
       return spec === undefined || world.host(spec.name)?.state() === "down";
     };
-    return oracle.convergence([...sites.values()], gone, abandoned);
+    return oracle.convergence(coreSites(cluster), gone, abandoned, cluster.hostile.size > 0);
   }
 
   function run(): { convergedAfter: number | null; excused: readonly string[] } {
-    const names = Array.from({ length: cluster.nodes }, (_, at) => `n${at + 1}`);
-    for (const name of names) addNode(name, names);
+    const names = Array.from({ length: script.cluster.nodes }, (_, at) => `n${at + 1}`);
+    const order =
+      options.shuffle === undefined ? names : shuffle(keyed("order", String(options.shuffle)), names);
+    for (const name of order) addNode(cluster, cast, name, order);
     for (const name of names) world.host(name)?.start();
-    let healAt = 0;
-    for (const { at, verb } of script.lines) {
-      healAt = Math.max(healAt, at);
-      world.timeline.at(at, () => {
-        world.trace.note(at, verb.kind);
-        perform(verb);
-      });
-    }
+    const healAt = script.lines.reduce((latest, { at }) => Math.max(latest, at), 0);
+    for (const line of script.lines) world.timeline.at(line.at, () => act(line));
     world.runUntil(healAt);
+    for (const [host, faults] of cluster.faults) {
+      for (const { call, code, count, left } of faults) {
+        if (left === count) idle.push(`fail ${host} ${call} ${code}: no such call came`);
+      }
+    }
     healAll();
     const rounds = roundsToConverge(nodes.size, 1) * SECOND;
-    const transfer = transferMicros(bytes, nodes.size, slowest());
-    const bound =
-      healAt + rounds + transfer + (everyoneIsListed() ? 0 : UNLISTED) + (hasFlips(script) ? DEADLINE : 0);
+    const transfer = transferMicros(cluster.bytes, nodes.size, slowest());
+    const bound = healAt + rounds + transfer + patience();
     let now = healAt;
     let wellSince: number | null = null;
     for (;;) {
@@ -349,7 +121,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
       world.runUntil(now);
     }
     world.runUntil(now + AFTERMATH);
-    for (const site of sites.values()) oracle.check(site);
+    for (const site of coreSites(cluster)) oracle.check(site);
     const last = judge();
     if (last.missing !== null) throw new Violation("not_converged", `again: ${last.missing}`);
     if (last.excused.length > 0) {
@@ -360,13 +132,27 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: last.excused };
   }
 
+  function act(line: Line): void {
+    world.trace.note(printVerb(line.verb), hostOf(line.verb));
+    if (!perform(cluster, cast, line.verb)) idle.push(printLine(line));
+  }
+
+  /** What some faults cost beyond the rounds, also when they are over. */
+  function patience(): number {
+    const listed = everyoneIsListed() ? 0 : UNLISTED;
+    const flips = script.lines.some(({ verb }) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
+    const lied = cluster.hostile.size === 0 ? 0 : LIED_TO;
+    const ended = script.lines.some(({ verb }) => verb.kind === "halve" || verb.kind === "stall");
+    return listed + (flips || ended ? DEADLINE : 0) + lied;
+  }
+
   /** A client may still be about to be accepted; what it then brings has to spread, too. */
   function uploading(): boolean {
     return [...clients.values()].some(({ name }) => world.host(name)?.state() === "running");
   }
 
   function everyoneIsListed(): boolean {
-    const specs = [...nodes.values()];
+    const specs = [...nodes.values()].filter(({ name }) => !cluster.left.has(name));
     return specs.every(({ name }) => specs.some(({ peers }) => peers.some((peer) => peer.name === name)));
   }
 
@@ -383,7 +169,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   try {
     result = run();
   } catch (error) {
-    failure = failureOf(error, world);
+    failure = failureOf(error, cluster);
   }
   return {
     ...result,
@@ -391,46 +177,39 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     digest: world.digest(),
     steps: world.trace.steps(),
     time: world.timeline.now(),
+    servers: nodes.size,
+    faults: tally.faults(),
+    cells: tally.cells(),
+    idle: failure === null ? idle : [],
     world,
   };
 }
 
-function failureOf(error: unknown, world: World): Failure {
+function failureOf(error: unknown, { world, nodes }: Cluster): Failure {
   const where = { step: world.trace.steps(), time: world.timeline.now() };
-  if (error instanceof Violation) return { code: error.code, detail: error.message, ...where };
-  if (error instanceof MachineFailure) return { code: "machine_failed", detail: error.message, ...where };
+  if (error instanceof Violation) {
+    const named = [...nodes.keys()].find((name) => new RegExp(`\\b${name}\\b`).test(error.message)) ?? null;
+    return { code: error.code, detail: error.message, host: named, ...where };
+  }
+  if (error instanceof MachineFailure) {
+    return { code: "machine_failed", detail: error.message, host: error.host, ...where };
+  }
   throw error;
 }
 
-function nameWhere(nodes: ReadonlyMap<string, NodeSpec>, holds: (spec: NodeSpec) => boolean): string | null {
-  for (const spec of nodes.values()) if (holds(spec)) return spec.name;
-  return null;
+/** Servers with the machine id of another one that was there before. */
+function clonesIn({ nodes, world, left }: Cluster) {
+  const seen = new Set<string>();
+  const clones = [];
+  for (const { name, machine } of nodes.values()) {
+    const host = world.host(name);
+    if (seen.has(machine) && host !== undefined && !left.has(name)) clones.push(host);
+    seen.add(machine);
+  }
+  return clones;
 }
 
-function hasFlips({ lines }: Script): boolean {
-  return lines.some(({ verb }) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
-}
-
-function changesNames({ call }: FsCall): boolean {
-  return call === "rename" || call === "unlink" || call === "remove_directory";
-}
-
-function ruleOf({ loss, dup, flip, late, delay }: LinkFields): Partial<Rule> {
-  return {
-    ...(loss === undefined ? {} : { loss }),
-    ...(dup === undefined ? {} : { dup }),
-    ...(flip === undefined ? {} : { flip }),
-    ...(late === undefined ? {} : { late }),
-    ...(delay === undefined ? {} : { delayMin: delay.min, delayMax: delay.max }),
-  };
-}
-
-function machineOf(name: string): string {
-  const stream = keyed("machine", name);
-  return Array.from({ length: 4 }, () => next(stream).toString(16).padStart(8, "0")).join("");
-}
-
-function secretOf(seed: string, name: string): Uint8Array {
-  const stream = keyed(seed, "secret", name);
-  return Uint8Array.from({ length: 32 }, () => next(stream) & 0xff);
+/** Where a verb does something. */
+function hostOf(verb: Verb): string {
+  return "host" in verb ? verb.host : "client" in verb ? verb.client : verb.from;
 }

@@ -1,5 +1,9 @@
-/** A smaller script that still goes wrong: lines are taken away, many at once and then one by one, then servers. */
-import type { Script } from "./script.ts";
+/**
+ * A smaller script that still goes wrong in the same way: lines are taken away, many at once and then one by one, then
+ * servers, then what single lines say is made smaller or sooner, until nothing more can go.
+ */
+import type { Line, Script, Verb } from "./script.ts";
+import { MILLISECOND } from "./timeline.ts";
 
 /**
  * @param fails    whether a script still goes wrong in the same way; called at most `runsMax` times
@@ -28,10 +32,69 @@ export function shrinkScript(script: Script, fails: (smaller: Script) => boolean
     return shorter;
   }
 
+  function fewerServers(): boolean {
+    let shorter = false;
+    while (best.cluster.nodes > 1) {
+      if (!accept({ ...best, cluster: { ...best.cluster, nodes: best.cluster.nodes - 1 } })) break;
+      shorter = true;
+    }
+    return shorter;
+  }
+
+  /** Each line by itself: the first of its simpler forms that still fails. */
+  function simpler(): boolean {
+    let shorter = false;
+    for (let at = 0; at < best.lines.length; at++) {
+      const line = best.lines[at];
+      if (line === undefined) break;
+      for (const form of simplerForms(line)) {
+        const lines = best.lines
+          .map((each, place) => (place === at ? form : each))
+          .toSorted((a, b) => a.at - b.at);
+        if (!accept({ ...best, lines })) continue;
+        shorter = true;
+        break;
+      }
+    }
+    return shorter;
+  }
+
   for (let size = Math.ceil(best.lines.length / 2); size > 1; size = Math.ceil(size / 2)) pass(size);
   while (pass(1));
-  while (best.cluster.nodes > 1) {
-    if (!accept({ ...best, cluster: { ...best.cluster, nodes: best.cluster.nodes - 1 } })) break;
+  fewerServers();
+  while (simpler()) {
+    while (pass(1));
+    fewerServers();
   }
   return best;
+}
+
+function simplerForms({ at, verb }: Line): readonly Line[] {
+  const forms: Line[] = simplerVerbs(verb).map((each) => ({ at, verb: each }));
+  const rounded = Math.floor(at / (100 * MILLISECOND)) * 100 * MILLISECOND;
+  if (rounded !== at) forms.push({ at: rounded, verb });
+  return forms;
+}
+
+function simplerVerbs(verb: Verb): readonly Verb[] {
+  switch (verb.kind) {
+    case "upload": {
+      const out: Verb[] = [];
+      if (verb.to.length > 1) for (const to of verb.to) out.push({ ...verb, to: [to] });
+      if (verb.skew !== 0) out.push({ ...verb, skew: 0 });
+      if (verb.files > 0) out.push({ ...verb, files: verb.files >> 1 });
+      if (verb.bytes > 200) out.push({ ...verb, bytes: 200 });
+      return out;
+    }
+    case "fail":
+      return verb.count > 1 ? [{ ...verb, count: 1 }] : [];
+    case "clock":
+      return verb.drift === 0 || verb.step === 0 ? [] : [{ ...verb, drift: 0 }];
+    case "join":
+      return verb.peers.length > 1 ? verb.peers.map((peer) => ({ ...verb, peers: [peer] })) : [];
+    case "betray":
+      return verb.how.length > 1 ? verb.how.map((how) => ({ ...verb, how: [how] })) : [];
+    default:
+      return [];
+  }
 }

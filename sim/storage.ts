@@ -33,6 +33,8 @@ export type SimStorage = {
   setPaused(paused: boolean): void;
   /** How many times slower than usual. */
   setSlowness(factor: number): void;
+  /** Kinds of the requests that run or wait. */
+  kinds(): ReadonlySet<DiskRequest["kind"]>;
 };
 
 type Job = {
@@ -40,6 +42,8 @@ type Job = {
   readonly kind: DiskRequest["kind"];
   readonly program: StorageProgram<DiskResult>;
   readonly done: (result: DiskResult) => void;
+  /** What asked for it. */
+  readonly cause: number;
   answer: { readonly failure: FsFailure } | { readonly value: FsValue } | null;
 };
 
@@ -91,6 +95,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
     for (;;) {
       if (dead) return;
       if (paused) return void waiting.push(() => advance(job));
+      timeline.setCause(job.cause);
       const call = resume(job);
       if (call === null) return thread();
       if (call.call === "checkpoint") {
@@ -161,7 +166,8 @@ export function createSimStorage(options: StorageOptions): SimStorage {
         });
         return;
       }
-      jobs.set(op, { op, kind: request.kind, program: options.programOf(request), done, answer: null });
+      const program = options.programOf(request);
+      jobs.set(op, { op, kind: request.kind, program, done, cause: timeline.cause(), answer: null });
       start();
     },
     kill() {
@@ -175,6 +181,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
     setSlowness(factor) {
       slowness = factor;
     },
+    kinds: () => new Set(Array.from(jobs.values(), ({ kind }) => kind)),
   };
 }
 

@@ -25,6 +25,9 @@ export type Timeline = {
   proceed(time: number): boolean;
   /** Entries run so far. */
   count(): number;
+  /** The number of what is behind everything that is planned just now; an entry inherits that of who planned it. */
+  cause(): number;
+  setCause(cause: number): void;
 };
 
 export function createTimeline(): Timeline {
@@ -32,6 +35,7 @@ export function createTimeline(): Timeline {
   let now = 0;
   let limit = 0;
   let count = 0;
+  let cause = 0;
 
   function step(until: number): boolean {
     if (heap.nextTime() > until) return false;
@@ -40,14 +44,16 @@ export function createTimeline(): Timeline {
     limit = until;
     now = entry.time;
     count += 1;
+    cause = entry.cause;
     entry.run();
+    cause = 0;
     return true;
   }
 
   function at(time: number, run: () => void): void {
     assert(Number.isInteger(time), "virtual time is whole microseconds");
     assert(time >= now, "nothing is planned in the past");
-    heap.push(time, run);
+    heap.push(time, run, cause);
   }
 
   return {
@@ -67,5 +73,9 @@ export function createTimeline(): Timeline {
       return true;
     },
     count: () => count,
+    cause: () => cause,
+    setCause(next) {
+      cause = next;
+    },
   };
 }

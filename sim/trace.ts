@@ -4,6 +4,7 @@
  */
 import type { Effect } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
+import type { Timeline } from "./timeline.ts";
 
 export type Moment = {
   /** Counts from 1. */
@@ -13,12 +14,30 @@ export type Moment = {
   readonly host: string;
   readonly event: Event;
   readonly effects: readonly Effect[];
+  /** Number of the event or the fault that is behind it, and its own; events and notes are counted together. */
+  readonly cause: number;
+  readonly id: number;
+};
+
+/** Something that is no event of a machine: a fault, a start, a power cut. */
+export type Note = {
+  readonly id: number;
+  readonly cause: number;
+  readonly time: number;
+  readonly text: string;
+  readonly host: string | null;
+};
+
+/** Told of everything that is hashed, in order; it must not change anything. */
+export type TraceReader = {
+  readonly moment?: (moment: Moment, hash: number) => void;
+  readonly note?: (note: Note) => void;
 };
 
 export type Trace = {
-  record(time: number, host: string, event: Event, effects: readonly Effect[]): Moment;
-  /** Something that is no event of a machine: a fault, a start. */
-  note(time: number, text: string): void;
+  record(host: string, event: Event, effects: readonly Effect[]): Moment;
+  /** Something that is no event of a machine, at a host where it has one; returns its number. */
+  note(text: string, host?: string): number;
   /** 32 hex digits of everything so far. */
   digest(): string;
   steps(): number;
@@ -28,10 +47,11 @@ export type Trace = {
 
 const RECENT_MAX = 200;
 
-export function createTrace(): Trace {
+export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace {
   const lanes = new Uint32Array([0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x6a09e667]);
   let at = 0;
   let steps = 0;
+  let ids = 0;
   let recent: Moment[] = [];
 
   function word(value: number): void {
@@ -93,25 +113,40 @@ export function createTrace(): Trace {
   }
 
   return {
-    record(time, host, event, effects) {
+    record(host, event, effects) {
       steps += 1;
-      const moment: Moment = { step: steps, time, host, event, effects };
+      ids += 1;
+      const time = timeline.now();
+      const moment: Moment = { step: steps, time, host, event, effects, cause: timeline.cause(), id: ids };
+      timeline.setCause(ids);
       number(time);
       text(host);
-      plain(event);
+      plain(canonical(event));
       plain(effects);
+      reader.moment?.(moment, lanes[at & 3] as number);
       recent.push(moment);
       if (recent.length >= 2 * RECENT_MAX) recent = recent.slice(-RECENT_MAX);
       return moment;
     },
-    note(time, about) {
+    note(about, host) {
+      ids += 1;
+      const time = timeline.now();
+      reader.note?.({ id: ids, cause: timeline.cause(), time, text: about, host: host ?? null });
+      timeline.setCause(ids);
       number(time);
       text(about);
+      return ids;
     },
     digest: () => Array.from(lanes, (lane) => lane.toString(16).padStart(8, "0")).join(""),
     steps: () => steps,
     recent: () => recent.slice(-RECENT_MAX),
   };
+}
+
+/** A peer file is a set: the order of its lines is no part of what happened. */
+function canonical(event: Event): Event {
+  if (event.kind !== "peers_resolved") return event;
+  return { ...event, peers: event.peers.toSorted((a, b) => (a.address < b.address ? -1 : 1)) };
 }
 
 /** One line for people: values in short, bytes by their number. */

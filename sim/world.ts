@@ -6,7 +6,7 @@ import { createHost, type Host, type HostSpec, type Observer } from "./host.ts";
 import { createLinkTable, type LinkTable } from "./links.ts";
 import { createNetwork, type Network } from "./network.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import { createTrace, type Trace, type TraceReader } from "./trace.ts";
 
 export type World = {
   readonly timeline: Timeline;
@@ -26,16 +26,17 @@ export type World = {
 export type WorldOptions = {
   readonly seed: string;
   readonly observer?: Observer;
+  readonly reader?: TraceReader;
   /** Shared between worlds it saves time, and changes nothing. */
   readonly crypto?: Crypto;
 };
 
-export function createWorld({ seed, observer = {}, crypto = createCrypto() }: WorldOptions): World {
+export function createWorld({ seed, observer = {}, reader, crypto = createCrypto() }: WorldOptions): World {
   const timeline = createTimeline();
   const draws = createDraws(seed);
   const network = createNetwork(timeline, draws);
   const links = createLinkTable(network);
-  const trace = createTrace();
+  const trace = createTrace(timeline, reader);
   const hosts = new Map<string, Host>();
   return {
     timeline,

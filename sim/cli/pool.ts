@@ -7,6 +7,8 @@ export type PoolOptions = {
   /** Number of tasks, and each by its place. */
   readonly count: number;
   readonly task: (at: number) => Task;
+  /** False: no further task begins. */
+  readonly more: () => boolean;
   /** The program of a worker. */
   readonly worker: URL;
   readonly jobs: number;
@@ -17,6 +19,7 @@ export type PoolOptions = {
 export async function runTasks({
   count,
   task,
+  more,
   worker,
   jobs,
   found,
@@ -30,7 +33,7 @@ export async function runTasks({
     if (next >= end) return;
     const child = fork(worker);
     workers.push(child);
-    while (next < end) {
+    while (next < end && more()) {
       const at = next;
       next += 1;
       const answer = await ask(child, task(at));

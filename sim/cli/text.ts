@@ -51,6 +51,7 @@ export function describeTrouble(name: string, finding: Finding, repeat: Repeat):
     return [
       `${name}: two runs differed after ${steps} steps, ${printTime(time)} of virtual time`,
       `  ${finding.digest} and ${trouble.again}`,
+      ...(trouble.where === null ? [] : [trouble.where]),
       `script:\n${indented(script)}`,
       `repeat: ${command}`,
     ].join("\n");

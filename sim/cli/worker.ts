@@ -3,19 +3,23 @@ import { kernelCast } from "../cast.ts";
 import { check, type Finding } from "../check.ts";
 import { createCrypto } from "../crypto.ts";
 import { planScript } from "../plan.ts";
-import { parseScript, type Script } from "../script.ts";
+import { linesOf } from "../lines.ts";
+import { parseScript } from "../parse.ts";
+import type { Script } from "../script.ts";
+import { storyOf } from "../story.ts";
 
 export type Task = {
   readonly of: { readonly seed: number } | { readonly script: string };
   readonly twice: boolean;
-  readonly shrink: boolean;
+  readonly shrinkRunsMax: number;
+  /** Every event as a line of JSON; why it failed, in sentences. */
+  readonly trace?: boolean;
+  readonly story?: boolean;
 };
 export type Answer =
   | { readonly ok: true; readonly finding: Finding }
   /** The simulator itself failed. */
   | { readonly ok: false; readonly error: string };
-
-const SHRINK_RUNS_MAX = 150;
 
 const crypto = createCrypto();
 
@@ -24,11 +28,15 @@ process.on("message", (task: Task) => {
 });
 process.on("disconnect", () => process.exit());
 
-function answer({ of, twice, shrink }: Task): Answer {
+function answer({ of, twice, shrinkRunsMax, trace, story }: Task): Answer {
   try {
     const script = "seed" in of ? planScript(of.seed) : scriptOf(of.script);
-    const shrinkRunsMax = shrink ? SHRINK_RUNS_MAX : 0;
-    return { ok: true, finding: check(script, kernelCast, { crypto, twice, shrinkRunsMax }) };
+    const finding = check(script, kernelCast, { crypto, twice, shrinkRunsMax });
+    const more = {
+      ...(trace === true ? { trace: linesOf(script, kernelCast, crypto) } : {}),
+      ...(story === true ? { story: storyOf(script, kernelCast, crypto).sentences } : {}),
+    };
+    return { ok: true, finding: { ...finding, ...more } };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }

@@ -3,8 +3,9 @@ import { kernelCast } from "../../sim/cast.ts";
 import { check, type CheckOptions } from "../../sim/check.ts";
 import { describeTrouble } from "../../sim/cli/text.ts";
 import { createCrypto } from "../../sim/crypto.ts";
-import type { Cast } from "../../sim/run.ts";
-import { parseScript, type Script } from "../../sim/script.ts";
+import type { Cast } from "../../sim/spec.ts";
+import { parseScript } from "../../sim/parse.ts";
+import type { Script } from "../../sim/script.ts";
 import { toyCast } from "./toy-cluster.ts";
 
 const OPTIONS: CheckOptions = { crypto: createCrypto(), twice: true, shrinkRunsMax: 50 };

@@ -6,7 +6,8 @@ import { kernelCast } from "../../sim/cast.ts";
 import { createCrypto } from "../../sim/crypto.ts";
 import { planScript } from "../../sim/plan.ts";
 import { runScript } from "../../sim/run.ts";
-import { parseScript, printScript, type Cluster, type Script } from "../../sim/script.ts";
+import { parseScript } from "../../sim/parse.ts";
+import { printScript, type Cluster, type Script } from "../../sim/script.ts";
 
 const crypto = createCrypto();
 const marks = new Map<string, number>();

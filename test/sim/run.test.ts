@@ -4,7 +4,8 @@ import { arbitraryScript } from "../../sim/arbitrary.ts";
 import { createCrypto } from "../../sim/crypto.ts";
 import { planScript } from "../../sim/plan.ts";
 import { runScript } from "../../sim/run.ts";
-import { parseScript, printScript, type Script } from "../../sim/script.ts";
+import { parseScript } from "../../sim/parse.ts";
+import { printScript, type Script } from "../../sim/script.ts";
 import { printMoment } from "../../sim/trace.ts";
 import { toyCast, type ToyBug } from "./toy-cluster.ts";
 

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { arbitraryScript } from "../../sim/arbitrary.ts";
 import { planScript } from "../../sim/plan.ts";
-import { parseScript, printScript } from "../../sim/script.ts";
+import { parseScript } from "../../sim/parse.ts";
+import { printScript } from "../../sim/script.ts";
 
 const EXAMPLE = `seed 42
 cluster 3 levels=1 append=no disk=weak
@@ -69,7 +70,7 @@ test.each([
   ["crush n1", "crush is no verb"],
   ["at 5 crash n1", "5 is no time like 5ms or 2s"],
   ["cut n1", "a second host is missing"],
-  ["crash n1 disk=lost", "lost is none of weak, ordered, kept"],
+  ["crash n1 disk=lost", "lost is none of weak, ordered, kept, empty, old"],
   ["crash n1 now", "now is not understood here"],
   ["upload c1 site #1 to n1", "site is no path like /site/current"],
   ["upload c1 /site/x #1 files=2", "`to` is missing"],

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { kernelCast } from "../../sim/cast.ts";
 import { check } from "../../sim/check.ts";
 import { createCrypto } from "../../sim/crypto.ts";
-import { parseScript, type Script } from "../../sim/script.ts";
+import { parseScript } from "../../sim/parse.ts";
+import type { Script } from "../../sim/script.ts";
 
 const FOLDER = new URL("./scripts/", import.meta.url);
 const files = readdirSync(FOLDER).filter((name) => name.endsWith(".sim"));

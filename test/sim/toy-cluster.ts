@@ -8,7 +8,7 @@ import type { FileName, Handle, RootName, StorageProgram } from "../../kernel/st
 import * as calls from "../../kernel/storage/calls.ts";
 import type { DiskRequest, DiskResult } from "../../kernel/storage/request.ts";
 import { contentOf, plantEntry } from "../../sim/content.ts";
-import type { Cast, ClientSpec, NodeSpec } from "../../sim/run.ts";
+import type { Cast, ClientSpec, NodeSpec } from "../../sim/spec.ts";
 import { bytes, op, textOf, toy } from "./toys.ts";
 
 export type ToyBug = "none" | "no_sync" | "no_winner" | "in_place" | "forgets" | "no_gossip" | "asserts";

@@ -1,0 +1,52 @@
+/** Without a command: a planted bug is found, made small and explained; then the same seeds on the real code. */
+import type { Command } from "./arguments.ts";
+import { run } from "./run.ts";
+import { why } from "./scripts.ts";
+import { readMutant } from "./mutant.ts";
+import { EXIT, findingsOf, workOf, WHOLE } from "./work.ts";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MUTANT = "reported_early";
+const SEEDS = { kind: "seeds", from: 1, to: 12 } as const;
+const RUNS_MAX = 60;
+
+export async function demo({ jobs }: Extract<Command, { kind: "demo" }>): Promise<number> {
+  const { file, before, after } = await readMutant(MUTANT);
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  say(`A bug, planted in a copy of ${file}: an image is reported while its commit is still running.`);
+  say(`${before.replace(/^/gm, "  - ")}\n${after.replace(/^/gm, "  + ")}\n`);
+  const work = await workOf(SEEDS);
+  const findings = await findingsOf(
+    { mutant: MUTANT, jobs },
+    {
+      count: work.count,
+      task: (at) => ({ of: work.of(at), twice: false, shrinkRunsMax: RUNS_MAX }),
+      quiet: true,
+    },
+  );
+  const last = findings.length - 1;
+  const trouble = findings[last]?.trouble;
+  if (trouble?.kind !== "violation") {
+    say("It was not found, which is itself a bug.");
+    return EXIT.violation;
+  }
+  const script = trouble.shrunk ?? findings[last]?.script ?? "";
+  say(`Found by ${work.nameOf(last)}: ${trouble.failure.detail}\n`);
+  say(
+    `The same failure in ${script.trimEnd().split("\n").length} lines:\n\n${script.replace(/^(?=.)/gm, "  ")}`,
+  );
+  say("Why:\n");
+  const folder = await mkdtemp(join(tmpdir(), "ciruela-demo-"));
+  try {
+    const path = join(folder, "found.sim");
+    await writeFile(path, script);
+    await why({ kind: "why", what: { kind: "script", file: path }, mutant: MUTANT, jobs });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  say("\nThe same seeds on the real code:\n");
+  const rest = { mutant: null, jobs, shrink: true, check: false, trace: false, shard: WHOLE, out: null };
+  return await run({ kind: "run", what: SEEDS, ...rest });
+}

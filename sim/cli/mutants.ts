@@ -1,0 +1,86 @@
+/** `mutants`: how soon each planted bug is found, by which oracle, and how small its script becomes. */
+import { writeFile } from "node:fs/promises";
+import type { Command } from "./arguments.ts";
+import { mutantNames } from "./mutant.ts";
+import { EXIT, findingsOf, Usage, workOf } from "./work.ts";
+
+type Row = {
+  readonly name: string;
+  /** Null when no seed has found it. */
+  readonly seeds: number | null;
+  readonly oracle: string;
+  readonly lines: number;
+  readonly seconds: number;
+};
+
+const TABLE = new URL("../../docs/mutants.md", import.meta.url);
+const RUNS_MAX = 400;
+
+export async function mutants(command: Extract<Command, { kind: "mutants" }>): Promise<number> {
+  const known = await mutantNames();
+  const strange = command.names.find((name) => !known.includes(name));
+  if (strange !== undefined) throw new Usage(`${strange} is none of the mutants ${known.join(", ")}`);
+  const rows: Row[] = [];
+  for (const name of command.names.length === 0 ? known : command.names) {
+    const row = await rowOf(name, command);
+    rows.push(row);
+    process.stdout.write(`${printed(row)}\n`);
+  }
+  const text = summary(rows, command.seeds);
+  process.stdout.write(`${text}\n`);
+  if (command.names.length === 0) await writeFile(TABLE, page(rows, text));
+  return rows.every(({ seeds }) => seeds !== null) ? EXIT.ok : EXIT.violation;
+}
+
+async function rowOf(name: string, { seeds, jobs }: Extract<Command, { kind: "mutants" }>): Promise<Row> {
+  const work = await workOf({ kind: "seeds", from: 1, to: seeds });
+  const began = performance.now();
+  const findings = await findingsOf(
+    { mutant: name, jobs },
+    {
+      count: seeds,
+      task: (at) => ({ of: work.of(at), twice: false, shrinkRunsMax: RUNS_MAX }),
+      quiet: true,
+    },
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const trouble = findings.at(-1)?.trouble ?? null;
+  if (trouble?.kind !== "violation") return { name, seeds: null, oracle: "survives", lines: 0, seconds };
+  const script = trouble.shrunk ?? findings.at(-1)?.script ?? "";
+  // Its seed and its cluster are no lines that could go.
+  const lines = script.trimEnd().split("\n").length - 2;
+  return { name, seeds: findings.length, oracle: trouble.failure.code, lines, seconds };
+}
+
+function printed({ name, seeds, oracle, lines, seconds }: Row): string {
+  const found = seeds === null ? "survives" : `seed ${seeds}, ${oracle}, ${lines} lines`;
+  return `${name}: ${found}, ${seconds.toFixed(0)} s`;
+}
+
+function summary(rows: readonly Row[], most: number): string {
+  const killed = rows.filter(({ seeds }) => seeds !== null);
+  const seeds = killed.map((row) => row.seeds ?? 0).toSorted((a, b) => a - b);
+  const small = killed.filter(({ lines }) => lines <= 12).length;
+  const survivors = rows.filter((row) => row.seeds === null).map(({ name }) => name);
+  return [
+    `${killed.length} of ${rows.length} found within ${most} seeds, the median after ${seeds[seeds.length >> 1] ?? 0};`,
+    `${small} of ${killed.length} shrink to at most 12 lines`,
+    ...(survivors.length === 0 ? [] : [`\nnot found: ${survivors.join(", ")}`]),
+  ].join(" ");
+}
+
+function page(rows: readonly Row[], text: string): string {
+  return `# Planted bugs
+
+Each is a change of one place of the kernel, a file of \`test/mutants/\` that says why it has to be found. \`npm run
+sim:mutants\` plants one after the other in a copy and writes this table: the seed that finds it, counted from 1; the
+promise that it breaks, by its name in \`sim/oracle.ts\`; and the lines of the smallest script that fails in the same way,
+without its seed and its cluster.
+
+${text}.
+
+| Bug | Seeds | Oracle | Lines |
+| --- | --- | --- | --- |
+${rows.map(({ name, seeds, oracle, lines }) => `| \`${name}\` | ${seeds ?? "-"} | \`${oracle}\` | ${seeds === null ? "-" : lines} |`).join("\n")}
+`;
+}

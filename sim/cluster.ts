@@ -1,0 +1,262 @@
+/** The servers and clients of one run, the world that they live in, and the oracle that watches them. */
+import type { Address } from "../kernel/ids.ts";
+import { keyed, next } from "../kernel/prng.ts";
+import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
+import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
+import type { DiskImage } from "./disk.ts";
+import type { Host } from "./host.ts";
+import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
+import type { RunOptions } from "./run-options.ts";
+import type { Script, UploadVerb } from "./script.ts";
+import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
+import { createTally, type Tally } from "./tally.ts";
+import { MILLISECOND, SECOND } from "./timeline.ts";
+import { createWorld, type World } from "./world.ts";
+
+/** A call that fails the next `left` times. */
+export type Fault = {
+  readonly call: FsCall["call"];
+  readonly code: FsCode;
+  readonly count: number;
+  left: number;
+};
+
+export type Cluster = {
+  readonly script: Script;
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly tally: Tally;
+  readonly nodes: Map<string, NodeSpec>;
+  readonly clients: Map<string, ClientSpec>;
+  readonly sites: Map<string, Site>;
+  readonly faults: Map<string, Fault[]>;
+  /** Copies of disks, by server. */
+  readonly saved: Map<string, DiskImage>;
+  /** Servers that went, that lie, and whose images somebody deleted. */
+  readonly left: Set<string>;
+  readonly hostile: Set<string>;
+  readonly robbed: Set<string>;
+  /** Peer files as the operator wants them, where a fault has changed one. */
+  readonly peerFiles: Map<string, NodeSpec["peers"]>;
+  /** Bytes of all uploads. */
+  bytes: number;
+};
+
+export const KEY = "site";
+export const DB = "/var/db" as RootName;
+export const IMAGES = "/srv/site" as RootName;
+const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does not sync the database
+const SOURCE = "/home/source" as RootName;
+const PORT = 24_783;
+const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
+const FUTURE_MS = 300_000; // a signature further ahead of a server's clock is refused
+
+export function addressOf(name: string): Address {
+  const number = Number(/\d+$/.exec(name)?.[0] ?? "0");
+  const net = name.startsWith("c") ? 99 : 0;
+  return `10.${net}.${Math.floor(number / 250)}.${(number % 250) + 1}:${PORT}` as Address;
+}
+
+export function createCluster(script: Script, cast: Cast, options: RunOptions): Cluster {
+  const oracle = createOracle({ appendOnly: script.cluster.append });
+  const tally = createTally();
+  const nodes = new Map<string, NodeSpec>();
+  const clients = new Map<string, ClientSpec>();
+  const sites = new Map<string, Site>();
+  const images = new Map<string, number[]>();
+  const left = new Set<string>();
+
+  const lookup: Lookup = {
+    uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
+    hostOfMachine(machine) {
+      const found = [...nodes.values()].filter((spec) => spec.machine === machine);
+      return found.length === 1 ? (found[0]?.name ?? null) : null; // of a cloned id nobody can tell
+    },
+    hostOfAddress: (address) => [...nodes.values()].find((spec) => spec.address === address)?.name ?? null,
+  };
+
+  const world = createWorld({
+    seed: String(script.seed),
+    ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
+    ...(options.reader === undefined ? {} : { reader: options.reader }),
+    observer: {
+      performed(host, call) {
+        const site = sites.get(host.name);
+        if (site === undefined) return;
+        if (changesNames(call)) oracle.check(site);
+        if (call.call === "write") oracle.written(site, call);
+      },
+      crashed(host) {
+        const site = sites.get(host.name);
+        if (site !== undefined) oracle.crashed(site);
+      },
+      replaced(host) {
+        const site = sites.get(host.name);
+        if (site !== undefined) oracle.forget(site);
+      },
+      traced(host, mark, fields) {
+        tally.marked(host.name, mark, String(fields["path"] ?? ""));
+        hear(host, { kind: "mark", mark, fields });
+        options.marked?.(host.name, mark, fields);
+      },
+      reported: (host, report) => hear(host, { kind: "report", report }),
+      stopped(host) {
+        if (!nodes.has(host.name)) return;
+        world.timeline.after(SUPERVISOR, () => {
+          if (!left.has(host.name)) host.start();
+        });
+      },
+    },
+  });
+  world.network.onMishap((mishap) => {
+    tally.hit(mishap.kind, world.host(mishap.to.name) ?? null);
+    options.mishap?.(mishap, world.timeline.cause());
+  });
+
+  function hear(host: Host, seen: Seen): void {
+    const spec = nodes.get(host.name) ?? clients.get(host.name);
+    if (spec === undefined) return;
+    for (const observation of cast.observe(spec, seen, lookup)) observe(observation, host);
+  }
+
+  function observe(seen: Observation, host: Host): void {
+    if (seen.kind === "signed") {
+      const spec = [...clients.values()].find((each) => each.id === seen.upload);
+      const name = `${spec?.upload.path} ${seen.image}`;
+      images.set(name, [...(images.get(name) ?? []), seen.upload]);
+    }
+    if (seen.kind === "accepted" && seen.fresh === true) {
+      oracle.expectPresent(seen.upload, host.name, host.clock.now().wall + FUTURE_MS);
+    }
+    oracle.observe(seen);
+  }
+
+  const cluster: Cluster = {
+    script,
+    world,
+    oracle,
+    tally,
+    nodes,
+    clients,
+    sites,
+    faults: new Map(),
+    saved: new Map(),
+    left,
+    hostile: new Set(),
+    robbed: new Set(),
+    peerFiles: new Map(),
+    bytes: 0,
+  };
+  return cluster;
+}
+
+export function addNode(
+  cluster: Cluster,
+  cast: Cast,
+  name: string,
+  peers: readonly string[],
+  machine: string | null = null,
+): Host {
+  const { script, world, nodes, sites } = cluster;
+  const { levels, append, disk } = script.cluster;
+  nodes.set(name, {
+    name,
+    address: addressOf(name),
+    machine: machineOf(machine ?? name),
+    db: DB,
+    directories: [{ key: KEY, root: IMAGES }],
+    levels,
+    append,
+    peers: peerFileOf(name, peers),
+    signers: [secretOf(cluster, "signer")],
+  });
+  const host = world.addHost({
+    name,
+    address: addressOf(name),
+    listens: true,
+    disk,
+    boot: (start) => cast.node(nodes.get(name) as NodeSpec, start),
+  });
+  host.disk.makeRoot(DB);
+  host.disk.makeRoot(IMAGES, IMAGES_DEVICE);
+  watchFaults(cluster, host);
+  sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES });
+  return host;
+}
+
+export function peerFileOf(name: string, peers: readonly string[]): NodeSpec["peers"] {
+  return peers.filter((peer) => peer !== name).map((peer) => ({ name: peer, address: addressOf(peer) }));
+}
+
+/** The peer file of a server says something else from now on. */
+export function setPeers(cluster: Cluster, name: string, peers: NodeSpec["peers"]): boolean {
+  const spec = cluster.nodes.get(name);
+  if (spec === undefined) return false;
+  if (!cluster.peerFiles.has(name)) cluster.peerFiles.set(name, spec.peers);
+  cluster.nodes.set(name, { ...spec, peers });
+  cluster.world.host(name)?.feed({ kind: "peers_resolved", peers });
+  return true;
+}
+
+/** Each upload is a process on a computer of its own, so that one name may upload twice. */
+export function startUpload(cluster: Cluster, cast: Cast, verb: UploadVerb): void {
+  const { world, clients, oracle } = cluster;
+  const id = clients.size + 1;
+  const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
+  const content: Content = contentOf(verb.content, verb.files, verb.bytes);
+  cluster.bytes += contentBytes(content);
+  oracle.expectUpload({ id, path: verb.path, content, stranger: verb.stranger });
+  const spec: ClientSpec = {
+    name,
+    address: `10.98.0.${id}:0` as Address,
+    db: DB,
+    source: SOURCE,
+    id,
+    upload: verb,
+    servers: verb.to.map(addressOf),
+    secret: secretOf(cluster, verb.stranger ? "stranger" : "signer"),
+  };
+  clients.set(name, spec);
+  const host = world.addHost({
+    name,
+    address: spec.address,
+    listens: false,
+    disk: "weak",
+    boot: (start) => cast.client(spec, start),
+  });
+  host.disk.makeRoot(DB);
+  host.disk.makeRoot(SOURCE);
+  plantTree(host.disk, SOURCE, content);
+  watchFaults(cluster, host);
+  host.clock.stepWall(Math.round(verb.skew / MILLISECOND));
+  host.start();
+}
+
+function watchFaults(cluster: Cluster, host: Host): void {
+  host.disk.setFaultHook((call) => {
+    const fault = cluster.faults.get(host.name)?.find((each) => each.left > 0 && each.call === call.call);
+    if (fault === undefined) return null;
+    fault.left -= 1;
+    cluster.tally.hit(fault.code, host);
+    return fault.code;
+  });
+}
+
+/** Hosts that are judged: those that are still members, and do not lie. */
+export function coreSites({ sites, left, hostile }: Cluster): readonly Site[] {
+  return [...sites.values()].filter(({ host }) => !left.has(host) && !hostile.has(host));
+}
+
+function changesNames({ call }: FsCall): boolean {
+  return call === "rename" || call === "unlink" || call === "remove_directory";
+}
+
+function machineOf(name: string): string {
+  const stream = keyed("machine", name);
+  return Array.from({ length: 4 }, () => next(stream).toString(16).padStart(8, "0")).join("");
+}
+
+function secretOf({ script }: Cluster, name: string): Uint8Array {
+  const stream = keyed(String(script.seed), "secret", name);
+  return Uint8Array.from({ length: 32 }, () => next(stream) & 0xff);
+}

@@ -1,0 +1,199 @@
+/** What each verb of a script does to a cluster. `false`: it met nothing that it could change. */
+import { unreachable } from "../kernel/assert.ts";
+import { below, keyed } from "../kernel/prng.ts";
+import { betray } from "./adversary.ts";
+import { addNode, type Cluster, DB, IMAGES, KEY, peerFileOf, setPeers, startUpload } from "./cluster.ts";
+import type { Host } from "./host.ts";
+import type { Rule } from "./network.ts";
+import type { LinkFields, Verb } from "./script.ts";
+import type { Cast } from "./spec.ts";
+import { MILLISECOND } from "./timeline.ts";
+
+export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
+  const { world, nodes, tally } = cluster;
+  const { network, links } = world;
+  switch (verb.kind) {
+    case "upload":
+      startUpload(cluster, cast, verb);
+      return true;
+    case "link":
+      network.addRule(verb.from, verb.to, ruleOf(verb));
+      return true;
+    case "cut":
+    case "heal": {
+      const done = network[verb.kind](verb.from, verb.to);
+      return (!verb.oneWay && network[verb.kind](verb.to, verb.from)) || done;
+    }
+    case "reset":
+    case "halve": {
+      const ended = links[verb.kind](verb.from, verb.to);
+      if (ended > 0) tally.hit(verb.kind, world.host(verb.to === "*" ? verb.from : verb.to) ?? null);
+      return ended > 0;
+    }
+    case "join":
+      return join(cluster, cast, verb);
+    default:
+      break;
+  }
+  const host = world.host(verb.host);
+  if (host === undefined) return false; // the line that made it was taken away
+  const hit = (): void => tally.hit(verb.kind, host);
+  switch (verb.kind) {
+    case "rate":
+      host.station.up.bitsPerSecond = verb.up === 0 ? Infinity : verb.up * 1_000;
+      host.station.down.bitsPerSecond = verb.down === 0 ? Infinity : verb.down * 1_000;
+      hit();
+      return true;
+    case "crash":
+      return crash(cluster, host, verb.disk);
+    case "save":
+      cluster.saved.set(host.name, host.disk.snapshot());
+      return nodes.has(host.name);
+    case "start":
+      // A client that ended does not come back by itself.
+      if (!nodes.has(verb.host) || cluster.left.has(verb.host) || host.state() !== "down") return false;
+      host.start();
+      return true;
+    case "leave":
+      return leave(cluster, host);
+    case "peers":
+      hit();
+      return setPeers(cluster, verb.host, peerFileOf(verb.host, verb.peers));
+    case "pause": {
+      if (host.state() !== "running") return false;
+      hit();
+      host.pause();
+      return true;
+    }
+    case "resume": {
+      if (host.state() !== "paused") return false;
+      host.resume();
+      return true;
+    }
+    case "stall":
+      hit();
+      host.station.readsAt = world.timeline.now() + verb.lasting;
+      return true;
+    case "clock":
+      hit();
+      host.clock.stepWall(Math.round(verb.step / MILLISECOND));
+      host.clock.setDrift(verb.drift);
+      return true;
+    case "fail": {
+      const known = cluster.faults.get(verb.host) ?? [];
+      const { call, code, count } = verb;
+      cluster.faults.set(verb.host, [...known, { call, code, count, left: count }]);
+      return true;
+    }
+    case "slow":
+      hit();
+      host.setSlowness(verb.factor);
+      return true;
+    case "rot":
+    case "edit":
+      return damage(cluster, host, verb);
+    case "remove":
+      return remove(cluster, host, verb.path);
+    case "betray":
+      hit();
+      cluster.hostile.add(host.name);
+      betray(host, verb.how, world);
+      return true;
+    default:
+      return unreachable(verb);
+  }
+}
+
+function join(cluster: Cluster, cast: Cast, verb: Extract<Verb, { kind: "join" }>): boolean {
+  const { world, left, nodes } = cluster;
+  const known = world.host(verb.host);
+  if (known === undefined) {
+    const host = addNode(cluster, cast, verb.host, verb.peers, verb.machine);
+    cluster.tally.hit(verb.machine === null ? "join" : "clone", host);
+    host.start();
+    return true;
+  }
+  if (!left.delete(verb.host)) return false;
+  for (const { name, peers } of nodes.values()) {
+    if (name === verb.host) setPeers(cluster, name, peerFileOf(name, verb.peers));
+    else setPeers(cluster, name, [...peers, ...peerFileOf(name, [verb.host])]);
+  }
+  cluster.tally.hit("rejoin", known);
+  known.start();
+  return true;
+}
+
+/** It is stopped, and in nobody's peer file. */
+export function leave(cluster: Cluster, host: Host): boolean {
+  const { nodes, sites, oracle, left } = cluster;
+  const site = sites.get(host.name);
+  if (site === undefined || left.has(host.name)) return false;
+  cluster.tally.hit("leave", host);
+  left.add(host.name);
+  oracle.forget(site);
+  host.crash("kept");
+  for (const { name, peers } of nodes.values()) {
+    if (peers.some((peer) => peer.name === host.name)) {
+      setPeers(
+        cluster,
+        name,
+        peers.filter((peer) => peer.name !== host.name),
+      );
+    }
+  }
+  return true;
+}
+
+function crash(cluster: Cluster, host: Host, how: string): boolean {
+  const { world, saved, nodes, tally } = cluster;
+  if (how === "weak" || how === "ordered" || how === "kept") {
+    if (host.state() === "down") return false;
+    tally.hit(`crash_${how}`, host);
+    host.crash(how);
+    return true;
+  }
+  if (!nodes.has(host.name)) return false;
+  const other = world.host(how);
+  const disk = how === "empty" ? null : how === "old" ? saved.get(host.name) : other?.disk.snapshot();
+  if (disk === undefined) return false;
+  tally.hit(how === "empty" || how === "old" ? `disk_${how}` : "disk_copied", host);
+  host.crash({ disk, name: how });
+  return true;
+}
+
+/** Not in the moment between the last look at a stage and its exchange: nobody could see that. */
+function damage(cluster: Cluster, host: Host, verb: Extract<Verb, { kind: "rot" | "edit" }>): boolean {
+  const site = cluster.sites.get(host.name);
+  if (site === undefined || host.requests().has("commit")) return false;
+  const root = verb.place === "images" ? IMAGES : DB;
+  const stream = keyed(String(cluster.script.seed), verb.kind, host.name, String(verb.nth));
+  const only = verb.place === "images" ? "" : "indexes/";
+  const path = host.disk.damage(root, verb.nth, (bound) => below(stream, bound), verb.kind, only);
+  if (path === null) return false;
+  cluster.tally.hit(verb.kind, host);
+  if (verb.place === "images") cluster.oracle.damaged(site, path);
+  return true;
+}
+
+function remove(cluster: Cluster, host: Host, path: string): boolean {
+  const site = cluster.sites.get(host.name);
+  const inside = path.slice(KEY.length + 2);
+  if (site === undefined || host.requests().has("commit") || !host.disk.deleteTree(IMAGES, inside))
+    return false;
+  cluster.tally.hit("remove", host);
+  cluster.robbed.add(host.name);
+  cluster.oracle.forget(site, path);
+  return true;
+}
+
+function ruleOf({ loss, dup, flip, corrupt, mtu, late, delay }: LinkFields): Partial<Rule> {
+  return {
+    ...(loss === undefined ? {} : { loss }),
+    ...(dup === undefined ? {} : { dup }),
+    ...(flip === undefined ? {} : { flip }),
+    ...(corrupt === undefined ? {} : { corrupt }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(late === undefined ? {} : { late }),
+    ...(delay === undefined ? {} : { delayMin: delay.min, delayMax: delay.max }),
+  };
+}

@@ -1,0 +1,238 @@
+/**
+ * Why a run failed: what happened before the failure at the host that broke the promise, and everything that this was
+ * caused by, as sentences. An event's causes are what sent it and what its host had heard before; what nothing led from
+ * to the failure is left out.
+ */
+import type { Effect } from "../kernel/effect.ts";
+import type { Crypto } from "./crypto.ts";
+import type { Mishap } from "./network.ts";
+import { type Failure, runScript } from "./run.ts";
+import { printTime, type Script } from "./script.ts";
+import type { Cast } from "./spec.ts";
+import type { Moment, Note } from "./trace.ts";
+import { wordOf } from "./words.ts";
+
+type Happening =
+  | { readonly kind: "moment"; readonly moment: Moment }
+  | { readonly kind: "note"; readonly note: Note };
+
+export type Story = { readonly failure: Failure | null; readonly sentences: readonly string[] };
+
+const SAID: Readonly<Record<string, string>> = {
+  upload_accepted: "accepts the upload",
+  upload_refused: "refuses the upload",
+  download_started: "promises to fetch",
+  download_done: "has committed",
+  download_aborted: "gives up",
+  download_superseded: "stops, for a newer version, fetching",
+  download_resting: "was refused by its disk, and rests while fetching",
+  download_stalled: "finds nobody to ask for",
+  block_refused: "gets a wrong block of",
+  block_retried: "asks again for a block of",
+  index_refused: "gets a wrong index for",
+  listing_asked: "asks for the listing of",
+  image_missing: "has lost",
+  disk_failed: "is told by its disk that it cannot store",
+  signing: "signs",
+  recovered: "has looked through its disk",
+  start_failed: "cannot start",
+};
+
+export function storyOf(script: Script, cast: Cast, crypto: Crypto): Story {
+  const happened = new Map<number, Happening>();
+  const before = new Map<number, number>(); // what the same host did last
+  const lastAt = new Map<string, number>();
+  const mishaps: { readonly mishap: Mishap; readonly time: number; readonly cause: number }[] = [];
+  const add = (id: number, host: string | null, each: Happening): void => {
+    happened.set(id, each);
+    if (host === null) return;
+    const last = lastAt.get(host);
+    if (last !== undefined) before.set(id, last);
+    lastAt.set(host, id);
+  };
+  let now = 0;
+  const { failure } = runScript(script, cast, {
+    crypto,
+    reader: {
+      moment(moment) {
+        now = moment.time;
+        add(moment.id, moment.host, { kind: "moment", moment });
+      },
+      note(note) {
+        now = note.time;
+        add(note.id, note.host, { kind: "note", note });
+      },
+    },
+    mishap: (mishap, cause) => void mishaps.push({ mishap, time: now, cause }),
+  });
+  if (failure === null) return { failure, sentences: [] };
+  const past = pastOf(failure.host, lastAt, happened, before);
+  const lines: { time: number; order: number; text: string }[] = [];
+  const images = imagesOf(happened);
+  for (const id of [...past].toSorted((a, b) => a - b)) {
+    const each = happened.get(id);
+    if (each === undefined) continue;
+    const { time } = each.kind === "note" ? each.note : each.moment;
+    for (const text of sentencesOf(each, images)) lines.push({ time, order: id, text });
+  }
+  for (const { text, time, order } of talkOf(past, happened)) lines.push({ text, time, order });
+  for (const { text, time, order } of damageOf(mishaps, failure.host)) lines.push({ text, time, order });
+  const told = lines.toSorted((a, b) => a.time - b.time || a.order - b.order);
+  const sentences = merged(
+    told.map(({ time, text }) => ({ at: printTime(Math.round(time / 1000) * 1000), text })),
+  );
+  return { failure, sentences: [...sentences, verdictOf(failure)] };
+}
+
+/** Everything that led to what the host was in the end; of a failure of nobody in particular, everything. */
+function pastOf(
+  host: string | null,
+  lastAt: ReadonlyMap<string, number>,
+  happened: ReadonlyMap<number, Happening>,
+  before: ReadonlyMap<number, number>,
+): ReadonlySet<number> {
+  const end = host === null ? undefined : lastAt.get(host);
+  const open = end === undefined ? [...lastAt.values()] : [end];
+  const past = new Set<number>();
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (past.has(id)) continue;
+    past.add(id);
+    const each = happened.get(id);
+    const cause = each?.kind === "note" ? each.note.cause : (each?.moment.cause ?? 0);
+    const own = before.get(id);
+    if (cause > 0) open.push(cause);
+    if (own !== undefined) open.push(own);
+  }
+  return past;
+}
+
+/** `#1` for the image of the first upload, and so on. */
+function imagesOf(happened: ReadonlyMap<number, Happening>): ReadonlyMap<string, string> {
+  const images = new Map<string, string>();
+  for (const each of happened.values()) {
+    if (each.kind !== "moment") continue;
+    for (const effect of each.moment.effects) {
+      if (effect.kind !== "trace" || effect.mark !== "signing") continue;
+      const image = String(effect.fields["image"]);
+      if (!images.has(image)) images.set(image, `the image of ${each.moment.host}`);
+    }
+  }
+  return images;
+}
+
+function sentencesOf(each: Happening, images: ReadonlyMap<string, string>): readonly string[] {
+  if (each.kind === "note") return [`* ${each.note.text}`];
+  const { host, effects } = each.moment;
+  return effects.flatMap((effect) => saidOf(host, effect, images));
+}
+
+function saidOf(host: string, effect: Effect, images: ReadonlyMap<string, string>): readonly string[] {
+  if (effect.kind === "report") {
+    const { report } = effect;
+    if (report.type === "received") return [`${host} is told that ${report.host} has it`];
+    return report.type === "rejected" ? [`${host} is refused by ${report.host}: ${report.reason}`] : [];
+  }
+  if (effect.kind !== "trace") return [];
+  const said = SAID[effect.mark];
+  if (said === undefined) return [];
+  const { path, image, reason, base, code } = effect.fields;
+  const about = image === undefined ? (path ?? base ?? "") : (images.get(String(image)) ?? String(image));
+  const why = reason ?? code;
+  return [
+    `${host} ${said} ${String(about)}${why === undefined ? "" : ` (${String(why)})`}`.replace(/ +$/, ""),
+  ];
+}
+
+type Told = { readonly text: string; readonly time: number; readonly order: number };
+
+/** Who sent what to whom, where it led to the failure: the first of a kind, and how many. */
+function talkOf(past: ReadonlySet<number>, happened: ReadonlyMap<number, Happening>): readonly Told[] {
+  const talks = new Map<string, { time: number; order: number; count: number }>();
+  for (const id of past) {
+    const each = happened.get(id);
+    if (each?.kind !== "moment") continue;
+    const { event, host, cause, time } = each.moment;
+    if (event.kind !== "datagram" && event.kind !== "frame") continue;
+    const sender = happened.get(cause);
+    if (sender?.kind !== "moment" || sender.moment.host === host) continue;
+    const name = `${sender.moment.host} sends ${wordOf(event.kind, event.bytes)} to ${host}`;
+    const known = talks.get(name);
+    if (known === undefined) talks.set(name, { time, order: id, count: 1 });
+    else {
+      known.count += 1;
+      if (id < known.order) Object.assign(known, { time, order: id });
+    }
+  }
+  return Array.from(talks, ([name, { time, order, count }]) => ({
+    text: count === 1 ? name : `${name}, ${count} times from here on`,
+    time,
+    order,
+  }));
+}
+
+const MISHAPS: Readonly<Record<Mishap["kind"], string>> = {
+  cut: "is stopped by the cut",
+  off: "finds nobody there",
+  loss: "is lost",
+  dup: "arrives twice",
+  corrupt: "arrives damaged",
+  mtu: "is too large for the way and vanishes",
+  queue: "is dropped by a full line",
+  flip: "arrives damaged",
+  held: "is held up by the cut",
+  retransmit: "is lost and sent again",
+};
+
+/** What faults did to what was meant for the host that failed, or came from it. */
+function damageOf(
+  mishaps: readonly { readonly mishap: Mishap; readonly time: number; readonly cause: number }[],
+  host: string | null,
+): readonly Told[] {
+  const found = new Map<string, { time: number; order: number; count: number }>();
+  for (const { mishap, time, cause } of mishaps) {
+    const { kind, what, from, to, bytes } = mishap;
+    if (host !== null && from.name !== host && to.name !== host) continue;
+    const name = `${wordOf(what, bytes)} of ${from.name} to ${to.name} ${MISHAPS[kind]}`;
+    const known = found.get(name);
+    if (known === undefined) found.set(name, { time, order: cause, count: 1 });
+    else known.count += 1;
+  }
+  return Array.from(found, ([name, { time, order, count }]) => ({
+    text: count === 1 ? `! ${name}` : `! ${name}, ${count} times from here on`,
+    time,
+    order,
+  }));
+}
+
+/** One line a sentence; equal ones one after the other are one. */
+function merged(lines: readonly { readonly at: string; readonly text: string }[]): readonly string[] {
+  const out: string[] = [];
+  let count = 1;
+  for (const [place, { at, text }] of lines.entries()) {
+    if (lines[place - 1]?.text === text) {
+      count += 1;
+      out[out.length - 1] = `${(out.at(-1) ?? "").replace(/ \(\d+ times\)$/, "")} (${count} times)`;
+      continue;
+    }
+    count = 1;
+    out.push(`${at.padStart(8)}  ${text}`);
+  }
+  return out;
+}
+
+const PROMISES: Readonly<Record<Failure["code"], string>> = {
+  mixed_tree: "what is visible at a path is one uploaded image, whole",
+  wrong_bytes: "only bytes with the right hash are written into an image",
+  stray_entry: "nothing but images lies in a base directory",
+  went_back: "a path never shows an older version than before, or nothing",
+  acked_lost: "what a server has reported survives everything but the loss of its disk",
+  append_replaced: "an append-only path keeps its first image",
+  unauthorised: "only who has a key that may write there can publish",
+  future_taken: "a signature from more than five minutes ahead is refused",
+  not_converged: "after the last fault all servers hold the winner within the bound",
+  machine_failed: "no input makes a machine fail",
+};
+
+function verdictOf({ code, detail, time }: Failure): string {
+  return `${printTime(Math.round(time / 1000) * 1000).padStart(8)}  ${code}: broken is the promise that ${PROMISES[code]}: ${detail.replace(/^\w+: /, "")}`;
+}
