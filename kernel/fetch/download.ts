@@ -135,6 +135,8 @@ const SOURCES_FRESH_MS = 1_000;
 /** After the first error of the disk; each further one of a download doubles it. */
 const REST_MS = 1_000;
 const REST_MS_MAX = 10_000;
+/** A commit that says so has changed nothing. */
+const LACKING: readonly string[] = ["stage_incomplete", "index_missing"];
 /** Of a commit: the same however often it is tried, until an operator has done something. */
 const REFUSALS: readonly string[] = ["exchange_unsupported", "already_exists"];
 
@@ -243,8 +245,9 @@ export function diskDone(
     default:
       if (result.ok) out.push({ kind: "done", download });
       else if (REFUSALS.includes(result.code)) out.push({ kind: "aborted", download, reason: result.code });
-      // Of a commit that failed at its end the image may be visible already: it is done again, not fetched again.
-      else rest(download, result, view, out, result.code === "stage_incomplete" ? "load" : "commit");
+      // Of a commit that failed at its end the image may be visible already: it is done again, not fetched again. What
+      // the disk has lost since, a commit alone would never find.
+      else rest(download, result, view, out, LACKING.includes(result.code) ? "load" : "commit");
   }
   plan(download, view, out);
   return out;
