@@ -38,6 +38,8 @@ export type Cluster = {
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
+  /** Some copy was damaged. */
+  spoilt: boolean;
   /** Bytes of all uploads. */
   bytes: number;
 };
@@ -145,6 +147,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     hostile: new Set(),
     robbed: new Set(),
     peerFiles: new Map(),
+    spoilt: false,
     bytes: 0,
   };
   return cluster;

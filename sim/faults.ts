@@ -171,7 +171,9 @@ function damage(cluster: Cluster, host: Host, verb: Extract<Verb, { kind: "rot" 
   const path = host.disk.damage(root, verb.nth, (bound) => below(stream, bound), verb.kind, only);
   if (path === null) return false;
   cluster.tally.hit(verb.kind, host);
+  cluster.spoilt = true;
   if (verb.place === "images") cluster.oracle.damaged(site, path);
+  else cluster.oracle.indexDamaged(site);
   return true;
 }
 

@@ -79,6 +79,8 @@ export type Oracle = {
   expectPresent(upload: number, host: string, latest: number): void;
   /** A file of a site is not what it was, by a fault: where it is visible now it may be as it is. */
   damaged(site: Site, file: string): void;
+  /** An index of a site is not what it was, by a fault: nobody can learn from there what is in its image. */
+  indexDamaged(site: Site): void;
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
   /** After anything that may have changed names there. Throws `Violation`. */
@@ -102,7 +104,10 @@ export type Oracle = {
 
 type Signed = { readonly timestamp: number; readonly image: string };
 /** What a path shows: uploads of equal content cannot be told apart. */
-type Shown = { readonly ids: readonly number[] };
+type Shown = {
+  readonly ids: readonly number[] /** A fault has changed it: nobody can take all of it from here. */;
+  readonly spoilt?: boolean;
+};
 
 export function createOracle({ appendOnly }: OracleOptions): Oracle {
   const uploads = new Map<number, Upload>();
@@ -113,13 +118,18 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
   /** Uploads that some server has lost by a fault. */
   const forgotten = new Set<number>();
   const damages = new Set<string>();
+  /** Servers with a damaged index: nobody can ask them for what it is of. */
+  const unreadable = new Set<string>();
   const acked = new Map<string, Set<number>>();
   const shown = new Map<string, Shown>();
   const at = (host: string, path: string): string => `${host} ${path}`;
 
   function versionOf(ids: readonly number[]): Signed | null {
     let greatest: Signed | null = null;
+    // One that nobody has accepted is on no server, though its content may be.
+    const some = ids.some((id) => accepted.has(id));
     for (const id of ids) {
+      if (some && !accepted.has(id)) continue;
       const each = signed.get(id);
       if (each !== undefined && (greatest === null || isLess(greatest, each))) greatest = each;
     }
@@ -135,12 +145,18 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
   function look(site: Site, path: string, tree: ReadonlyMap<string, TreeEntry>): Shown {
     const inside = path.slice(site.key.length + 2);
     if (!tree.has(inside)) return { ids: [] };
-    const damage = (name: string, inode: number): boolean => damages.has(`${site.host} ${inode} ${name}`);
+    let spoilt = false;
+    const damage = (name: string, inode: number): boolean => {
+      const known = damages.has(`${site.host} ${inode} ${name}`);
+      spoilt ||= known;
+      return known;
+    };
     const same = [...uploads.values()].filter(
       (upload) => upload.path === path && differenceOf(tree, inside, upload.content, damage) === null,
     );
     const ids = same.filter(({ stranger }) => stranger !== true).map(({ id }) => id);
-    if (ids.length > 0) return { ids };
+    if (spoilt) for (const id of ids) forgotten.add(id);
+    if (ids.length > 0) return { ids, spoilt };
     if (same.length > 0) {
       throw new Violation(
         "unauthorised",
@@ -244,7 +260,7 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
       const ahead = Math.round((timestamp - latest) / 1000);
       throw new Violation("future_taken", `${host} accepted #${id}, signed ${ahead} s later than it may be`);
     },
-    damaged({ host, disk, root }, file) {
+    damaged({ host, disk, key, root }, file) {
       const tree = disk.tree(root);
       const found = tree.get(file);
       if (found?.kind !== "file") return;
@@ -252,6 +268,12 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
         if (entry.kind !== "file" || entry.inode !== found.inode) continue;
         damages.add(`${host} ${entry.inode} ${name}`);
       }
+      review({ host, disk, key, root }, true);
+    },
+    indexDamaged(site) {
+      unreadable.add(site.host);
+      for (const path of pathsOf(site))
+        for (const id of shown.get(at(site.host, path))?.ids ?? []) forgotten.add(id);
     },
     forget(site, path) {
       for (const each of path === undefined ? pathsOf(site) : [path]) {
@@ -288,7 +310,10 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
         const here = [...uploads.values()].filter((upload) => upload.path === path);
         // Whoever accepted it never had it all, and who did is gone: nobody can have it.
         const isShown = (id: number): boolean =>
-          sites.some((site) => shown.get(at(site.host, path))?.ids.includes(id) === true);
+          sites.some((site) => {
+            const there = shown.get(at(site.host, path));
+            return there?.ids.includes(id) === true && there.spoilt !== true && !unreadable.has(site.host);
+          });
         const never = (id: number): boolean => !everShown.has(id) || forgotten.has(id) || lying;
         const lost = (id: number): boolean => gone(id) && never(id) && !isShown(id);
         const ids = here.map(({ id }) => id).filter((id) => accepted.has(id) && !(abandoned && lost(id)));
@@ -308,7 +333,9 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
         const held = holders.map((site) => shown.get(at(site.host, path))?.ids ?? []);
         const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
         // Append-only conflicts stay, for the operator to resolve.
-        if (apart !== undefined && !(appendOnly && here.length > 1)) {
+        // What is in the way of the next one stays where it is, too.
+        const stuck = abandoned && here.some(({ id }) => lost(id));
+        if (apart !== undefined && !(appendOnly && here.length > 1) && !stuck) {
           return { missing: `${path} is #${held[0]?.join()} here and #${apart.join()} there`, excused };
         }
       }

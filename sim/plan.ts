@@ -4,7 +4,15 @@
  */
 import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
-import { FAILING_CALLS, FAILING_CODES, type Line, type Script, type Verb } from "./script.ts";
+import {
+  FAILING_CALLS,
+  FAILING_CODES,
+  type Line,
+  type Script,
+  type UploadVerb,
+  type Verb,
+} from "./script.ts";
+import { addRare, RARE_KINDS } from "./plan-rare.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export const FAULT_KINDS = [
@@ -27,6 +35,7 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const FAULTS_END = 25 * SECOND;
+const RARE = 6; // one in so many runs has each rare kind
 const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
 
 export function planScript(seed: number): Script {
@@ -50,6 +59,7 @@ export function planScript(seed: number): Script {
   };
 
   addUploads(draw, servers, { levels, append, skewed: on.has("skew") }, add);
+  const paths = lines.flatMap(({ verb }) => (verb.kind === "upload" ? [verb.path] : []));
   const busy = lines.map(({ at }) => at);
   /** Half of the faults come while an upload is spreading: little goes wrong in a cluster at rest. */
   const moment = (stream: Prng): number =>
@@ -147,6 +157,10 @@ export function planScript(seed: number): Script {
   some("slow", 1, (stream) =>
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
+  for (const kind of RARE_KINDS) {
+    if (!chance(draw("rare", kind), 1, RARE)) continue;
+    addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, moment, lasting, add });
+  }
   return {
     seed,
     cluster: { nodes, levels, append, disk },
@@ -164,7 +178,8 @@ function addUploads(
   for (let nth = 1; nth <= count; nth++) {
     const stream = draw("upload", String(nth));
     const name = append ? `v${1 + below(stream, 4)}` : one(stream, ["current", "current", "other"]);
-    add(nth === 1 ? 500 * MILLISECOND : anyMoment(stream), {
+    const at = nth === 1 ? 500 * MILLISECOND : anyMoment(stream);
+    const upload: UploadVerb = {
       kind: "upload",
       client: `c${nth}`,
       path: levels === 1 ? `/site/${name}` : `/site/${one(stream, ["a", "b"])}/${name}`,
@@ -176,7 +191,42 @@ function addUploads(
       frozen: false,
       stranger: false,
       to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
-    });
+    };
+    add(at, upload);
+    addOddUpload(draw("odd", String(nth)), at, upload, servers, add);
+  }
+}
+
+/** What an upload must not be, or meets: a key of nobody, a clock far ahead, a wrong mode, an equal timestamp. */
+function addOddUpload(
+  stream: Prng,
+  at: number,
+  upload: UploadVerb,
+  servers: readonly string[],
+  add: (at: number, verb: Verb) => void,
+): void {
+  if (!chance(stream, 1, 8)) return;
+  const client = `${upload.client}9`;
+  const content = upload.content + 20;
+  const soon = at + below(stream, 4_000) * MILLISECOND;
+  const odd: Verb = { ...upload, client, content, to: [one(stream, servers)] };
+  switch (below(stream, 4)) {
+    case 0:
+      return add(soon, { ...odd, stranger: true });
+    case 1:
+      return add(soon, { ...odd, skew: (600 + below(stream, 31_536_000)) * SECOND });
+    case 2:
+      return add(soon, { ...odd, mode: upload.mode === "append" ? "replace" : "append" });
+    default:
+      add(soon, { ...odd, frozen: true, skew: 0 });
+      return add(soon, {
+        ...odd,
+        client: `${client}9`,
+        content: content + 1,
+        frozen: true,
+        skew: 0,
+        to: [one(stream, servers)],
+      });
   }
 }
 

@@ -3,7 +3,7 @@
  * after the last one, and lets the oracle judge all along and at the end.
  */
 import { keyed, shuffle } from "../kernel/prng.ts";
-import { addNode, type Cluster, coreSites, createCluster, setPeers } from "./cluster.ts";
+import { addNode, type Cluster, coreSites, createCluster, peerFileOf, setPeers } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
 import { leave, perform } from "./faults.ts";
 import { CALM } from "./network.ts";
@@ -72,7 +72,14 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
         peers.filter((peer) => !cluster.left.has(peer.name)),
       );
     }
-    for (const host of world.hosts()) {
+    // Who lists only a server that lies, or whose copies are damaged, cannot have them whole.
+    if (cluster.hostile.size > 0 || cluster.spoilt) {
+      const members = [...nodes.keys()].filter((name) => !cluster.left.has(name));
+      for (const name of members) setPeers(cluster, name, peerFileOf(name, members));
+    }
+    for (const name of [...nodes.keys(), ...clients.keys()]) {
+      const host = world.host(name);
+      if (host === undefined) continue;
       host.resume();
       host.setSlowness(1);
       host.station.readsAt = 0;
@@ -97,6 +104,9 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     const order =
       options.shuffle === undefined ? names : shuffle(keyed("order", String(options.shuffle)), names);
     for (const name of order) addNode(cluster, cast, name, order);
+    // What is done to all of them later is done in one order.
+    sortByName(nodes, names);
+    sortByName(cluster.sites, names);
     for (const name of names) world.host(name)?.start();
     const healAt = script.lines.reduce((latest, { at }) => Math.max(latest, at), 0);
     for (const line of script.lines) world.timeline.at(line.at, () => act(line));
@@ -207,6 +217,15 @@ function clonesIn({ nodes, world, left }: Cluster) {
     seen.add(machine);
   }
   return clones;
+}
+
+function sortByName<T>(map: Map<string, T>, names: readonly string[]): void {
+  const entries = names.flatMap((name) => {
+    const value = map.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  map.clear();
+  for (const [name, value] of entries) map.set(name, value);
 }
 
 /** Where a verb does something. */

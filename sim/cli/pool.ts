@@ -1,7 +1,12 @@
 /** Tasks spread over processes. The findings come in the order of the tasks, whoever was faster. */
 import { type ChildProcess, fork } from "node:child_process";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import type { Finding } from "../check.ts";
 import type { Answer, Task } from "./worker.ts";
+
+/** What reads TypeScript in a worker, whoever starts it. */
+const LOADER = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 export type PoolOptions = {
   /** Number of tasks, and each by its place. */
@@ -31,7 +36,7 @@ export async function runTasks({
 
   const work = async (): Promise<void> => {
     if (next >= end) return;
-    const child = fork(worker);
+    const child = fork(worker, { execArgv: ["--import", LOADER] });
     workers.push(child);
     while (next < end && more()) {
       const at = next;
