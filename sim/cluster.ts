@@ -130,6 +130,8 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     if (seen.kind === "accepted" && seen.fresh === true) {
       oracle.expectPresent(seen.upload, host.name, host.clock.now().wall + FUTURE_MS);
     }
+    // What a liar accepts or reports is nobody's promise.
+    if ("host" in seen && cluster.hostile.has(seen.host)) return;
     oracle.observe(seen);
   }
 

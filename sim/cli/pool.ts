@@ -36,7 +36,7 @@ export async function runTasks({
 
   const work = async (): Promise<void> => {
     if (next >= end) return;
-    const child = fork(worker, { execArgv: ["--import", LOADER] });
+    const child = fork(worker, { execArgv: [`--import=${LOADER}`] });
     workers.push(child);
     while (next < end && more()) {
       const at = next;
