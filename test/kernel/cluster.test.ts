@@ -73,6 +73,8 @@ function addClient(world: World, name: string, to: readonly string[]): Host {
             bytes: 0,
             mode: "replace",
             skew: 0,
+            frozen: false,
+            stranger: false,
             to,
           },
           servers: to.map(addressOf),
