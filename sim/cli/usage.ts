@@ -3,7 +3,7 @@ export const USAGES = {
   run: `run (--seed N | --seeds A..B | FILE) [--check] [--mutant NAME] [--no-shrink] [--trace ndjson]
     [--shard I/N] [--out FILE] [--jobs N]
   Runs seeds, or a script; - reads standard input. One in ten seeds is run twice, the second time with its servers
-  made and listed in another order. The word \`run\` may be left out, and --script FILE is FILE.
+  made and listed in another order. Before an option the word \`run\` may be left out; --script FILE is FILE.
     --check         every one twice, and the first event and field that differ
     --trace ndjson  every event of one run, one JSON object a line
     --no-shrink     a failing script as it is
