@@ -38,7 +38,9 @@ export type Cluster = {
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
-  /** Some copy was damaged. */
+  /** When a server's clock was last set. */
+  readonly steps: Map<string, number>;
+  /** Some copy was damaged or lost, by a fault. */
   spoilt: boolean;
   /** Bytes of all uploads. */
   bytes: number;
@@ -67,6 +69,8 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const sites = new Map<string, Site>();
   const images = new Map<string, number[]>();
   const left = new Set<string>();
+  const steps = new Map<string, number>();
+  const signedAt = new Map<number, number>();
 
   const lookup: Lookup = {
     uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
@@ -123,11 +127,14 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
 
   function observe(seen: Observation, host: Host): void {
     if (seen.kind === "signed") {
+      signedAt.set(seen.upload, world.timeline.now());
       const spec = [...clients.values()].find((each) => each.id === seen.upload);
       const name = `${spec?.upload.path} ${seen.image}`;
       images.set(name, [...(images.get(name) ?? []), seen.upload]);
     }
-    if (seen.kind === "accepted" && seen.fresh === true) {
+    // It may have been judged by the clock as it was before it was set.
+    const steady = (steps.get(host.name) ?? 0) <= (signedAt.get(seen.upload) ?? 0);
+    if (seen.kind === "accepted" && seen.fresh === true && steady) {
       oracle.expectPresent(seen.upload, host.name, host.clock.now().wall + FUTURE_MS);
     }
     // What a liar accepts or reports is nobody's promise.
@@ -146,6 +153,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     faults: new Map(),
     saved: new Map(),
     left,
+    steps,
     hostile: new Set(),
     robbed: new Set(),
     peerFiles: new Map(),

@@ -76,6 +76,7 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
       return true;
     case "clock":
       hit();
+      cluster.steps.set(host.name, world.timeline.now());
       host.clock.stepWall(Math.round(verb.step / MILLISECOND));
       host.clock.setDrift(verb.drift);
       return true;
@@ -158,6 +159,7 @@ function crash(cluster: Cluster, host: Host, how: string): boolean {
   if (disk === undefined) return false;
   tally.hit(how === "empty" || how === "old" ? `disk_${how}` : "disk_copied", host);
   host.crash({ disk, name: how });
+  cluster.spoilt = true;
   return true;
 }
 
@@ -184,6 +186,7 @@ function remove(cluster: Cluster, host: Host, path: string): boolean {
     return false;
   cluster.tally.hit("remove", host);
   cluster.robbed.add(host.name);
+  cluster.spoilt = true;
   cluster.oracle.forget(site, path);
   return true;
 }

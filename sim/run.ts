@@ -72,9 +72,11 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
         peers.filter((peer) => !cluster.left.has(peer.name)),
       );
     }
-    // Who lists only a server that lies, or whose copies are damaged, cannot have them whole.
-    if (cluster.hostile.size > 0 || cluster.spoilt) {
-      const members = [...nodes.keys()].filter((name) => !cluster.left.has(name));
+    // Who lists only a server that lies, has lost its copies, or went, cannot have anything whole; and nobody asks the
+    // holder of the last copy when no peer file names it.
+    const members = [...nodes.keys()].filter((name) => !cluster.left.has(name));
+    const alone = members.some((name) => !nodes.get(name)?.peers.some((peer) => members.includes(peer.name)));
+    if (cluster.hostile.size > 0 || cluster.spoilt || (alone && members.length > 1)) {
       for (const name of members) setPeers(cluster, name, peerFileOf(name, members));
     }
     for (const name of [...nodes.keys(), ...clients.keys()]) {
