@@ -15,6 +15,7 @@ import type { Address, ConnId, Now } from "../kernel/ids.ts";
 import { below } from "../kernel/prng.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
+import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import type { DiskRequest } from "../kernel/storage/request.ts";
 import { createClock, type HostClock } from "./clock.ts";
 import type { Crypto } from "./crypto.ts";
@@ -75,8 +76,9 @@ export type Observer = {
   readonly stopped?: (host: Host) => void;
 };
 
-/** What a server that lies does with what comes and goes. It sends by itself. */
+/** What a server that lies does with what it reads, and with what comes and goes. It sends by itself. */
 export type Tamper = {
+  read(request: DiskRequest, result: DiskResult): DiskResult;
   datagramIn(bytes: Uint8Array): void;
   frameIn(conn: ConnId, bytes: Uint8Array): void;
   datagramOut(bytes: Uint8Array, to: Address): void;
@@ -250,7 +252,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       storage: {
         run: counted((request, done) =>
           storage.run(request, (result) => {
-            if (mine === lives) whenRunning(() => done(result));
+            if (mine === lives) whenRunning(() => done(tamper?.read(request, result) ?? result));
           }),
         ),
       },

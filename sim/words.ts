@@ -1,4 +1,4 @@
-/** The kind of a message by its first bytes, for stories and for servers that lie. Nothing is decoded, and nothing judged by it. */
+/** The kind of a message by its first bytes, for stories that are told afterwards. Nothing is decoded or decided by it. */
 const MESSAGE_KEY = [0x67, ...Array.from("message", (each) => each.charCodeAt(0)), 0x82];
 const TEXT = 0x60;
 const LENGTH_MAX = 23; // of a text whose length is in its first byte
