@@ -117,7 +117,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     port: options.port,
     mono: () => performance.now(),
     resolved: (list) => feed({ kind: "peers_resolved", peers: list }),
-    failed: (entry) => log.trace("name_unresolved", { name: entry.text }),
+    failed: (name) => log.trace("name_unresolved", { name }),
   });
   const files = createFileWatch(options.watched, look);
 
