@@ -16,7 +16,6 @@ import { below } from "../kernel/prng.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
-import type { DiskRequest } from "../kernel/storage/request.ts";
 import { createClock, type HostClock } from "./clock.ts";
 import type { Crypto } from "./crypto.ts";
 import { type CrashModel, createSimDisk, type DiskImage, type SimDisk } from "./disk.ts";
