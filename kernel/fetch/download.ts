@@ -570,6 +570,7 @@ function commit(download: Download, out: FetchOut[]): void {
     image: intent.image,
     stage: intent.stage,
     mode: intent.mode,
+    again: download.failures > 0,
   };
   out.push({ kind: "disk", download, purpose: { kind: "commit" }, request });
 }

@@ -51,7 +51,7 @@ import {
   stateFolders,
 } from "./names.ts";
 import { StorageRefusal, refuse } from "./refusal.ts";
-import type { Place, UploadMode } from "./request.ts";
+import type { DiskRequest, UploadMode } from "./request.ts";
 import { modeOf } from "./stage.ts";
 import { firstDifference, isImage } from "./verify.ts";
 
@@ -62,13 +62,9 @@ const FILES_AT_ONCE = 64;
 const FILE_SECONDS = 1;
 const DIRECTORY_MODE = 0o755;
 
-export function* commit(
-  db: RootName,
-  place: Place,
-  image: ImageId,
-  stage: string,
-  mode: UploadMode,
-): StorageProgram<void> {
+export type Commit = Extract<DiskRequest, { kind: "commit" }>;
+
+export function* commit(db: RootName, { place, image, stage, mode, again }: Commit): StorageProgram<void> {
   const name = nameOf(place.path);
   const index = yield* loadIndex(db, image);
   yield* usingPath(yield* root(db), stateFolders(place.path), function* (states) {
@@ -77,7 +73,9 @@ export function* commit(
     if (isDone) return;
     if (intent?.state.image !== image) refuse("stage_incomplete", "this image is not promised here");
     yield* usingPath(yield* root(place.root), imageFolders(place.path), function* (base) {
-      if (yield* makeReady(base, name, stage, index)) yield* publish(base, states, name, stage, mode, index);
+      const there = again && (yield* isImage(base, imageName(name), index));
+      if (!there && (yield* makeReady(base, name, stage, index)))
+        yield* publish(base, states, name, stage, mode, index);
       yield* finish(base, states, name);
     });
   });

@@ -66,7 +66,7 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       return DONE;
     }
     case "commit":
-      yield* commit(db, request.place, request.image, request.stage, request.mode);
+      yield* commit(db, request);
       return DONE;
     case "delete_old":
       yield* deleteOld(db, request.place, request.stage);

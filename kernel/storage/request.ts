@@ -72,6 +72,8 @@ export type DiskRequest =
       readonly image: ImageId;
       readonly stage: string;
       readonly mode: UploadMode;
+      /** Something failed before: the image may be at its name already, and what it displaced at the stage's. */
+      readonly again: boolean;
     }
   /** U15: deletes the tree that a commit displaced. */
   | { readonly kind: "delete_old"; readonly place: Place; readonly stage: string }

@@ -37,7 +37,7 @@ function write(path: string): DiskRequest {
   };
 }
 function commit(path: string): DiskRequest {
-  return { kind: "commit", place: place(path), image: IMAGE, stage: "t", mode: "replace" };
+  return { kind: "commit", place: place(path), image: IMAGE, stage: "t", mode: "replace", again: false };
 }
 function queued(...requests: readonly DiskRequest[]): DispatchState {
   const state = createDispatch();

@@ -32,6 +32,13 @@ test("new signatures of what is here drop the promise that loses to them, and no
   world.disk.crash(() => 0);
   const { found } = done(world, "recovered", recoverRequest(world));
   expect(found).toMatchObject([{ path: PATH, committed: state, intent: null }]);
-  const late = run(world, { kind: "commit", place, image: OTHER, stage: "s2", mode: "replace" });
+  const late = run(world, {
+    kind: "commit",
+    place,
+    image: OTHER,
+    stage: "s2",
+    mode: "replace",
+    again: false,
+  });
   expect(codeOf(late)).toBe("index_missing");
 });

@@ -254,7 +254,7 @@ export function* requestsOf(world: World, upload: Upload): Generator<DiskRequest
     const read = yield readOf(world, index, block);
     yield writeOf(upload, block, valueOf("bytes", read).bytes);
   }
-  yield { kind: "commit", place, image, stage, mode };
+  yield { kind: "commit", place, image, stage, mode, again: false };
 }
 
 export function readOf(world: World, index: PackedIndex, block: number): DiskRequest {
