@@ -37,14 +37,40 @@ type Case = {
   readonly change: ((folder: string) => void) | null;
 };
 
-const { values: options } = parseArgs({
-  options: {
-    repeat: { type: "string", default: "3" },
-    only: { type: "string" },
-    small: { type: "boolean", default: false },
-  },
-});
-const repeat = Number(options.repeat);
+const USAGE = `npm run bench [-- OPTIONS]
+  --repeat N     rounds, 3 by default
+  --only TEXT    cases with this in their name alone
+  --small        a twentieth of each case, to see that it works
+`;
+
+function refuse(what: string): never {
+  process.stderr.write(`bench: ${what}\n${USAGE}`);
+  process.exit(64);
+}
+
+function readOptions(): { readonly repeat: number; readonly only: string; readonly small: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        repeat: { type: "string", default: "3" },
+        only: { type: "string", default: "" },
+        small: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit(0);
+    }
+    if (!/^[1-9][0-9]{0,2}$/.test(values.repeat)) refuse(`--repeat ${values.repeat} is no number of rounds`);
+    return { ...values, repeat: Number(values.repeat) };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const options = readOptions();
+const { repeat } = options;
 const scale = options.small ? 20 : 1;
 
 /** Bytes that do not compress and differ from file to file. */
@@ -244,14 +270,14 @@ function print(title: string, figures: Figures, ours: string): void {
 }
 
 const OURS = "ciruela sync";
+const chosen = cases.filter(({ name }) => name.includes(options.only));
+if (chosen.length === 0)
+  refuse(`--only ${options.only}: there are ${cases.map(({ name }) => name).join("; ")}`);
 process.stdout.write(
   `${cpus().length} cores, ${Math.round(totalmem() / GIB)} GiB, Linux ${release()}, Node ${process.version}; files cached; ` +
     `medians of ${repeat}: tool, seconds, min-max, CPU seconds of all processes\n`,
 );
-for (const each of cases) {
-  if (options.only !== undefined && !each.name.includes(options.only)) continue;
-  await measure(each);
-}
+for (const each of chosen) await measure(each);
 
 /**
  * Every round has targets and a server of its own: a server that has the content under another path would link it.

@@ -111,28 +111,36 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   try {
     program.parse(options, { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) return ofCommander(error, shown, version);
+    if (error instanceof CommanderError) return ofCommander(error, shown, version, words);
     throw error;
   }
   return found ?? accepted({ kind: "hint", text: hint(version) });
 }
 
-function see(name: string): string {
-  return `see \`ciruela ${name} --help\``;
+const COMMANDS = ["sync", "edit", "put-file"] as const;
+
+function see(name?: (typeof COMMANDS)[number]): string {
+  return `see \`ciruela ${name === undefined ? "" : `${name} `}--help\``;
 }
 
 function hint(version: string): string {
   return `Ciruela ${version}: no command; try \`ciruela sync --help\` or \`ciruela --help\`\n`;
 }
 
-function ofCommander(error: CommanderError, shown: string, version: string): Result<CommandLine, Trouble> {
+function ofCommander(
+  error: CommanderError,
+  shown: string,
+  version: string,
+  words: readonly string[],
+): Result<CommandLine, Trouble> {
   if (error.code === "commander.help") return accepted({ kind: "hint", text: hint(version) });
   if (error.code === "commander.helpDisplayed" || error.code === "commander.version")
     return accepted({ kind: "text", text: shown });
   const [first = "", ...more] = error.message.replace(/^error: /, "").split("\n");
   const advice = more.join(" ").replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   const sentence = first.replace(/'([^']*)'/g, (_, word: string) => quoted(word));
-  return refused("usage", `${sentence}; ${advice === "" ? "see `ciruela --help`" : advice}`);
+  const command = COMMANDS.find((name) => words.includes(name));
+  return refused("usage", `${sentence}; ${advice === "" ? see(command) : advice}`);
 }
 
 function describe(version: string, write: (text: string) => void): Command {

@@ -32,7 +32,10 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function start(options: ServerOptions, version: string): Promise<number> {
   const path = options.configBaseDir;
-  const missing = [...folderProblems(path), ...(options.checkConfig ? [] : folderProblems(options.dbDir))];
+  const missing = [
+    ...folderProblems(path, "-c DIR"),
+    ...(options.checkConfig ? [] : folderProblems(options.dbDir, "--db-dir DIR")),
+  ];
   if (missing.length > 0) return refuse(missing);
   const read = readFolder(path);
   if (!read.ok) return refuse([...read.warnings, ...read.problems]);
@@ -81,14 +84,14 @@ function notYet(options: ServerOptions, { directories }: Folder): readonly strin
 }
 
 /** A folder that must be there: a mistyped name must not look like an empty configuration. */
-function folderProblems(path: string): readonly Problem[] {
+function folderProblems(path: string, option: string): readonly Problem[] {
   try {
     if (statSync(path).isDirectory()) return [];
-    return [wholeFile(path, "not a folder", "name a folder")];
+    return [wholeFile(path, "not a folder", `name a folder with ${option}`)];
   } catch (error) {
     const code = errnoOf(error);
     const what = code === "ENOENT" ? "no such folder" : `cannot be read (${code})`;
-    return [wholeFile(path, what, "make it, or name another with -c or --db-dir")];
+    return [wholeFile(path, what, `make it, or name another with ${option}`)];
   }
 }
 

@@ -113,7 +113,9 @@ async function show(cluster: Cluster, original: string, once: boolean): Promise<
     cluster.client(upload, "ignore"),
   );
   if (again !== 0) return complain(`the second upload ended with status ${again}`);
-  await waitFor(() => equalEverywhere(cluster, [1, 2, 3, 4], changed.digest));
+  await timed("the fourth has it as well", "it asks, since nobody tells it", () =>
+    waitFor(() => equalEverywhere(cluster, [1, 2, 3, 4], changed.digest)),
+  );
   const read = await reader.stop();
   if (!equalEverywhere(cluster, [1, 2, 3, 4], changed.digest))
     return complain("a server has not the changed content");

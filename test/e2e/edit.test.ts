@@ -5,11 +5,13 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { spawn } from "node:child_process";
+import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
@@ -124,6 +126,7 @@ describe("nothing is changed", () => {
     expect(ended.stderr).toMatch(/replace_doesnt_match_index/);
     const kept = /your text is kept in "([^"]+)"/.exec(ended.stderr)?.[1] ?? "";
     expect(readFileSync(kept, "utf8")).toBe("mine\n");
+    rmSync(dirname(kept), { recursive: true });
     await everywhere("/data.json", Buffer.from("{}"));
   });
 });
