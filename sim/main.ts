@@ -1,52 +1,32 @@
 /** The simulator as a program: seeds or a script in, a verdict and a digest out. */
-import { parseArguments } from "./cli/arguments.ts";
-import { demo } from "./cli/demo.ts";
-import { hunt } from "./cli/hunt.ts";
-import { mutants } from "./cli/mutants.ts";
-import { merge } from "./cli/results.ts";
-import { run } from "./cli/run.ts";
-import { keep, replay, shrink, why } from "./cli/scripts.ts";
+import { EXIT, Usage } from "./cli/command.ts";
+import { parseArguments } from "./cli/commands.ts";
 import { unreachable } from "../kernel/assert.ts";
-import { USAGE, USAGES } from "./cli/usage.ts";
-import { EXIT, Usage } from "./cli/work.ts";
 
-async function main(words: readonly string[]): Promise<number> {
-  const parsed = parseArguments(words);
-  if (!parsed.ok) throw new Usage(parsed.what);
-  const { command } = parsed;
-  switch (command.kind) {
-    case "help": {
-      const own = command.of === null || command.of === "demo" ? null : USAGES[command.of];
-      process.stdout.write(own === null ? USAGE : `npm run sim -- ${own}\n`);
+async function main(line: readonly string[]): Promise<number> {
+  const parsed = parseArguments(line);
+  switch (parsed.kind) {
+    case "help":
+      process.stdout.write(parsed.text);
       return EXIT.ok;
-    }
-    case "demo":
-      return await demo(command);
-    case "run":
-      return await run(command);
-    case "hunt":
-      return await hunt(command);
-    case "replay":
-      return await replay(command);
-    case "shrink":
-      return await shrink(command);
-    case "why":
-      return await why(command);
-    case "keep":
-      return await keep(command);
-    case "merge":
-      return await merge(command);
-    case "mutants":
-      return await mutants(command);
+    case "wrong":
+      return refuse(parsed.what, parsed.of);
+    case "command":
+      try {
+        return await parsed.run();
+      } catch (error) {
+        if (error instanceof Usage) return refuse(error.message, parsed.name);
+        process.stderr.write(`${String(error)}\n`);
+        return EXIT.failed;
+      }
     default:
-      return unreachable(command);
+      return unreachable(parsed);
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const usage = error instanceof Usage;
-  process.stderr.write(usage ? `sim: ${error.message}\n\n${USAGE}` : `${String(error)}\n`);
-  process.exitCode = usage ? EXIT.usage : EXIT.failed;
+function refuse(what: string, name: string | null): number {
+  process.stderr.write(`sim: ${what}\nnpm run sim -- ${name === null ? "" : `${name} `}--help tells more\n`);
+  return EXIT.usage;
 }
+
+process.exitCode = await main(process.argv.slice(2));

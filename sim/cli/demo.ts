@@ -1,9 +1,10 @@
 /** Without a command: a planted bug is found, made small and explained; then the same seeds on the real code. */
-import type { Command } from "./arguments.ts";
-import { run } from "./run.ts";
-import { why } from "./scripts.ts";
+import { command, EXIT } from "./command.ts";
 import { readMutant } from "./mutant.ts";
-import { EXIT, findingsOf, workOf, WHOLE } from "./work.ts";
+import { type Hunters, huntersOf, WHOLE } from "./options.ts";
+import { run } from "./run.ts";
+import { why } from "./why.ts";
+import { findingsOf, workOf } from "./work.ts";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +13,15 @@ const MUTANT = "reported_early";
 const SEEDS = { kind: "seeds", from: 1, to: 12 } as const;
 const RUNS_MAX = 60;
 
-export async function demo({ jobs }: Extract<Command, { kind: "demo" }>): Promise<number> {
+export const demoCommand = command({
+  usage: `demo [--jobs N]
+  A planted bug is found, made small and explained, and then the same seeds without it: what runs without a command.`,
+  values: ["--jobs"],
+  parse: (given) => ({ jobs: huntersOf(given).jobs }),
+  run: demo,
+});
+
+async function demo({ jobs }: Pick<Hunters, "jobs">): Promise<number> {
   const { file, before, after } = await readMutant(MUTANT);
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   say(`A bug, planted in a copy of ${file}: an image is reported while its commit is still running.`);
@@ -42,11 +51,11 @@ export async function demo({ jobs }: Extract<Command, { kind: "demo" }>): Promis
   try {
     const path = join(folder, "found.sim");
     await writeFile(path, script);
-    await why({ kind: "why", what: { kind: "script", file: path }, mutant: MUTANT, jobs });
+    await why({ what: { kind: "script", file: path }, mutant: MUTANT, jobs });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   say("\nThe same seeds on the real code:\n");
   const rest = { mutant: null, jobs, shrink: true, check: false, trace: false, shard: WHOLE, out: null };
-  return await run({ kind: "run", what: SEEDS, ...rest });
+  return await run({ what: SEEDS, ...rest });
 }

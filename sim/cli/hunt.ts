@@ -1,19 +1,36 @@
 /** `hunt`: seeds until the time is over or one fails. */
-import type { Command } from "./arguments.ts";
+import { command, EXIT, Usage } from "./command.ts";
 import { describeHunt } from "./hunt-text.ts";
+import { type Campaign, campaignOf, seedOf } from "./options.ts";
 import { resultOf } from "./result.ts";
 import { writeResults } from "./results.ts";
 import { describeTrouble } from "./text.ts";
-import { EXIT, findingsOf, workOf } from "./work.ts";
+import { findingsOf, workOf } from "./work.ts";
 
 const TWICE_EACH = 50;
 const SEEDS_MAX = 1_000_000;
 
-export async function hunt(command: Extract<Command, { kind: "hunt" }>): Promise<number> {
-  const { minutes, from, shard, out, mutant } = command;
+export const huntCommand = command({
+  usage: `hunt [--minutes N] [--first SEED] [--mutant NAME] [--shard I/N] [--out FILE] [--jobs N]
+  Seeds until the time is over or one fails: how many, simulated time of all servers, faults by kind, the upper bound
+  of the rate of failures that is left at 95 %, and every mark, fault and phase that was not seen, by name.`,
+  values: ["--minutes", "--first", "--mutant", "--jobs", "--shard", "--out"],
+  parse(given) {
+    const minutes = given.options.get("--minutes") ?? "1";
+    if (!/^\d{1,5}(\.\d+)?$/.test(minutes)) throw new Usage(`--minutes ${minutes} is no number`);
+    const from = seedOf("--first", given.options.get("--first") ?? "1");
+    return { minutes: Number(minutes), from, ...campaignOf(given) };
+  },
+  run: hunt,
+});
+
+type Hunt = Campaign & { readonly minutes: number; readonly from: number };
+
+async function hunt({ minutes, from, shard, out, ...hunters }: Hunt): Promise<number> {
+  const { mutant } = hunters;
   const work = await workOf({ kind: "seeds", from, to: from + SEEDS_MAX - 1 }, shard);
   const began = performance.now();
-  const findings = await findingsOf(command, {
+  const findings = await findingsOf(hunters, {
     count: work.count,
     task: (at) => ({ of: work.of(at), twice: at % TWICE_EACH === 0, shrinkRunsMax: 150 }),
     more: () => performance.now() - began < minutes * 60_000,

@@ -1,9 +1,10 @@
 /** `mutants`: how soon each planted bug is found, by which oracle, and how small its script becomes. */
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import type { Command } from "./arguments.ts";
+import { command, EXIT, Usage } from "./command.ts";
 import { mutantNames } from "./mutant.ts";
-import { EXIT, findingsOf, Usage, workOf } from "./work.ts";
+import { type Hunters, huntersOf, wholeNumber } from "./options.ts";
+import { findingsOf, workOf } from "./work.ts";
 
 type Row = {
   readonly name: string;
@@ -17,26 +18,45 @@ type Row = {
 const TABLE = new URL("../../docs/mutants.md", import.meta.url);
 const RUNS_MAX = 150;
 
-export async function mutants(command: Extract<Command, { kind: "mutants" }>): Promise<number> {
+const NAMES_MAX = 1_000;
+const SEEDS_MAX = 1e9;
+
+export const mutantsCommand = command({
+  usage: `mutants [NAME...] [--seeds N] [--jobs N]
+  Plants each bug of test/mutants/, counts the seeds until it is found, shrinks it, and without names writes the table
+  of docs/mutants.md.`,
+  values: ["--seeds", "--jobs"],
+  words: [0, NAMES_MAX],
+  parse: (given) => ({
+    names: given.words,
+    seeds: wholeNumber("--seeds", given.options.get("--seeds") ?? "2000", 1, SEEDS_MAX),
+    jobs: huntersOf(given).jobs,
+  }),
+  run: mutants,
+});
+
+type Mutants = Pick<Hunters, "jobs"> & { readonly names: readonly string[]; readonly seeds: number };
+
+async function mutants({ names: asked, seeds, jobs }: Mutants): Promise<number> {
   const known = await mutantNames();
-  const strange = command.names.find((name) => !known.includes(name));
+  const strange = asked.find((name) => !known.includes(name));
   if (strange !== undefined) throw new Usage(`${strange} is none of the mutants ${known.join(", ")}`);
-  const names = command.names.length === 0 ? known : command.names;
+  const names = asked.length === 0 ? known : asked;
   const rows: Row[] = [];
   let next = 0;
   // One mutant a process: a seed that fails early must not wait for those beside it.
   const work = async (): Promise<void> => {
     for (let name = names[next++]; name !== undefined; name = names[next++]) {
-      const row = await rowOf(name, command.seeds);
+      const row = await rowOf(name, seeds);
       rows.push(row);
       process.stdout.write(`${printed(row)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: command.jobs ?? availableParallelism() }, work));
+  await Promise.all(Array.from({ length: jobs ?? availableParallelism() }, work));
   rows.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const text = summary(rows, command.seeds);
+  const text = summary(rows, seeds);
   process.stdout.write(`${text}\n`);
-  if (command.names.length === 0) await writeFile(TABLE, page(rows, text));
+  if (asked.length === 0) await writeFile(TABLE, page(rows, text));
   return rows.every(({ seeds }) => seeds !== null) ? EXIT.ok : EXIT.violation;
 }
 

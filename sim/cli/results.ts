@@ -1,10 +1,8 @@
 /** Results of seeds as a file: one JSON object a line, so that files of shards are merged line by line. */
 import { readFile, writeFile } from "node:fs/promises";
 import type { Finding } from "../check.ts";
-import type { Command } from "./arguments.ts";
-import { describeHunt } from "./hunt-text.ts";
+import { Usage } from "./command.ts";
 import { type Result, resultOf } from "./result.ts";
-import { EXIT, Usage } from "./work.ts";
 
 export async function writeResults(
   file: string,
@@ -17,8 +15,19 @@ export async function writeResults(
   );
 }
 
-async function writeLines(file: string, results: readonly Result[]): Promise<void> {
+export async function writeLines(file: string, results: readonly Result[]): Promise<void> {
   await writeFile(file, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+}
+
+export async function readResults(files: readonly string[]): Promise<readonly Result[]> {
+  const all: Result[] = [];
+  for (const file of files) {
+    const text = await readFile(file, "utf8").catch((error: unknown) => {
+      throw new Usage(`${file} cannot be read: ${String(error)}`);
+    });
+    for (const line of text.split("\n")) if (line !== "") all.push(JSON.parse(line) as Result);
+  }
+  return all;
 }
 
 /** The union: the same seed twice is one, and has to have the same digest. Sorted by name, so that order is nothing. */
@@ -35,18 +44,4 @@ export function mergeResults(all: readonly Result[]): readonly Result[] {
 
 function order(name: string): number {
   return Number(/\d+$/.exec(name)?.[0] ?? 0);
-}
-
-export async function merge({ files, out }: Extract<Command, { kind: "merge" }>): Promise<number> {
-  const all: Result[] = [];
-  for (const file of files) {
-    const text = await readFile(file, "utf8").catch((error: unknown) => {
-      throw new Usage(`${file} cannot be read: ${String(error)}`);
-    });
-    for (const line of text.split("\n")) if (line !== "") all.push(JSON.parse(line) as Result);
-  }
-  const merged = mergeResults(all);
-  if (out !== null) await writeLines(out, merged);
-  process.stdout.write(`${describeHunt(merged, null)}\n`);
-  return merged.some(({ trouble }) => trouble !== null) ? EXIT.violation : EXIT.ok;
 }

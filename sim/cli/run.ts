@@ -1,33 +1,65 @@
 /** `run`: seeds or a script, a verdict and a digest. */
 import { createHash } from "node:crypto";
 import type { Finding } from "../check.ts";
-import type { Command } from "./arguments.ts";
+import { command, EXIT, Usage } from "./command.ts";
+import { type Campaign, campaignOf, type What, whatOf } from "./options.ts";
 import { writeResults } from "./results.ts";
 import { describeGreen, describeTrouble } from "./text.ts";
-import { EXIT, findingOf, findingsOf, workOf } from "./work.ts";
+import { findingOf, findingsOf, workOf } from "./work.ts";
 
 const TWICE_EACH = 10; // of many seeds, one in so many is run a second time
 
-export async function run(command: Extract<Command, { kind: "run" }>): Promise<number> {
-  const { what, mutant, jobs, shrink, check, trace, shard, out } = command;
+export type Run = Campaign & {
+  readonly what: What;
+  /** Look for a smaller script that fails in the same way. */
+  readonly shrink: boolean;
+  /** Every seed twice, and the event at which two runs part. */
+  readonly check: boolean;
+  readonly trace: boolean;
+};
+
+export const runCommand = command({
+  usage: `run (--seed N | --seeds A..B | FILE) [--check] [--mutant NAME] [--no-shrink] [--trace ndjson]
+    [--shard I/N] [--out FILE] [--jobs N]
+  Runs seeds, or a script; - reads standard input. One in ten seeds is run twice, the second time with its servers
+  made and listed in another order. Before an option the word \`run\` may be left out; --script FILE is FILE.
+    --check         every one twice, and the first event and field that differ
+    --trace ndjson  every event of one run, one JSON object a line
+    --no-shrink     a failing script as it is
+    --shard 2/3     the second of three parts, for --out and \`merge\`
+    --out FILE      a line for each seed`,
+  values: ["--seed", "--seeds", "--script", "--mutant", "--jobs", "--shard", "--out", "--trace"],
+  flags: ["--no-shrink", "--check"],
+  words: [0, 1],
+  parse(given): Run {
+    const what = whatOf(given);
+    const trace = given.options.get("--trace");
+    if (trace !== undefined && trace !== "ndjson") throw new Usage(`--trace ${trace} is not ndjson`);
+    if (trace !== undefined && what.kind === "seeds" && what.from !== what.to)
+      throw new Usage("--trace is of one seed or one script");
+    const [shrink, check] = [!given.flags.has("--no-shrink"), given.flags.has("--check")];
+    return { what, shrink, check, trace: trace !== undefined, ...campaignOf(given) };
+  },
+  run,
+});
+
+export async function run({ what, shrink, check, trace, shard, out, ...hunters }: Run): Promise<number> {
+  const { mutant } = hunters;
   const work = await workOf(what, shard);
   if (trace) {
-    const finding = await findingOf(command, { of: work.of(0), twice: false, shrinkRunsMax: 0, trace: true });
+    const finding = await findingOf(hunters, { of: work.of(0), twice: false, shrinkRunsMax: 0, trace: true });
     for (const line of finding.trace ?? []) process.stdout.write(`${line}\n`);
     return finding.trouble === null ? EXIT.ok : EXIT[finding.trouble.kind];
   }
   const began = performance.now();
-  const findings = await findingsOf(
-    { mutant, jobs },
-    {
-      count: work.count,
-      task: (at) => ({
-        of: work.of(at),
-        twice: check || work.count === 1 || at % TWICE_EACH === 0,
-        shrinkRunsMax: shrink ? 150 : 0,
-      }),
-    },
-  );
+  const findings = await findingsOf(hunters, {
+    count: work.count,
+    task: (at) => ({
+      of: work.of(at),
+      twice: check || work.count === 1 || at % TWICE_EACH === 0,
+      shrinkRunsMax: shrink ? 150 : 0,
+    }),
+  });
   const last = findings.length - 1;
   const bad = findings[last];
   const seconds = (performance.now() - began) / 1000;

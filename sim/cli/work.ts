@@ -4,23 +4,12 @@ import { availableParallelism } from "node:os";
 import { text as textOf } from "node:stream/consumers";
 import type { Finding } from "../check.ts";
 import { parseScript } from "../parse.ts";
-import type { Shard, What } from "./arguments.ts";
+import { EXIT, Usage } from "./command.ts";
 import { mutantNames, type Planted, plantMutant, readMutant } from "./mutant.ts";
+import { type Hunters, type Shard, type What, WHOLE } from "./options.ts";
 import { runTasks } from "./pool.ts";
 import { startProgress } from "./progress.ts";
 import type { Task } from "./worker.ts";
-
-export const EXIT = {
-  ok: 0,
-  violation: 1,
-  nondeterminism: 2,
-  usage: 64,
-  failed: 70,
-  interrupted: 130,
-} as const;
-
-/** A command line that is understood and cannot be done. */
-export class Usage extends Error {}
 
 export type Of = Task["of"];
 
@@ -32,8 +21,6 @@ export type Work = {
   readonly nameOf: (at: number) => string;
   readonly wordsOf: (at: number) => string;
 };
-
-export const WHOLE: Shard = { at: 0, of: 1 };
 
 export async function workOf(what: What, shard: Shard = WHOLE): Promise<Work> {
   if (what.kind === "seeds") {
@@ -69,11 +56,6 @@ export async function readScript(file: string): Promise<string> {
     throw new Usage(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
-
-export type Hunters = {
-  readonly mutant: string | null;
-  readonly jobs: number | null;
-};
 
 export type Asked = {
   readonly count: number;

@@ -1,52 +1,58 @@
 import { expect, test } from "vitest";
-import { parseArguments } from "../../sim/cli/arguments.ts";
+import { COMMANDS, parseArguments } from "../../sim/cli/commands.ts";
 
 const COMMON = { mutant: null, jobs: null };
 const CAMPAIGN = { ...COMMON, shard: { at: 0, of: 1 }, out: null };
-const RUN = { kind: "run", shrink: true, check: false, trace: false, ...CAMPAIGN };
+const RUN = { shrink: true, check: false, trace: false, ...CAMPAIGN };
 
 test.each([
-  ["--seed 42", { ...RUN, what: { kind: "seeds", from: 42, to: 42 } }],
-  ["--seeds 1..300", { ...RUN, what: { kind: "seeds", from: 1, to: 300 } }],
-  ["run --seeds=7..7 --check", { ...RUN, check: true, what: { kind: "seeds", from: 7, to: 7 } }],
-  ["--script a.sim", { ...RUN, what: { kind: "script", file: "a.sim" } }],
-  ["run a.sim --trace ndjson", { ...RUN, trace: true, what: { kind: "script", file: "a.sim" } }],
+  ["--seed 42", "run", { ...RUN, what: { kind: "seeds", from: 42, to: 42 } }],
+  ["--seeds 1..300", "run", { ...RUN, what: { kind: "seeds", from: 1, to: 300 } }],
+  ["run --seeds=7..7 --check", "run", { ...RUN, check: true, what: { kind: "seeds", from: 7, to: 7 } }],
+  ["--script a.sim", "run", { ...RUN, what: { kind: "script", file: "a.sim" } }],
+  ["run a.sim --trace ndjson", "run", { ...RUN, trace: true, what: { kind: "script", file: "a.sim" } }],
   [
     "run --seeds 1..9 --shard 2/3 --out f",
+    "run",
     { ...RUN, shard: { at: 1, of: 3 }, out: "f", what: { kind: "seeds", from: 1, to: 9 } },
   ],
-  ["hunt --minutes 0.5 --first 7", { ...CAMPAIGN, kind: "hunt", minutes: 0.5, from: 7 }],
-  ["replay -", { ...COMMON, kind: "replay", what: { kind: "script", file: "-" } }],
+  ["hunt --minutes 0.5 --first 7", "hunt", { ...CAMPAIGN, minutes: 0.5, from: 7 }],
+  ["replay -", "replay", { ...COMMON, what: { kind: "script", file: "-" } }],
   [
     "shrink --seed 3 --mutant x",
-    { ...COMMON, kind: "shrink", mutant: "x", what: { kind: "seeds", from: 3, to: 3 } },
+    "shrink",
+    { ...COMMON, mutant: "x", what: { kind: "seeds", from: 3, to: 3 } },
   ],
-  ["why a.sim", { ...COMMON, kind: "why", what: { kind: "script", file: "a.sim" } }],
+  ["why a.sim", "why", { ...COMMON, what: { kind: "script", file: "a.sim" } }],
   [
     "keep a.sim --name late-join",
-    { ...COMMON, kind: "keep", name: "late-join", what: { kind: "script", file: "a.sim" } },
+    "keep",
+    { ...COMMON, name: "late-join", what: { kind: "script", file: "a.sim" } },
   ],
-  ["merge a b --out c", { kind: "merge", files: ["a", "b"], out: "c" }],
-  ["mutants x --seeds 9", { ...COMMON, kind: "mutants", names: ["x"], seeds: 9 }],
-])("%s is a command", (text, command) => {
-  expect(parseArguments(text.split(" "))).toEqual({ ok: true, command });
+  ["merge a b --out c", "merge", { files: ["a", "b"], out: "c" }],
+  ["mutants x --seeds 9", "mutants", { jobs: null, names: ["x"], seeds: 9 }],
+])("%s is a command", (text, name, asked) => {
+  expect(parseArguments(text.split(" "))).toMatchObject({ kind: "command", name, asked });
 });
 
 test("nothing at all is the demonstration", () => {
-  expect(parseArguments([])).toEqual({ ok: true, command: { kind: "demo", ...COMMON } });
+  expect(parseArguments([])).toMatchObject({ kind: "command", name: "demo", asked: { jobs: null } });
 });
 
 test("a mutant, a number of processes and no smaller script can be asked for", () => {
   const parsed = parseArguments("--seed 1 --mutant winner_reversed --jobs 2 --no-shrink".split(" "));
-  expect(parsed).toMatchObject({ command: { mutant: "winner_reversed", jobs: 2, shrink: false } });
+  expect(parsed).toMatchObject({ asked: { mutant: "winner_reversed", jobs: 2, shrink: false } });
 });
 
 test("help is asked for wherever it stands", () => {
-  expect(parseArguments(["--seed", "1", "--help"])).toEqual({
-    ok: true,
-    command: { kind: "help", of: null },
+  const all = parseArguments(["--seed", "1", "--help"]);
+  for (const { usage } of COMMANDS.values()) {
+    expect(all).toMatchObject({ kind: "help", text: expect.stringContaining(usage) as string });
+  }
+  expect(parseArguments(["why", "--help"])).toMatchObject({
+    kind: "help",
+    text: expect.stringMatching(/^npm run sim -- why /) as string,
   });
-  expect(parseArguments(["why", "--help"])).toEqual({ ok: true, command: { kind: "help", of: "why" } });
 });
 
 test.each([
@@ -72,6 +78,5 @@ test.each([
   "42",
 ])("`%s` is a wrong command line, in words", (text) => {
   const parsed = parseArguments(text.split(" ").filter((word) => word !== ""));
-  expect(parsed.ok).toBe(false);
-  expect(parsed.ok ? "" : parsed.what).toMatch(/\w+ .*\w+/);
+  expect(parsed).toMatchObject({ kind: "wrong", what: expect.stringMatching(/\w+ .*\w+/) as string });
 });

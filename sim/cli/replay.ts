@@ -1,0 +1,39 @@
+/** `replay`: a script again, on the code as it is today. */
+import { codeOf } from "./code.ts";
+import { command, EXIT, Usage } from "./command.ts";
+import { type Hunters, huntersOf, type What, whatOf } from "./options.ts";
+import { describeTrouble } from "./text.ts";
+import { findingOf, readScript, workOf } from "./work.ts";
+
+export const replayCommand = command({
+  usage: `replay FILE [--mutant NAME]
+  A script again, on the code as it is. Says what \`// fails:\` in it says and whether that is still so, and which lines
+  do not apply any more because they meet nothing that they could change.`,
+  values: ["--script", "--mutant"],
+  words: [0, 1],
+  parse: (given) => ({ what: whatOf(given), ...huntersOf(given) }),
+  run: replay,
+});
+
+async function replay({ what, ...hunters }: Hunters & { readonly what: What }): Promise<number> {
+  const { mutant } = hunters;
+  if (what.kind !== "script") throw new Usage("replay takes a script");
+  const text = what.file === "-" ? "" : await readScript(what.file);
+  const expected = /^\/\/ fails: (\w+)/m.exec(text)?.[1] ?? null;
+  const work = await workOf(what);
+  const finding = await findingOf(hunters, { of: work.of(0), twice: true, shrinkRunsMax: 0 });
+  const code = codeOf(finding);
+  if (finding.trouble !== null) {
+    process.stdout.write(`${describeTrouble(work.nameOf(0), finding, { what: work.wordsOf(0), mutant })}\n`);
+  } else {
+    process.stdout.write(`${work.nameOf(0)}: all well\n`);
+    for (const line of finding.idle) process.stdout.write(`does not apply any more: ${line}\n`);
+  }
+  if (expected !== null) {
+    const now =
+      code === expected ? "and still does" : `and now ${code === null ? "does not" : `fails with ${code}`}`;
+    process.stdout.write(`it failed with ${expected} when it was written, ${now}\n`);
+  }
+  process.stdout.write(`digest ${finding.digest}\n`);
+  return finding.trouble === null ? EXIT.ok : EXIT[finding.trouble.kind];
+}
