@@ -98,7 +98,12 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
       const spec = [...clients.values()].find((each) => each.id === id);
       return spec === undefined || world.host(spec.name)?.state() === "down";
     };
-    return oracle.convergence(coreSites(cluster), gone, abandoned, cluster.hostile.size > 0);
+    return oracle.convergence({
+      sites: coreSites(cluster),
+      gone,
+      abandoned,
+      lying: cluster.hostile.size > 0,
+    });
   }
 
   function run(): { convergedAfter: number | null; excused: readonly string[] } {

@@ -1,0 +1,86 @@
+/** Whether all servers hold the calculated winner of each path, or whether nobody can have it any more. */
+import { SECOND } from "../timeline.ts";
+import { isLess, keyOf, type Ledger, printIds, sameVersion } from "./ledger.ts";
+import type { Site, Trees } from "./trees.ts";
+
+export type Convergence = {
+  /** Null when every site holds what it must; else the first that does not. */
+  readonly missing: string | null;
+  /** Paths whose winner nobody can have any more, by calculation. */
+  readonly excused: readonly string[];
+};
+
+/** How things stand when they are judged. */
+export type Circumstances = {
+  readonly sites: readonly Site[];
+  /** A client that might still serve an upload is there no more. */
+  readonly gone: (upload: number) => boolean;
+  /** A winner that nobody can have any more excuses its path, until it is given up: then the next has to be everywhere. */
+  readonly abandoned: boolean;
+  /** Some server lies: what it alone has shown may be had by nobody else. */
+  readonly lying: boolean;
+};
+
+export function judgeConvergence(
+  ledger: Ledger,
+  trees: Trees,
+  appendOnly: boolean,
+  { sites, gone, abandoned, lying }: Circumstances,
+): Convergence {
+  const excused: string[] = [];
+  const paths = [...new Set([...ledger.uploads.values()].map((upload) => upload.path))];
+  for (const path of paths) {
+    const here = ledger.uploadsAt(path);
+    const isHeld = (id: number): boolean =>
+      sites.some(({ host }) => {
+        const { ids, spoilt } = trees.shownAt(host, path);
+        return ids.includes(id) && !spoilt && trees.isReadable(host);
+      });
+    // Whoever accepted it never had it all, and who did is gone: nobody can have it.
+    const lost = (id: number): boolean => gone(id) && (!trees.isSafe(id) || lying) && !isHeld(id);
+    const ids = here.map(({ id }) => id).filter((id) => ledger.accepted.has(id) && !(abandoned && lost(id)));
+    if (ids.length === 0) continue;
+    const winner = ledger.versionOf(ids);
+    const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
+    if (winning.every(lost)) {
+      excused.push(path);
+      continue;
+    }
+    const holders = sites.filter((site) => site.key === keyOf(path));
+    for (const { host } of holders) {
+      const lack = lackOf(host, path, ids);
+      if (lack !== null) return { missing: lack, excused };
+    }
+    const held = holders.map(({ host }) => trees.shownAt(host, path).ids);
+    const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
+    // Append-only conflicts stay, for the operator to resolve.
+    // What is in the way of the next one stays where it is, too.
+    const stuck = abandoned && here.some(({ id }) => lost(id));
+    if (apart !== undefined && !(appendOnly && here.length > 1) && !stuck) {
+      return { missing: `${path} is ${printIds(held[0] ?? [])} here and ${printIds(apart)} there`, excused };
+    }
+  }
+  return { missing: null, excused };
+
+  function lackOf(host: string, path: string, candidates: readonly number[]): string | null {
+    const { ids } = trees.shownAt(host, path);
+    if (appendOnly) return ids.length > 0 ? null : `${host} has nothing at ${path}`;
+    const winner = ledger.versionOf(candidates);
+    const present = ledger.versionOf(ids);
+    if (winner === null || (present !== null && !isLess(present, winner))) return null;
+    const best = `${winner.image.slice(0, 8)} of ${winner.timestamp}`;
+    return `${host} has ${printIds(ids)} at ${path} and the winner is ${best}`;
+  }
+}
+
+/** Gossip rounds within which everyone holds the winner after the faults ended: the promise of the project. */
+export function roundsToConverge(nodes: number, baseDirectories: number): number {
+  let log2 = 0;
+  while (2 ** log2 < nodes) log2 += 1;
+  return 6 + 2 * log2 + Math.ceil(baseDirectories / 10);
+}
+
+/** Microseconds for `bytes` to each of `nodes` servers one after the other, on the slowest line. */
+export function transferMicros(bytes: number, nodes: number, bitsPerSecond: number): number {
+  return Math.ceil((bytes * 8 * nodes * SECOND) / bitsPerSecond);
+}

@@ -1,0 +1,137 @@
+/**
+ * What was uploaded, signed, accepted and reported: the facts that everything is judged by. It knows the content that
+ * the script generated, and never reads an index, a signature or a message. The winner is a maximum over what was
+ * signed.
+ */
+import type { Content } from "../content.ts";
+
+/** One upload of the script, by its place among the uploads. */
+export type Upload = {
+  readonly id: number;
+  readonly path: string;
+  readonly content: Content;
+  /** Signed by a key that may not write. */
+  readonly stranger?: boolean;
+};
+
+/** What was seen of an upload. `signed` goes before the others. */
+export type Observation =
+  | { readonly kind: "signed"; readonly upload: number; readonly timestamp: number; readonly image: string }
+  /** `fresh`: a client was told so just now. */
+  | { readonly kind: "accepted"; readonly upload: number; readonly host: string; readonly fresh?: boolean }
+  | { readonly kind: "acknowledged"; readonly upload: number; readonly host: string };
+
+export type Signed = { readonly timestamp: number; readonly image: string };
+
+export type Ledger = {
+  readonly uploads: ReadonlyMap<number, Upload>;
+  readonly signed: ReadonlyMap<number, Signed>;
+  /** By upload, who accepted it. */
+  readonly accepted: ReadonlyMap<number, ReadonlySet<string>>;
+  expect(upload: Upload): void;
+  note(observation: Observation): void;
+  /** What a server has reported at a path. */
+  reportedAt(host: string, path: string): ReadonlySet<number>;
+  /** A server's promise at a path counts no more: what it had is gone, by a fault. */
+  releaseReports(host: string, path: string): void;
+  /** What only this server has accepted, nobody has. */
+  releaseAcceptance(host: string): void;
+  /** Paths of the directory with this key. */
+  pathsBelow(key: string): readonly string[];
+  uploadsAt(path: string): readonly Upload[];
+  /** The greatest version of these uploads, of those that somebody has accepted, if any was. */
+  versionOf(ids: readonly number[]): Signed | null;
+};
+
+const NONE: ReadonlySet<number> = new Set();
+
+export function createLedger(): Ledger {
+  const uploads = new Map<number, Upload>();
+  const signed = new Map<number, Signed>();
+  const accepted = new Map<number, Set<string>>();
+  const reported = new Map<string, Set<number>>();
+  const byPath = new Map<string, Upload[]>();
+  const byKey = new Map<string, string[]>();
+
+  function accept(id: number, host: string): void {
+    accepted.set(id, (accepted.get(id) ?? new Set()).add(host));
+  }
+
+  return {
+    uploads,
+    signed,
+    accepted,
+    expect(upload) {
+      uploads.set(upload.id, upload);
+      const here = byPath.get(upload.path);
+      if (here !== undefined) {
+        here.push(upload);
+        return;
+      }
+      byPath.set(upload.path, [upload]);
+      const key = keyOf(upload.path);
+      byKey.set(key, [...(byKey.get(key) ?? []), upload.path]);
+    },
+    note(observation) {
+      const upload = uploads.get(observation.upload);
+      if (upload === undefined || upload.stranger === true) return;
+      switch (observation.kind) {
+        case "signed":
+          signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
+          return;
+        case "accepted":
+          return accept(upload.id, observation.host);
+        case "acknowledged": {
+          accept(upload.id, observation.host);
+          const name = placeOf(observation.host, upload.path);
+          reported.set(name, (reported.get(name) ?? new Set()).add(upload.id));
+          return;
+        }
+      }
+    },
+    reportedAt: (host, path) => reported.get(placeOf(host, path)) ?? NONE,
+    releaseReports(host, path) {
+      reported.delete(placeOf(host, path));
+    },
+    releaseAcceptance(host) {
+      for (const [id, hosts] of accepted) if (hosts.delete(host) && hosts.size === 0) accepted.delete(id);
+    },
+    pathsBelow: (key) => byKey.get(key) ?? [],
+    uploadsAt: (path) => byPath.get(path) ?? [],
+    versionOf(ids) {
+      let greatest: Signed | null = null;
+      // One that nobody has accepted is on no server, though its content may be.
+      const some = ids.some((id) => accepted.has(id));
+      for (const id of ids) {
+        if (some && !accepted.has(id)) continue;
+        const each = signed.get(id);
+        if (each !== undefined && (greatest === null || isLess(greatest, each))) greatest = each;
+      }
+      return greatest;
+    },
+  };
+}
+
+/** A path at a server, as the key of a map. */
+export function placeOf(host: string, path: string): string {
+  return `${host} ${path}`;
+}
+
+/** The first component of a virtual path. */
+export function keyOf(path: string): string {
+  return path.split("/")[1] ?? "";
+}
+
+/** Greater timestamp, then greater image id: hex orders as its bytes do. */
+export function isLess(a: Signed, b: Signed): boolean {
+  return a.timestamp < b.timestamp || (a.timestamp === b.timestamp && a.image < b.image);
+}
+
+export function sameVersion(a: Signed | null, b: Signed | null): boolean {
+  return a?.timestamp === b?.timestamp && a?.image === b?.image;
+}
+
+/** As people read it. */
+export function printIds(ids: readonly number[]): string {
+  return ids.length === 0 ? "nothing" : `#${ids.join(" or #")}`;
+}
