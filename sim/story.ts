@@ -9,14 +9,39 @@ import type { Mishap } from "./network.ts";
 import { type Failure, runScript } from "./run.ts";
 import { printTime, type Script } from "./script.ts";
 import type { Cast } from "./spec.ts";
-import type { Moment, Note } from "./trace.ts";
+import type { Moment, Note, TraceReader } from "./trace.ts";
 import { wordOf } from "./words.ts";
 
 type Happening =
   | { readonly kind: "moment"; readonly moment: Moment }
   | { readonly kind: "note"; readonly note: Note };
 
-export type Story = { readonly failure: Failure | null; readonly sentences: readonly string[] };
+/** One thing that led to a failure. */
+export type Sentence = {
+  /** Virtual microseconds. */
+  readonly time: number;
+  /** The number of the event or the fault that it tells of; of what a fault met, of the event that sent it. */
+  readonly id: number;
+  /** It tells of a message that a fault met. */
+  readonly hit: boolean;
+  readonly text: string;
+};
+
+export type Story = {
+  /** In the order in which they happened. */
+  readonly sentences: readonly Sentence[];
+  /** The promise that was broken, by its name and in words. */
+  readonly verdict: string;
+  /** Numbers of all events and faults that led to it, told or not. */
+  readonly past: ReadonlySet<number>;
+};
+
+/** Listens to a run, and tells why it failed. */
+export type Teller = {
+  readonly reader: TraceReader;
+  readonly mishap: (mishap: Mishap, cause: number) => void;
+  tell(failure: Failure): Story;
+};
 
 const SAID: Readonly<Record<string, string>> = {
   upload_accepted: "accepts the upload",
@@ -38,11 +63,24 @@ const SAID: Readonly<Record<string, string>> = {
   start_failed: "cannot start",
 };
 
-export function storyOf(script: Script, cast: Cast, crypto: Crypto): Story {
+/** Runs a script and tells why it failed, a line a sentence; nothing when it did not. */
+export function storyOf(script: Script, cast: Cast, crypto: Crypto): readonly string[] {
+  const teller = createTeller();
+  const { failure } = runScript(script, cast, { crypto, reader: teller.reader, mishap: teller.mishap });
+  return failure === null ? [] : printStory(teller.tell(failure), failure);
+}
+
+/** A line a sentence; equal ones one after the other are one. */
+export function printStory({ sentences, verdict }: Story, { time }: Failure): readonly string[] {
+  return [...merged(sentences), `${printAt(time)}  ${verdict}`];
+}
+
+export function createTeller(): Teller {
   const happened = new Map<number, Happening>();
   const before = new Map<number, number>(); // what the same host did last
   const lastAt = new Map<string, number>();
   const mishaps: { readonly mishap: Mishap; readonly time: number; readonly cause: number }[] = [];
+  let now = 0;
   const add = (id: number, host: string | null, each: Happening): void => {
     happened.set(id, each);
     if (host === null) return;
@@ -50,9 +88,7 @@ export function storyOf(script: Script, cast: Cast, crypto: Crypto): Story {
     if (last !== undefined) before.set(id, last);
     lastAt.set(host, id);
   };
-  let now = 0;
-  const { failure } = runScript(script, cast, {
-    crypto,
+  return {
     reader: {
       moment(moment) {
         now = moment.time;
@@ -64,24 +100,17 @@ export function storyOf(script: Script, cast: Cast, crypto: Crypto): Story {
       },
     },
     mishap: (mishap, cause) => void mishaps.push({ mishap, time: now, cause }),
-  });
-  if (failure === null) return { failure, sentences: [] };
-  const past = pastOf(failure.host, lastAt, happened, before);
-  const lines: { time: number; order: number; text: string }[] = [];
-  const images = imagesOf(happened);
-  for (const id of [...past].toSorted((a, b) => a - b)) {
-    const each = happened.get(id);
-    if (each === undefined) continue;
-    const { time } = each.kind === "note" ? each.note : each.moment;
-    for (const text of sentencesOf(each, images)) lines.push({ time, order: id, text });
-  }
-  for (const { text, time, order } of talkOf(past, happened)) lines.push({ text, time, order });
-  for (const { text, time, order } of damageOf(mishaps, failure.host)) lines.push({ text, time, order });
-  const told = lines.toSorted((a, b) => a.time - b.time || a.order - b.order);
-  const sentences = merged(
-    told.map(({ time, text }) => ({ at: printTime(Math.round(time / 1000) * 1000), text })),
-  );
-  return { failure, sentences: [...sentences, verdictOf(failure)] };
+    tell(failure) {
+      const past = pastOf(failure.host, lastAt, happened, before);
+      const images = imagesOf(happened);
+      const done = [...past].flatMap((id) => sentencesOf(id, happened.get(id), images));
+      const talk = talkOf(past, happened);
+      const damage = damageOf(mishaps, failure.host);
+      const sentences = [...done.toSorted((a, b) => a.id - b.id), ...talk, ...damage];
+      const inOrder = sentences.toSorted((a, b) => a.time - b.time || a.id - b.id);
+      return { sentences: inOrder, verdict: verdictOf(failure), past };
+    },
+  };
 }
 
 /** Everything that led to what the host was in the end; of a failure of nobody in particular, everything. */
@@ -120,10 +149,17 @@ function imagesOf(happened: ReadonlyMap<number, Happening>): ReadonlyMap<string,
   return images;
 }
 
-function sentencesOf(each: Happening, images: ReadonlyMap<string, string>): readonly string[] {
-  if (each.kind === "note") return [`* ${each.note.text}`];
-  const { host, effects } = each.moment;
-  return effects.flatMap((effect) => saidOf(host, effect, images));
+function sentencesOf(
+  id: number,
+  each: Happening | undefined,
+  images: ReadonlyMap<string, string>,
+): readonly Sentence[] {
+  if (each === undefined) return [];
+  if (each.kind === "note") return [{ id, time: each.note.time, hit: false, text: `* ${each.note.text}` }];
+  const { host, effects, time } = each.moment;
+  return effects
+    .flatMap((effect) => saidOf(host, effect, images))
+    .map((text) => ({ id, time, hit: false, text }));
 }
 
 function saidOf(host: string, effect: Effect, images: ReadonlyMap<string, string>): readonly string[] {
@@ -143,11 +179,9 @@ function saidOf(host: string, effect: Effect, images: ReadonlyMap<string, string
   ];
 }
 
-type Told = { readonly text: string; readonly time: number; readonly order: number };
-
 /** Who sent what to whom, where it led to the failure: the first of a kind, and how many. */
-function talkOf(past: ReadonlySet<number>, happened: ReadonlyMap<number, Happening>): readonly Told[] {
-  const talks = new Map<string, { time: number; order: number; count: number }>();
+function talkOf(past: ReadonlySet<number>, happened: ReadonlyMap<number, Happening>): readonly Sentence[] {
+  const talks = new Map<string, { time: number; id: number; count: number }>();
   for (const id of past) {
     const each = happened.get(id);
     if (each?.kind !== "moment") continue;
@@ -157,16 +191,17 @@ function talkOf(past: ReadonlySet<number>, happened: ReadonlyMap<number, Happeni
     if (sender?.kind !== "moment" || sender.moment.host === host) continue;
     const name = `${sender.moment.host} sends ${wordOf(event.kind, event.bytes)} to ${host}`;
     const known = talks.get(name);
-    if (known === undefined) talks.set(name, { time, order: id, count: 1 });
+    if (known === undefined) talks.set(name, { time, id, count: 1 });
     else {
       known.count += 1;
-      if (id < known.order) Object.assign(known, { time, order: id });
+      if (id < known.id) Object.assign(known, { time, id });
     }
   }
-  return Array.from(talks, ([name, { time, order, count }]) => ({
+  return Array.from(talks, ([name, { time, id, count }]) => ({
     text: count === 1 ? name : `${name}, ${count} times from here on`,
     time,
-    order,
+    id,
+    hit: false,
   }));
 }
 
@@ -187,40 +222,45 @@ const MISHAPS: Readonly<Record<Mishap["kind"], string>> = {
 function damageOf(
   mishaps: readonly { readonly mishap: Mishap; readonly time: number; readonly cause: number }[],
   host: string | null,
-): readonly Told[] {
-  const found = new Map<string, { time: number; order: number; count: number }>();
+): readonly Sentence[] {
+  const found = new Map<string, { time: number; id: number; count: number }>();
   for (const { mishap, time, cause } of mishaps) {
     const { kind, what, from, to, bytes } = mishap;
     if (host !== null && from.name !== host && to.name !== host) continue;
     const name = `${wordOf(what, bytes)} of ${from.name} to ${to.name} ${MISHAPS[kind]}`;
     const known = found.get(name);
-    if (known === undefined) found.set(name, { time, order: cause, count: 1 });
+    if (known === undefined) found.set(name, { time, id: cause, count: 1 });
     else known.count += 1;
   }
-  return Array.from(found, ([name, { time, order, count }]) => ({
+  return Array.from(found, ([name, { time, id, count }]) => ({
     text: count === 1 ? `! ${name}` : `! ${name}, ${count} times from here on`,
     time,
-    order,
+    id,
+    hit: true,
   }));
 }
 
-/** One line a sentence; equal ones one after the other are one. */
-function merged(lines: readonly { readonly at: string; readonly text: string }[]): readonly string[] {
+function merged(sentences: readonly Sentence[]): readonly string[] {
   const out: string[] = [];
   let count = 1;
-  for (const [place, { at, text }] of lines.entries()) {
-    if (lines[place - 1]?.text === text) {
+  for (const [place, { time, text }] of sentences.entries()) {
+    if (sentences[place - 1]?.text === text) {
       count += 1;
       out[out.length - 1] = `${(out.at(-1) ?? "").replace(/ \(\d+ times\)$/, "")} (${count} times)`;
       continue;
     }
     count = 1;
-    out.push(`${at.padStart(8)}  ${text}`);
+    out.push(`${printAt(time)}  ${text}`);
   }
   return out;
 }
 
-const PROMISES: Readonly<Record<Failure["code"], string>> = {
+/** In whole milliseconds. */
+function printAt(time: number): string {
+  return printTime(Math.round(time / 1000) * 1000).padStart(8);
+}
+
+export const PROMISES: Readonly<Record<Failure["code"], string>> = {
   mixed_tree: "what is visible at a path is one uploaded image, whole",
   wrong_bytes: "only bytes with the right hash are written into an image",
   stray_entry: "nothing but images lies in a base directory",
@@ -233,6 +273,6 @@ const PROMISES: Readonly<Record<Failure["code"], string>> = {
   machine_failed: "no input makes a machine fail",
 };
 
-function verdictOf({ code, detail, time }: Failure): string {
-  return `${printTime(Math.round(time / 1000) * 1000).padStart(8)}  ${code}: broken is the promise that ${PROMISES[code]}: ${detail.replace(/^\w+: /, "")}`;
+function verdictOf({ code, detail }: Failure): string {
+  return `${code}: broken is the promise that ${PROMISES[code]}: ${detail.replace(/^\w+: /, "")}`;
 }

@@ -34,7 +34,7 @@ function answer({ of, twice, shrinkRunsMax, trace, story }: Task): Answer {
     const finding = check(script, kernelCast, { crypto, twice, shrinkRunsMax });
     const more = {
       ...(trace === true ? { trace: linesOf(script, kernelCast, crypto) } : {}),
-      ...(story === true ? { story: storyOf(script, kernelCast, crypto).sentences } : {}),
+      ...(story === true ? { story: storyOf(script, kernelCast, crypto) } : {}),
     };
     return { ok: true, finding: { ...finding, ...more } };
   } catch (error) {
