@@ -46,6 +46,7 @@ function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
   const master = spec.signers.map((secret) => publicKeyOf(secret) as PublicKey);
   return {
     machine: { step: (event, at) => node.step(state, event, at), wakeAt: () => node.wakeAt(state) },
+    inspect: () => state,
     programOf: (request) => programOf(request, context),
     events: [
       { kind: "keys_changed", keys: { master, named: new Map() } },
@@ -80,6 +81,7 @@ function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
       step: (event, at) => uploader.step(state, event, clock(at)).flatMap(withMark),
       wakeAt: () => uploader.wakeAt(state),
     },
+    inspect: () => state,
     programOf: (request) => programOf(request, { db: spec.db, roots: [] }),
     events: [],
     listens: "at_once",

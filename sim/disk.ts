@@ -20,6 +20,7 @@ import {
   type Handle,
   type RootName,
 } from "../kernel/storage/call.ts";
+import { type Layer, layersOf } from "./disk-layers.ts";
 import {
   apply,
   type Below,
@@ -69,6 +70,9 @@ export type SimDisk = FileSystem & {
   rootOf(handle: Handle): RootName | null;
   /** Everything below a root by path (`a/b`), as a reader sees it just now. */
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
+  /** Everything below a root, and what of it a power cut could not change. */
+  layers(root: RootName): readonly Layer[];
+  roots(): readonly RootName[];
   /** Creates a root that the operator made, durably. Names and links stay within one device. */
   makeRoot(root: RootName, device?: number): void;
   /** Cuts the power: what is visible becomes what a cut leaves, all handles end. The disk's own model, unless named. */
@@ -505,6 +509,11 @@ export function createSimDisk(model: CrashModel): SimDisk {
         dir === undefined ? [] : descendants(dir).map(({ path, node }) => [path, entryOf(node)]),
       );
     },
+    layers(root) {
+      const dir = roots.get(root);
+      return dir === undefined ? [] : layersOf(dir, operations);
+    },
+    roots: () => [...roots.keys()],
     makeRoot(root, device = 1) {
       roots.set(root, newDirectory(device, null));
     },

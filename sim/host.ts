@@ -41,6 +41,8 @@ export type Process = {
   readonly events: readonly Event[];
   /** Answers `http_get` of others. */
   readonly page?: (path: string) => Uint8Array | null;
+  /** All that it knows, for who looks on; not to be changed. */
+  readonly inspect?: () => object;
   /** The signatures of a payload by every key of its user. */
   readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
   /** Can it be reached from the start, or from the effect `ready` on? */
@@ -91,6 +93,8 @@ export type Host = {
   readonly clock: HostClock;
   state(): "down" | "running" | "paused";
   machine(): Machine | null;
+  /** What its process knows; null while none runs. */
+  inspect(): object | null;
   start(): void;
   crash(how: Crash): void;
   pause(): void;
@@ -339,6 +343,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     clock,
     state: () => (life === null ? "down" : paused ? "paused" : "running"),
     machine: () => life?.process.machine ?? null,
+    inspect: () => life?.process.inspect?.() ?? null,
     start() {
       if (life !== null) return;
       lives += 1;

@@ -3,9 +3,12 @@ import type { TraceFields } from "../kernel/effect.ts";
 import type { Crypto } from "./crypto.ts";
 import type { Mishap } from "./network.ts";
 import type { TraceReader } from "./trace.ts";
+import type { World } from "./world.ts";
 
 export type RunOptions = {
   readonly crypto?: Crypto;
+  /** Told of the world before anything happens in it, to look on. */
+  readonly built?: (world: World) => void;
   /** Told of each mark, after the oracle. */
   readonly marked?: (host: string, mark: string, fields: TraceFields) => void;
   readonly reader?: TraceReader;

@@ -56,6 +56,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   const cluster = createCluster(script, cast, options);
   const { world, oracle, tally, nodes, clients } = cluster;
   const idle: string[] = [];
+  options.built?.(world);
 
   /** Nothing is wrong any more, and everybody is there, but for those that lie: they go on for ever. */
   function healAll(): void {
