@@ -3,14 +3,15 @@
  * and out is kept, damaged, repeated or delayed without a look at it.
  *
  *   blocks   reads blocks in which bits are flipped
- *   index    reads indexes that name files outside their image
+ *   index    reads indexes that name files outside their image, twice, of no length, or that end too early
  *   gossip   sends again what others have sent, under its own address, whole or damaged
  *   replay   sends again the frames that were brought here, to whoever it is connected to
  *   slow     sends everything nine seconds late
  *   silent   accepts connections and sends nothing
+ *   equivocate   tells half of the others what it told first, for ever, and the rest what is so
  */
-import { below } from "../kernel/prng.ts";
-import type { ConnId } from "../kernel/ids.ts";
+import { below, type Prng } from "../kernel/prng.ts";
+import type { Address, ConnId } from "../kernel/ids.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import type { Host, Tamper } from "./host.ts";
 import type { Lie } from "./script.ts";
@@ -23,6 +24,7 @@ const KEPT_MAX = 50; // of what others sent, to be sent again
 export function betray(host: Host, how: readonly Lie[], { draws, links, network, timeline }: World): void {
   const packets: Uint8Array[] = [];
   const frames: Uint8Array[] = [];
+  const toldOnce: Uint8Array[] = [];
   const conns = new Set<ConnId>();
   const draw = (about: string) => draws.next("lie", host.name, about);
 
@@ -37,7 +39,9 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
 
   function lieOf({ kind }: DiskRequest): ((bytes: Uint8Array) => Uint8Array) | null {
     if (kind === "read_block" && how.includes("blocks")) return (bytes) => damaged(bytes, "block");
-    return kind === "read_index" && how.includes("index") ? climbing : null;
+    return kind === "read_index" && how.includes("index")
+      ? (text) => hostileIndex(text, draw("index"))
+      : null;
   }
 
   const tamper: Tamper = {
@@ -55,6 +59,9 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
     },
     datagramOut(bytes, to) {
       if (how.includes("silent")) return;
+      if (how.includes("equivocate") && toldOnce.length < KEPT_MAX) toldOnce.push(bytes.slice());
+      const told = toldOnce[below(draw("told"), Math.max(1, toldOnce.length))];
+      if (told !== undefined && isToldTheOld(to)) return network.send(host.station, to, told);
       const stream = draw("datagram");
       const old = packets[below(stream, Math.max(1, packets.length))];
       if (old !== undefined && below(stream, 2) === 0) {
@@ -75,6 +82,30 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
     },
   };
   host.setTamper(tamper);
+}
+
+/** Half of all addresses. */
+function isToldTheOld(to: Address): boolean {
+  return /[13579]:/.test(to);
+}
+
+function hostileIndex(text: Uint8Array, stream: Prng): Uint8Array {
+  const lines = text.lastIndexOf(0x0a, text.length - 2);
+  switch (below(stream, 4)) {
+    case 0:
+      return climbing(text);
+    case 1:
+      return text.subarray(0, below(stream, text.length));
+    case 2:
+      return new Uint8Array(0);
+    default: {
+      // Every entry twice, in front of the footer.
+      const twice = new Uint8Array(text.length + Math.max(0, lines));
+      twice.set(text.subarray(0, Math.max(0, lines)));
+      twice.set(text, Math.max(0, lines));
+      return twice;
+    }
+  }
 }
 
 /** `/sub0/plain` becomes `/../../lain`: the same length, so that only the digest tells. */

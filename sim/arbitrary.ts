@@ -1,6 +1,7 @@
 /** Scripts as fast-check makes and shrinks them: fewer lines, earlier times, smaller numbers. */
 import * as fc from "fast-check";
 import {
+  type Deed,
   FAILING_CALLS,
   FAILING_CODES,
   type Line,
@@ -8,6 +9,7 @@ import {
   type Script,
   type UploadVerb,
   type Verb,
+  WHEN_PHASES,
 } from "./script.ts";
 import { MILLISECOND } from "./timeline.ts";
 
@@ -47,6 +49,8 @@ export function arbitraryLine(nodesMax: number, lengthMs: number): fc.Arbitrary<
 }
 
 function withMode(verb: Verb, append: boolean): Verb {
+  if (verb.kind === "when" && verb.deed.kind === "upload")
+    return { ...verb, deed: { ...verb.deed, mode: append ? "append" : "replace" } };
   return verb.kind === "upload" ? { ...verb, mode: append ? "append" : "replace" } : verb;
 }
 
@@ -59,12 +63,34 @@ function within(verb: Verb, nodesMax: number, nodes: number): Verb {
     ...new Set(names.map((name) => `n${((Number(name.slice(1)) - 1) % nodes) + 1}`)),
   ];
   if (verb.kind === "upload") return { ...verb, to: folded(verb.to) };
+  if (verb.kind === "when" && verb.deed.kind === "upload")
+    return { ...verb, deed: { ...verb.deed, to: folded(verb.deed.to) } };
   if (verb.kind !== "join") return verb;
   const number = Number(verb.host.slice(1)) - nodesMax + nodes;
   return { ...verb, host: `n${number}`, peers: folded(verb.peers) };
 }
 
 export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
+  const deed = arbitraryDeed(nodesMax);
+  const when = fc.record({
+    kind: fc.constant("when" as const),
+    host: fc.integer({ min: 1, max: nodesMax }).map((number) => `n${number}`),
+    phase: fc.constantFrom(...WHEN_PHASES),
+    nth: fc.integer({ min: 1, max: 3 }),
+    call: fc.option(
+      fc.record({
+        name: fc.constantFrom("*" as const, ...FAILING_CALLS),
+        nth: fc.integer({ min: 1, max: 20 }),
+      }),
+    ),
+    delay: fc.nat(2_000).map(toMicros),
+    // Who joins is there from then on, whenever that is: what later lines mean must not hang on it.
+    deed: deed.filter((each) => each.kind !== "join"),
+  });
+  return fc.oneof({ weight: 5, arbitrary: deed }, { weight: 1, arbitrary: when });
+}
+
+function arbitraryDeed(nodesMax: number): fc.Arbitrary<Deed> {
   const node = fc.integer({ min: 1, max: nodesMax }).map((number) => `n${number}`);
   const end = fc.oneof(node, fc.constant("*"));
   const some = fc.uniqueArray(node, { minLength: 1, maxLength: 3 });
@@ -78,7 +104,7 @@ export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
     mode: fc.constantFrom("replace" as const, "append" as const),
     skew: fc.integer({ min: -10_000, max: 10_000 }).map(toMicros),
     frozen: fc.boolean(),
-    stranger: fc.constant(false),
+    key: fc.constantFrom("known" as const, "second" as const),
     to: some,
   });
   return fc.oneof(
@@ -96,9 +122,21 @@ export function arbitraryVerb(nodesMax: number): fc.Arbitrary<Verb> {
       host: node,
       disk: fc.constantFrom("weak" as const, "ordered" as const, "kept" as const),
     }),
+    fc.record({ kind: fc.constantFrom("pause" as const, "resume" as const), host: node }),
+    fc.record({ kind: fc.constant("start" as const), host: node, machine: fc.constant(null) }),
     fc.record({
-      kind: fc.constantFrom("start" as const, "pause" as const, "resume" as const),
+      kind: fc.constant("flap" as const),
+      from: end,
+      to: end,
+      every: fc.integer({ min: 50, max: 2_000 }).map(toMicros),
+      lasting: fc.nat(5_000).map(toMicros),
+    }),
+    fc.record({ kind: fc.constant("split" as const), from: some, to: some }),
+    fc.record({
+      kind: fc.constant("hang" as const),
       host: node,
+      call: fc.constantFrom("*" as const, ...FAILING_CALLS),
+      lasting: fc.nat(5_000).map(toMicros),
     }),
     fc.record({
       kind: fc.constant("join" as const),
@@ -142,7 +180,10 @@ const linkFields: fc.Arbitrary<LinkFields> = fc.record(
     loss: share(40),
     dup: share(20),
     flip: share(3),
+    burst: fc.nat(2_000).map(toMicros),
     late: fc.nat(20_000).map(toMicros),
+    tail: share(5),
+    long: fc.nat(3_000).map(toMicros),
     delay: fc.tuple(fc.nat(50_000), fc.nat(400_000)).map(([min, spread]) => ({ min, max: min + spread })),
   },
   { requiredKeys: [] },

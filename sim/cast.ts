@@ -56,6 +56,7 @@ function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
       const page = statusPage(state, path);
       return page === null ? null : utf8Encode(JSON.stringify(page));
     },
+    isReconciling: () => [...state.reconcile.asking.values()].some(({ open }) => open === null),
     listens: "when_ready",
   };
 }

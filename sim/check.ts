@@ -17,7 +17,7 @@ export type Finding = {
   readonly excused: number;
   /** Virtual microseconds from the healing until all was well; null when it never was. */
   readonly convergedAfter: number | null;
-  /** How often each trace mark was seen: what the run was about. */
+  /** How often each trace mark and each sight was seen: what the run was about. */
   readonly marks: Readonly<Record<string, number>>;
   /** How often each kind of fault hit, and each in each phase of a server. */
   readonly faults: Counts;
@@ -75,7 +75,7 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     cells: outcome.cells,
     idle: outcome.idle,
     serverTime: time * outcome.servers,
-    marks,
+    marks: { ...marks, ...outcome.sights },
     script: printScript(script),
     trouble: (twice ? difference(script, cast, digest) : null) ?? violation(outcome),
   };

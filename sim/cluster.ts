@@ -7,10 +7,11 @@ import type { DiskImage } from "./disk.ts";
 import type { Host } from "./host.ts";
 import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
-import type { Script, UploadVerb } from "./script.ts";
+import { type ConfigVerb, type Script, SIGNING_KEYS, type SigningKey, type UploadVerb } from "./script.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
-import { createTally, type Tally } from "./tally.ts";
+import { createTally, type Sight, type Tally } from "./tally.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
+import { createTriggers, type Triggers } from "./triggers.ts";
 import { createWorld, type World } from "./world.ts";
 
 /** A call that fails the next `left` times. */
@@ -26,6 +27,8 @@ export type Cluster = {
   readonly world: World;
   readonly oracle: Oracle;
   readonly tally: Tally;
+  /** What waits for a server to come to a phase. */
+  readonly triggers: Triggers;
   readonly nodes: Map<string, NodeSpec>;
   readonly clients: Map<string, ClientSpec>;
   readonly sites: Map<string, Site>;
@@ -42,6 +45,10 @@ export type Cluster = {
   readonly steps: Map<string, number>;
   /** Some copy was damaged or lost, by a fault. */
   spoilt: boolean;
+  /** The faults are over. */
+  healed: boolean;
+  /** Until when a call of some disk hangs. */
+  hangsUntil: number;
   /** Bytes of all uploads. */
   bytes: number;
 };
@@ -53,6 +60,8 @@ const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does
 const SOURCE = "/home/source" as RootName;
 const PORT = 24_783;
 const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
+/** Keys that may write where no `config` says otherwise. */
+const TRUSTED: readonly SigningKey[] = SIGNING_KEYS.filter((key) => key !== "stranger");
 const FUTURE_MS = 300_000; // a signature further ahead of a server's clock is refused
 
 export function addressOf(name: string): Address {
@@ -62,9 +71,9 @@ export function addressOf(name: string): Address {
 }
 
 export function createCluster(script: Script, cast: Cast, options: RunOptions): Cluster {
-  const oracle = createOracle({ appendOnly: script.cluster.append });
-  const tally = createTally();
+  const oracle = createOracle();
   const nodes = new Map<string, NodeSpec>();
+  const tally = createTally((host) => nodes.has(host));
   const clients = new Map<string, ClientSpec>();
   const sites = new Map<string, Site>();
   const images = new Map<string, number[]>();
@@ -86,7 +95,9 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
     ...(options.reader === undefined ? {} : { reader: options.reader }),
     observer: {
-      performed(host, call) {
+      performed(host, call, request, op) {
+        tally.performed(host.name, call, request, op);
+        triggers.performed(host.name, call.call, request);
         const site = sites.get(host.name);
         if (site === undefined) return;
         if (changesNames(call)) oracle.check(site);
@@ -102,9 +113,11 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       },
       traced(host, mark, fields) {
         tally.marked(host.name, mark, String(fields["path"] ?? ""));
+        triggers.changed(host.name);
         hear(host, { kind: "mark", mark, fields });
         options.marked?.(host.name, mark, fields);
       },
+      changed: (host) => triggers.changed(host.name),
       reported: (host, report) => hear(host, { kind: "report", report }),
       stopped(host) {
         if (!nodes.has(host.name)) return;
@@ -114,8 +127,14 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       },
     },
   });
+  const triggers = createTriggers(world.timeline, (name) => {
+    const host = world.host(name);
+    return host === undefined ? new Set() : tally.phasesAt(host);
+  });
   world.network.onMishap((mishap) => {
-    tally.hit(mishap.kind, world.host(mishap.to.name) ?? null);
+    const { kind, from, to } = mishap;
+    if (kind !== "silent") tally.hit(kind, world.host(to.name) ?? null);
+    else if (from.state === "paused" || from.readsAt > world.timeline.now()) tally.saw("slow_reader_closed");
     options.mishap?.(mishap, world.timeline.cause());
   });
 
@@ -147,6 +166,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     world,
     oracle,
     tally,
+    triggers,
     nodes,
     clients,
     sites,
@@ -158,6 +178,8 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     robbed: new Set(),
     peerFiles: new Map(),
     spoilt: false,
+    healed: false,
+    hangsUntil: 0,
     bytes: 0,
   };
   return cluster;
@@ -171,7 +193,10 @@ export function addNode(
   machine: string | null = null,
 ): Host {
   const { script, world, nodes, sites } = cluster;
-  const { levels, append, disk } = script.cluster;
+  const own = configOf(script, name);
+  const append = own?.append ?? script.cluster.append;
+  const levels = own?.levels ?? script.cluster.levels;
+  const keys = own?.keys ?? TRUSTED;
   nodes.set(name, {
     name,
     address: addressOf(name),
@@ -181,20 +206,27 @@ export function addNode(
     levels,
     append,
     peers: peerFileOf(name, peers),
-    signers: [secretOf(cluster, "signer")],
+    signers: keys.map((key) => secretOf(cluster, key)),
   });
   const host = world.addHost({
     name,
     address: addressOf(name),
     listens: true,
-    disk,
+    disk: script.cluster.disk,
     boot: (start) => cast.node(nodes.get(name) as NodeSpec, start),
   });
   host.disk.makeRoot(DB);
   host.disk.makeRoot(IMAGES, IMAGES_DEVICE);
   watchFaults(cluster, host);
-  sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES });
+  sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES, append, levels, keys });
   return host;
+}
+
+/** What the script says about one server's configuration. */
+function configOf({ lines }: Script, name: string): ConfigVerb | undefined {
+  return lines.map(({ verb }) => verb).find((verb) => verb.kind === "config" && verb.host === name) as
+    | ConfigVerb
+    | undefined;
 }
 
 export function peerFileOf(name: string, peers: readonly string[]): NodeSpec["peers"] {
@@ -218,7 +250,12 @@ export function startUpload(cluster: Cluster, cast: Cast, verb: UploadVerb): voi
   const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
   const content: Content = contentOf(verb.content, verb.files, verb.bytes);
   cluster.bytes += contentBytes(content);
-  oracle.expectUpload({ id, path: verb.path, content, stranger: verb.stranger });
+  oracle.expectUpload({ id, path: verb.path, content, key: verb.key });
+  for (const to of verb.to) {
+    const target = world.host(to);
+    if (target?.station.state === "up" || target?.station.state === "paused")
+      cluster.tally.hit("upload", target);
+  }
   const spec: ClientSpec = {
     name,
     address: `10.98.0.${id}:0` as Address,
@@ -227,7 +264,7 @@ export function startUpload(cluster: Cluster, cast: Cast, verb: UploadVerb): voi
     id,
     upload: verb,
     servers: verb.to.map(addressOf),
-    secret: secretOf(cluster, verb.stranger ? "stranger" : "signer"),
+    secret: secretOf(cluster, verb.key),
   };
   clients.set(name, spec);
   const host = world.addHost({
@@ -251,8 +288,17 @@ function watchFaults(cluster: Cluster, host: Host): void {
     if (fault === undefined) return null;
     fault.left -= 1;
     cluster.tally.hit(fault.code, host);
+    const sight = sightOf(call, fault.code);
+    if (sight !== null) cluster.tally.saw(sight);
     return fault.code;
   });
+}
+
+function sightOf(call: FsCall, code: FsCode): Sight | null {
+  if (code === "io" && (call.call === "sync" || call.call === "sync_file_system")) return "sync_failed";
+  if (call.call !== "rename") return null;
+  if (code === "no_space") return "no_space_at_rename";
+  return code === "unsupported" && call.mode === "exchange" ? "exchange_refused" : null;
 }
 
 /** Hosts that are judged: those that are still members, and do not lie. */
@@ -264,7 +310,7 @@ function changesNames({ call }: FsCall): boolean {
   return call === "rename" || call === "unlink" || call === "remove_directory";
 }
 
-function machineOf(name: string): string {
+export function machineOf(name: string): string {
   const stream = keyed("machine", name);
   return Array.from({ length: 4 }, () => next(stream).toString(16).padStart(8, "0")).join("");
 }

@@ -2,14 +2,27 @@
 import { unreachable } from "../kernel/assert.ts";
 import { below, keyed } from "../kernel/prng.ts";
 import { betray } from "./adversary.ts";
-import { addNode, type Cluster, DB, IMAGES, KEY, peerFileOf, setPeers, startUpload } from "./cluster.ts";
+import {
+  addNode,
+  type Cluster,
+  DB,
+  IMAGES,
+  KEY,
+  machineOf,
+  peerFileOf,
+  setPeers,
+  startUpload,
+} from "./cluster.ts";
 import type { Host } from "./host.ts";
 import type { Rule } from "./network.ts";
-import type { LinkFields, Verb } from "./script.ts";
+import type { ConfigVerb, Deed, LinkFields } from "./script.ts";
 import type { Cast } from "./spec.ts";
-import { MILLISECOND } from "./timeline.ts";
+import { MILLISECOND, SECOND } from "./timeline.ts";
 
-export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
+const HOUR = 3_600 * SECOND;
+const YEAR = 8_766 * HOUR;
+
+export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): boolean {
   const { world, nodes, tally } = cluster;
   const { network, links } = world;
   switch (verb.kind) {
@@ -27,14 +40,24 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
     case "reset":
     case "halve": {
       const ended = links[verb.kind](verb.from, verb.to);
-      if (ended > 0) tally.hit(verb.kind, world.host(verb.to === "*" ? verb.from : verb.to) ?? null);
+      const at = [verb.from, verb.to]
+        .map((name) => world.host(name))
+        .find((host) => host?.state() !== "down");
+      if (ended > 0) tally.hit(verb.kind, at ?? null);
       return ended > 0;
     }
+    case "flap":
+      return flap(cluster, verb);
+    case "split":
+      return split(cluster, verb);
     case "join":
       return join(cluster, cast, verb);
+    case "config":
+      return nodes.has(verb.host); // it was read when the server was made
     default:
       break;
   }
+  if ((verb.kind === "crash" || verb.kind === "start") && verb.host === "*") return toAll(cluster, verb);
   const host = world.host(verb.host);
   if (host === undefined) return false; // the line that made it was taken away
   const hit = (): void => tally.hit(verb.kind, host);
@@ -52,6 +75,7 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
     case "start":
       // A client that ended does not come back by itself.
       if (!nodes.has(verb.host) || cluster.left.has(verb.host) || host.state() !== "down") return false;
+      if (verb.machine !== null) rename(cluster, host, verb.machine);
       host.start();
       return true;
     case "leave":
@@ -71,11 +95,14 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
       return true;
     }
     case "stall":
+      if (host.state() === "down") return false;
       hit();
       host.station.readsAt = world.timeline.now() + verb.lasting;
       return true;
     case "clock":
       hit();
+      if (Math.abs(verb.step) >= YEAR) tally.saw("clock_stepped_years");
+      else if (Math.abs(verb.step) >= HOUR) tally.saw("clock_stepped_hours");
       cluster.steps.set(host.name, world.timeline.now());
       host.clock.stepWall(Math.round(verb.step / MILLISECOND));
       host.clock.setDrift(verb.drift);
@@ -89,6 +116,12 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
     case "slow":
       hit();
       host.setSlowness(verb.factor);
+      return true;
+    case "hang":
+      host.hang(verb.call, verb.lasting, () => {
+        hit();
+        cluster.hangsUntil = Math.max(cluster.hangsUntil, world.timeline.now() + verb.lasting);
+      });
       return true;
     case "rot":
     case "edit":
@@ -105,7 +138,69 @@ export function perform(cluster: Cluster, cast: Cast, verb: Verb): boolean {
   }
 }
 
-function join(cluster: Cluster, cast: Cast, verb: Extract<Verb, { kind: "join" }>): boolean {
+function toAll(cluster: Cluster, verb: Extract<Deed, { kind: "crash" | "start" }>): boolean {
+  let met = false;
+  for (const host of cluster.nodes.keys()) {
+    const known = cluster.world.host(host);
+    if (verb.kind === "crash" && known !== undefined && known.state() !== "down") {
+      cluster.tally.hit("mass_crash", known);
+      met = crash(cluster, known, verb.disk) || met;
+    } else if (verb.kind === "start" && known?.state() === "down" && !cluster.left.has(host)) {
+      known.start();
+      met = true;
+    }
+  }
+  return met;
+}
+
+/** Its machine id is another one from now on, and what it has stays. */
+function rename(cluster: Cluster, host: Host, machine: string): void {
+  const spec = cluster.nodes.get(host.name);
+  if (spec === undefined) return;
+  cluster.tally.hit("machine", host);
+  cluster.tally.saw("machine_changed");
+  cluster.nodes.set(host.name, { ...spec, machine: machineOf(machine) });
+}
+
+/** Cut for a while, whole for a while, and so on until it ends or all is healed. */
+function flap(cluster: Cluster, verb: Extract<Deed, { kind: "flap" }>): boolean {
+  const { world, tally } = cluster;
+  const { network, timeline } = world;
+  const { from, to, every } = verb;
+  const ends = timeline.now() + verb.lasting;
+  const turn = (isCut: boolean): void => {
+    if (cluster.healed) return;
+    const over = timeline.now() >= ends;
+    for (const [a, b] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      if (isCut || over) network.heal(a, b);
+      else network.cut(a, b);
+    }
+    if (!isCut && !over) tally.hit("flap", world.host(from === "*" ? to : from) ?? null);
+    if (!over) timeline.after(every, () => turn(!isCut));
+  };
+  turn(false);
+  return true;
+}
+
+function split({ world, tally, nodes }: Cluster, { from, to }: Extract<Deed, { kind: "split" }>): boolean {
+  const { network } = world;
+  let done = false;
+  for (const a of from) {
+    for (const b of to) {
+      const there = network.cut(a, b);
+      done = network.cut(b, a) || there || done;
+    }
+  }
+  const named = new Set([...from, ...to]);
+  const whole = [...nodes.keys()].every((name) => named.has(name));
+  for (const name of done ? from : []) tally.hit(whole ? "split" : "partial", world.host(name) ?? null);
+  return done;
+}
+
+function join(cluster: Cluster, cast: Cast, verb: Extract<Deed, { kind: "join" }>): boolean {
   const { world, left, nodes } = cluster;
   const known = world.host(verb.host);
   if (known === undefined) {
@@ -164,7 +259,7 @@ function crash(cluster: Cluster, host: Host, how: string): boolean {
 }
 
 /** Not in the moment between the last look at a stage and its exchange: nobody could see that. */
-function damage(cluster: Cluster, host: Host, verb: Extract<Verb, { kind: "rot" | "edit" }>): boolean {
+function damage(cluster: Cluster, host: Host, verb: Extract<Deed, { kind: "rot" | "edit" }>): boolean {
   const site = cluster.sites.get(host.name);
   if (site === undefined || host.requests().has("commit")) return false;
   const root = verb.place === "images" ? IMAGES : DB;
@@ -191,14 +286,28 @@ function remove(cluster: Cluster, host: Host, path: string): boolean {
   return true;
 }
 
-function ruleOf({ loss, dup, flip, corrupt, mtu, late, delay }: LinkFields): Partial<Rule> {
+function ruleOf({
+  loss,
+  burst,
+  dup,
+  flip,
+  corrupt,
+  mtu,
+  late,
+  tail,
+  long,
+  delay,
+}: LinkFields): Partial<Rule> {
   return {
     ...(loss === undefined ? {} : { loss }),
+    ...(burst === undefined ? {} : { burst }),
     ...(dup === undefined ? {} : { dup }),
     ...(flip === undefined ? {} : { flip }),
     ...(corrupt === undefined ? {} : { corrupt }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(late === undefined ? {} : { late }),
+    ...(tail === undefined ? {} : { tail }),
+    ...(long === undefined ? {} : { long }),
     ...(delay === undefined ? {} : { delayMin: delay.min, delayMax: delay.max }),
   };
 }

@@ -11,7 +11,7 @@ import type { Machine, Ports, Signer } from "../adapters/port.ts";
 import { assert } from "../kernel/assert.ts";
 import type { TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
-import type { Address, ConnId, Now } from "../kernel/ids.ts";
+import type { Address, ConnId, Now, OpId } from "../kernel/ids.ts";
 import { below } from "../kernel/prng.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
@@ -45,6 +45,8 @@ export type Process = {
   readonly inspect?: () => object;
   /** The signatures of a payload by every key of its user. */
   readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
+  /** Has it asked a peer for a listing, and waits? */
+  readonly isReconciling?: () => boolean;
   /** Can it be reached from the start, or from the effect `ready` on? */
   readonly listens: "at_once" | "when_ready";
 };
@@ -67,7 +69,9 @@ export type Crash = CrashModel | "kept" | { readonly disk: DiskImage | null; rea
 
 /** What an observer is told; it must not change anything. */
 export type Observer = {
-  readonly performed?: (host: Host, call: FsCall) => void;
+  readonly performed?: (host: Host, call: FsCall, request: DiskRequest["kind"], op: OpId) => void;
+  /** What it is about may be something else now. */
+  readonly changed?: (host: Host) => void;
   readonly traced?: (host: Host, mark: string, fields: TraceFields) => void;
   readonly reported?: (host: Host, report: Report) => void;
   readonly crashed?: (host: Host) => void;
@@ -103,8 +107,14 @@ export type Host = {
   setTamper(tamper: Tamper): void;
   /** How many times slower than usual the disk is, from here on. */
   setSlowness(factor: number): void;
+  /** The next call of this name, or any (`*`), takes so many microseconds more; `met` is called when it comes. */
+  hang(call: FsCall["call"] | "*", micros: number, met: () => void): void;
+  /** Calls that would hang do not. */
+  unhang(): void;
   /** Kinds of what its disk has to do. */
   requests(): ReadonlySet<DiskRequest["kind"]>;
+  isConnecting(): boolean;
+  isReconciling(): boolean;
 };
 
 export type Surroundings = {
@@ -136,6 +146,9 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   let paused = false;
   let slowness = 1;
   let held: (() => void)[] = [];
+  let hangs: { readonly call: FsCall["call"] | "*"; readonly micros: number; readonly met: () => void }[] =
+    [];
+  const dialling = new Set<ConnId>();
   // Effects that the machine has asked for, and those that the driver has performed.
   let tamper: Tamper | null = null;
   let wanted = 0;
@@ -146,12 +159,18 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       tamper?.datagramIn(bytes);
       hear({ kind: "datagram", from, bytes });
     },
-    opened: (conn, address, side) => hear({ kind: "conn_open", conn, address, side }),
+    opened(conn, address, side) {
+      dialling.delete(conn);
+      hear({ kind: "conn_open", conn, address, side });
+    },
     frame(conn, bytes) {
       tamper?.frameIn(conn, bytes);
       hear({ kind: "frame", conn, bytes });
     },
-    closed: (conn, why) => hear({ kind: "conn_closed", conn, why }),
+    closed(conn, why) {
+      dialling.delete(conn);
+      hear({ kind: "conn_closed", conn, why });
+    },
     page: (path) => life?.process.page?.(path) ?? null,
   });
 
@@ -205,6 +224,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
           const effects = machine.step(event, now);
           trace.record(name, event, effects);
           wanted += effects.length;
+          observer.changed?.(host);
           return effects;
         } catch (failure) {
           throw new MachineFailure(
@@ -245,7 +265,11 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         }),
       },
       links: {
-        dial: counted((conn, address) => links.dial(station, conn, address)),
+        dial: counted((conn, address) => {
+          dialling.add(conn);
+          links.dial(station, conn, address);
+          observer.changed?.(host);
+        }),
         send: counted((conn, bytes) => {
           if (tamper === null) links.send(station, conn, bytes);
           else tamper.frameOut(bytes, conn);
@@ -301,6 +325,14 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     };
   }
 
+  function stallOf({ call }: FsCall): number {
+    const found = hangs.find((each) => each.call === "*" || each.call === call);
+    if (found === undefined) return 0;
+    hangs = hangs.filter((each) => each !== found);
+    found.met();
+    return found.micros;
+  }
+
   function listen(): void {
     ready = true;
     network.setState(station, "up");
@@ -321,10 +353,12 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     ready = false;
     paused = false;
     held = [];
+    dialling.clear();
     clock.boot();
     // The state first: others learn of the end as the machine can still tell it.
     links.drop(station);
     network.setState(station, how === "kept" ? "closed" : "off");
+    observer.changed?.(host);
     if (how === "kept") return disk.kill();
     if (typeof how === "object") {
       disk.restore(how.disk);
@@ -357,7 +391,9 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         draws,
         disk,
         programOf: process.programOf,
-        performed: (call) => observer.performed?.(host, call),
+        performed: (call, request, op) => observer.performed?.(host, call, request, op),
+        stallOf,
+        changed: () => observer.changed?.(host),
       });
       storage.setSlowness(slowness);
       const driver = createDriver(watched(process.machine), portsOf(storage, process));
@@ -398,7 +434,15 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     setTamper(next) {
       tamper = next;
     },
+    hang(call, micros, met) {
+      hangs.push({ call, micros, met });
+    },
+    unhang() {
+      hangs = [];
+    },
     requests: () => life?.storage.kinds() ?? new Set(),
+    isConnecting: () => dialling.size > 0,
+    isReconciling: () => life?.process.isReconciling?.() ?? false,
     setSlowness(factor) {
       slowness = factor;
       life?.storage.setSlowness(factor);

@@ -144,12 +144,18 @@ export function createLinkTable(network: Network): LinkTable {
     const again = chance(stream, rule.loss.hits, rule.loss.outOf);
     const delay = network.delay(rule, stream);
     const left = network.reserve(station.up, bytes.length + FRAME_HEADER_BYTES);
-    const arrival = Math.max(to.lastArrival, left + delay + (again ? RETRANSMIT : 0));
+    const slow = rule.tail.hits > 0 && chance(stream, rule.tail.hits, rule.tail.outOf);
+    const slowness = slow ? below(stream, rule.long + 1) : 0;
+    const arrival = Math.max(to.lastArrival, left + delay + slowness + (again ? RETRANSMIT : 0));
     to.lastArrival = arrival;
     const copy = bytes.slice();
-    const say = (kind: Mishap["kind"]): void =>
-      network.mishap({ kind, what: "frame", from: station, to: to.station, bytes });
+    // What is sent to an end that went meets nobody.
+    const heard = to.state !== "ended" && (to.station.state === "up" || to.station.state === "paused");
+    const say = (kind: Mishap["kind"]): void => {
+      if (heard) network.mishap({ kind, what: "frame", from: station, to: to.station, bytes });
+    };
     if (again) say("retransmit");
+    if (slow) say("tail");
     if (copy.length > 0 && chance(stream, rule.flip.hits, rule.flip.outOf)) {
       const bit = below(stream, copy.length * 8);
       copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
@@ -217,6 +223,8 @@ export function createLinkTable(network: Network): LinkTable {
     const check = (): void => {
       if (each.state !== "open" || each.muteSince !== since) return;
       if (each.station.state === "paused") return timeline.after(BEAT, check); // its timers stand still
+      const { station: from } = other(link, each);
+      network.mishap({ kind: "silent", what: "frame", from, to: each.station, bytes: new Uint8Array(0) });
       end(link, each, "silent");
     };
     timeline.after(SILENCE + below(stream, BEAT), check);

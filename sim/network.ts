@@ -53,6 +53,8 @@ export type Share = { readonly hits: number; readonly outOf: number };
 /** How one host's traffic reaches another. Times in microseconds. */
 export type Rule = {
   readonly loss: Share;
+  /** For so long after the first loss everything between the two is lost. */
+  readonly burst: number;
   readonly dup: Share;
   /** Frames in which one bit is another one: what the checksums below let through. */
   readonly flip: Share;
@@ -64,10 +66,14 @@ export type Rule = {
   readonly late: number;
   readonly delayMin: number;
   readonly delayMax: number;
+  /** What takes up to `long` more. */
+  readonly tail: Share;
+  readonly long: number;
 };
 
 export const CALM: Rule = {
   loss: { hits: 0, outOf: 1 },
+  burst: 0,
   dup: { hits: 0, outOf: 1 },
   flip: { hits: 0, outOf: 1 },
   corrupt: { hits: 0, outOf: 1 },
@@ -75,10 +81,13 @@ export const CALM: Rule = {
   late: 50 * MILLISECOND,
   delayMin: 200,
   delayMax: 2 * MILLISECOND,
+  tail: { hits: 0, outOf: 1 },
+  long: 2 * SECOND,
 };
 
 export const DATAGRAM_BYTES_MAX = 65_507;
 const HEADER_BYTES = 42; // Ethernet, IP and UDP around a datagram
+const OLD = 60 * SECOND; // a second copy that comes so late is one of another time
 const SEND_QUEUE_MICROS = 200 * MILLISECOND; // a line's queue: what would wait longer is dropped
 
 /** What became of something that was sent, other than that it arrived. */
@@ -87,12 +96,16 @@ export type Mishap = {
     | "cut"
     | "off"
     | "loss"
+    | "burst"
+    | "tail"
     | "dup"
+    | "dup_old"
     | "corrupt"
     | "mtu"
     | "queue"
     | "flip"
     | "held"
+    | "silent"
     | "retransmit";
   readonly what: "datagram" | "frame";
   readonly from: Station;
@@ -143,6 +156,7 @@ export type Network = {
 export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const byAddress = new Map<Address, Station>();
   const names = new Map<string, readonly Address[]>();
+  const burstEnds = new Map<string, number>();
   const cuts = new Set<string>();
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
   const ruleCache = new Map<string, Rule>();
@@ -190,6 +204,13 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     if (lane.bitsPerSecond === Infinity) return now;
     lane.freeAt = Math.max(now, lane.freeAt) + Math.ceil((bytes * 8 * SECOND) / lane.bitsPerSecond);
     return lane.freeAt;
+  }
+
+  /** A loss outside a burst begins one. */
+  function isInBurst(pair: string, length: number, lost: boolean): boolean {
+    if (timeline.now() < (burstEnds.get(pair) ?? 0)) return true;
+    if (lost) burstEnds.set(pair, timeline.now() + length);
+    return false;
   }
 
   function arrive(from: Station, to: Station, bytes: Uint8Array): void {
@@ -260,6 +281,8 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       const second = delay(rule, stream) + below(stream, rule.late + 1);
       const damaged = chance(stream, rule.corrupt.hits, rule.corrupt.outOf);
       const bit = below(stream, Math.max(1, bytes.length * 8));
+      const slow = rule.tail.hits > 0 && chance(stream, rule.tail.hits, rule.tail.outOf);
+      const slowness = slow ? below(stream, rule.long + 1) : 0;
       if (bytes.length > rule.mtu || from.up.freeAt - timeline.now() > SEND_QUEUE_MICROS) {
         say(bytes.length > rule.mtu ? "mtu" : "queue");
         counts.dropped += 1;
@@ -271,13 +294,18 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
         say("corrupt");
       }
-      if (lost) say("loss");
+      const inBurst = rule.burst > 0 && isInBurst(`${from.name}>${target.name}`, rule.burst, lost);
+      if (lost || inBurst) say(inBurst ? "burst" : "loss");
       if (doubled) say("dup");
-      if (lost) counts.lost += 1;
-      else timeline.at(left + first, () => arrive(from, target, copy));
+      if (slow) say("tail");
+      if (lost || inBurst) counts.lost += 1;
+      else timeline.at(left + first + slowness, () => arrive(from, target, copy));
       if (!doubled) return;
       counts.doubled += 1;
-      timeline.at(left + second, () => arrive(from, target, copy.slice()));
+      timeline.at(left + second, () => {
+        if (second >= OLD) say("dup_old");
+        arrive(from, target, copy.slice());
+      });
     },
     resolve(station, name, done) {
       const stream = draws.next("resolve", station.name, name);

@@ -14,8 +14,6 @@ export type { Observation, Upload } from "./oracle/ledger.ts";
 export type { Site } from "./oracle/trees.ts";
 export { Violation, type ViolationCode } from "./oracle/violation.ts";
 
-export type OracleOptions = { readonly appendOnly: boolean };
-
 /** Everything that judges throws `Violation`. */
 export type Oracle = {
   expectUpload(upload: Upload): void;
@@ -36,9 +34,9 @@ export type Oracle = {
   convergence(circumstances: Circumstances): Convergence;
 };
 
-export function createOracle({ appendOnly }: OracleOptions): Oracle {
+export function createOracle(): Oracle {
   const ledger = createLedger();
-  const trees = createTrees(ledger, appendOnly);
+  const trees = createTrees(ledger);
   return {
     expectUpload: (upload) => ledger.expect(upload),
     observe: (observation) => ledger.note(observation),
@@ -54,6 +52,6 @@ export function createOracle({ appendOnly }: OracleOptions): Oracle {
     check: (site) => trees.review(site, false),
     written: (site, call) => judgeWrite(ledger, site, call),
     crashed: (site) => trees.review(site, true),
-    convergence: (circumstances) => judgeConvergence(ledger, trees, appendOnly, circumstances),
+    convergence: (circumstances) => judgeConvergence(ledger, trees, circumstances),
   };
 }

@@ -2,6 +2,8 @@
 import type { Share } from "./network.ts";
 import {
   type Cluster,
+  type ConfigVerb,
+  type Deed,
   DEFAULT_BYTES,
   DEFAULT_CLUSTER,
   FAILING_CALLS,
@@ -12,9 +14,13 @@ import {
   NODES_MAX,
   PLACES,
   type Script,
+  SIGNING_KEYS,
   type UploadVerb,
   type Verb,
+  WHEN_PHASES,
+  type WhenVerb,
 } from "./script.ts";
+import { MILLISECOND } from "./timeline.ts";
 
 export type ParsedScript =
   | { readonly ok: true; readonly script: Script }
@@ -64,6 +70,11 @@ class Words {
     return at < 0 ? undefined : this.words.splice(at, 1)[0]?.slice(name.length + 1);
   }
 
+  /** The next word, if it looks like this. */
+  ifNext(shape: RegExp): string | undefined {
+    return shape.test(this.words[0] ?? "") ? this.words.shift() : undefined;
+  }
+
   needed(name: string): string {
     return this.option(name) ?? fail(`${name}= is missing`);
   }
@@ -90,10 +101,48 @@ function parseCluster(words: Words): Cluster {
 function parseLine(first: string, words: Words): Line {
   if (first !== "at") return { at: 0, verb: parseVerb(first, words) };
   const at = time(words.take("a time"));
-  return { at, verb: parseVerb(words.take("a verb"), words) };
+  const verb = parseVerb(words.take("a verb"), words);
+  return verb.kind === "config" && at > 0 ? fail("config is of the beginning") : { at, verb };
 }
 
 function parseVerb(kind: string, words: Words): Verb {
+  if (kind === "when") return parseWhen(words);
+  return kind === "config" ? parseConfig(words) : parseDeed(kind, words);
+}
+
+/** What comes before the verb stands in its order, since verbs have options of the same names. */
+function parseWhen(words: Words): WhenVerb {
+  const name = host(words.take("a host"));
+  const phase = oneOf(words.take("a phase"), WHEN_PHASES);
+  const nth = words.ifNext(/^nth=/)?.slice("nth=".length) ?? "1";
+  const call = words.ifNext(/^call=/)?.slice("call=".length);
+  const delay = words.ifNext(/^\+/)?.slice(1) ?? "0s";
+  return {
+    kind: "when",
+    host: name,
+    phase,
+    nth: whole(nth, 1, 1e6),
+    call: call === undefined ? null : calls(call),
+    delay: time(delay),
+    deed: parseDeed(words.take("a verb"), words),
+  };
+}
+
+function parseConfig(words: Words): ConfigVerb {
+  const name = host(words.take("a host"));
+  const append = words.option("append");
+  const levels = words.option("levels");
+  const keys = words.option("keys");
+  return {
+    kind: "config",
+    host: name,
+    append: append === undefined ? null : oneOf(append, ["yes", "no"]) === "yes",
+    levels: levels === undefined ? null : whole(levels, 1, 16),
+    keys: keys === undefined ? null : listOf(keys).map((each) => oneOf(each, SIGNING_KEYS)),
+  };
+}
+
+function parseDeed(kind: string, words: Words): Deed {
   switch (kind) {
     case "upload":
       return parseUpload(words);
@@ -111,13 +160,27 @@ function parseVerb(kind: string, words: Words): Verb {
     case "cut":
     case "heal":
       return parsePair(kind, words);
+    case "flap":
+      return {
+        kind,
+        from: pattern(words.take("a host")),
+        to: pattern(words.take("a second host")),
+        every: atLeast(MILLISECOND, time(words.needed("every"))),
+        lasting: time(words.needed("for")),
+      };
+    case "split":
+      return { kind, from: hosts(words.take("a group like n1,n2")), to: hosts(words.take("a second group")) };
     case "crash":
       return {
         kind,
-        host: host(words.take("a host")),
+        host: pattern(words.take("a host")),
         disk: diskWord(words.option("disk") ?? "weak"),
       };
-    case "start":
+    case "start": {
+      const machine = words.option("machine");
+      const name = pattern(words.take("a host"));
+      return { kind, host: name, machine: machine === undefined ? null : host(machine) };
+    }
     case "pause":
     case "resume":
     case "save":
@@ -171,6 +234,10 @@ function parseVerb(kind: string, words: Words): Verb {
       };
     case "slow":
       return { kind, host: host(words.take("a host")), factor: whole(words.needed("factor"), 1, 100_000) };
+    case "hang": {
+      const lasting = time(words.needed("for"));
+      return { kind, host: host(words.take("a host")), call: callWord(words.take("a call")), lasting };
+    }
     default:
       return fail(`${kind} is no verb`);
   }
@@ -182,7 +249,7 @@ function parseUpload(words: Words): UploadVerb {
   const mode = oneOf(words.option("mode") ?? "replace", ["append", "replace"]);
   const skew = signed(words.option("skew") ?? "+0s");
   const frozen = oneOf(words.option("clock") ?? "running", ["running", "frozen"]) === "frozen";
-  const stranger = oneOf(words.option("key") ?? "known", ["known", "stranger"]) === "stranger";
+  const key = oneOf(words.option("key") ?? "known", SIGNING_KEYS);
   const client = host(words.take("a client"));
   const at = path(words.take("a path"));
   const number = words.take("a content like #7");
@@ -191,11 +258,14 @@ function parseUpload(words: Words): UploadVerb {
   if (words.take("`to`") !== "to") fail("`to` and its servers are missing");
   const to = words.rest().map(host);
   if (to.length === 0) fail("a server to upload to is missing");
-  return { kind: "upload", client, path: at, content, files, bytes, mode, skew, frozen, stranger, to };
+  return { kind: "upload", client, path: at, content, files, bytes, mode, skew, frozen, key, to };
 }
 
 function parseLinkFields(words: Words): LinkFields {
   const loss = words.option("loss");
+  const burst = words.option("burst");
+  const tail = words.option("tail");
+  const long = words.option("long");
   const dup = words.option("dup");
   const flip = words.option("flip");
   const late = words.option("late");
@@ -204,16 +274,19 @@ function parseLinkFields(words: Words): LinkFields {
   const mtu = words.option("mtu");
   return {
     ...(loss === undefined ? {} : { loss: share(loss) }),
+    ...(burst === undefined ? {} : { burst: time(burst) }),
     ...(dup === undefined ? {} : { dup: share(dup) }),
     ...(flip === undefined ? {} : { flip: share(flip) }),
     ...(corrupt === undefined ? {} : { corrupt: share(corrupt) }),
     ...(mtu === undefined ? {} : { mtu: whole(mtu, 1, 65_535) }),
     ...(late === undefined ? {} : { late: time(late) }),
+    ...(tail === undefined ? {} : { tail: share(tail) }),
+    ...(long === undefined ? {} : { long: time(long) }),
     ...(delay === undefined ? {} : { delay: range(delay) }),
   };
 }
 
-function parsePair(kind: "cut" | "heal", words: Words): Verb {
+function parsePair(kind: "cut" | "heal", words: Words): Deed {
   if (kind === "heal" && words.done()) return { kind, from: "*", to: "*", oneWay: false };
   const first = words.take("a host");
   if (first.includes(">")) return { kind, ...arrow(first), oneWay: true };
@@ -235,6 +308,21 @@ function path(word: string): string {
 /** What is left of a disk, or whose copy it becomes. */
 function diskWord(word: string): string {
   return /^[a-z]+\d+$/.test(word) ? word : oneOf(word, ["weak", "ordered", "kept", "empty", "old"]);
+}
+
+/** `sync:3` is the third of them, `*:3` the third of any. */
+function calls(word: string): WhenVerb["call"] {
+  const [name = "", nth = "1", more] = word.split(":");
+  if (more !== undefined) return fail(`${word} is no call like sync:3`);
+  return { name: callWord(name), nth: whole(nth, 1, 1e6) };
+}
+
+function callWord(word: string): (typeof FAILING_CALLS)[number] | "*" {
+  return word === "*" ? word : oneOf(word, FAILING_CALLS);
+}
+
+function atLeast(least: number, micros: number): number {
+  return micros >= least ? micros : fail(`${micros}us is below ${least}us`);
 }
 
 function listOf(word: string): readonly string[] {

@@ -63,7 +63,7 @@ export function addRare(
       if (disk === "old") add(at, { kind: "save", host });
       const crashAt = disk === "old" ? at + lasting(stream) : at;
       add(crashAt, { kind: "crash", host, disk });
-      return add(crashAt + lasting(stream), { kind: "start", host });
+      return add(crashAt + lasting(stream), { kind: "start", host, machine: null });
     }
     case "leave": {
       if (servers.length < 3) return;
@@ -111,7 +111,7 @@ export function addRare(
       }
       const cutAt = start + (20 + below(stream, 3_000)) * MILLISECOND;
       add(cutAt, { kind: "crash", host, disk: chance(stream, 2, 3) ? "weak" : "ordered" });
-      return add(cutAt + lasting(stream), { kind: "start", host });
+      return add(cutAt + lasting(stream), { kind: "start", host, machine: null });
     }
   }
 }

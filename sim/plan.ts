@@ -114,14 +114,14 @@ export function planScript(seed: number): Script {
     const host = one(stream, servers);
     const at = moment(stream);
     add(at, { kind: "crash", host, disk: chance(stream, 2, 3) ? "weak" : "ordered" });
-    add(at + lasting(stream), { kind: "start", host });
+    add(at + lasting(stream), { kind: "start", host, machine: null });
   });
   some("kill", 2, (stream) => {
     // A client mostly in the middle of its upload, a server at any time.
     const host = one(stream, [...servers, "c1"]);
     const at = host === "c1" ? (busy[0] ?? 0) + below(stream, 150) * MILLISECOND : moment(stream);
     add(at, { kind: "crash", host, disk: "kept" });
-    if (host !== "c1") add(at + lasting(stream), { kind: "start", host });
+    if (host !== "c1") add(at + lasting(stream), { kind: "start", host, machine: null });
   });
   some("pause", 2, (stream) => {
     const host = one(stream, servers);
@@ -189,7 +189,7 @@ function addUploads(
       mode: append ? "append" : "replace",
       skew: skewed ? (below(stream, 20_001) - 10_000) * MILLISECOND : 0,
       frozen: false,
-      stranger: false,
+      key: "known",
       to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
     };
     add(at, upload);
@@ -212,7 +212,7 @@ function addOddUpload(
   const odd: Verb = { ...upload, client, content, to: [one(stream, servers)] };
   switch (below(stream, 4)) {
     case 0:
-      return add(soon, { ...odd, stranger: true });
+      return add(soon, { ...odd, key: "stranger" });
     case 1:
       return add(soon, { ...odd, skew: (600 + below(stream, 31_536_000)) * SECOND });
     case 2:

@@ -9,7 +9,7 @@ import { leave, perform } from "./faults.ts";
 import { CALM } from "./network.ts";
 import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
-import { type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
+import { deedOf, type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
 import type { Cast } from "./spec.ts";
 import type { Counts } from "./tally.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
@@ -29,6 +29,8 @@ export type Outcome = {
   /** How often each kind of fault hit, and in which phase of whom. */
   readonly faults: Counts;
   readonly cells: Counts;
+  /** How often what has to be seen now and then was seen. */
+  readonly sights: Counts;
   /** Lines that met nothing they could change; of a run that failed, none are known. */
   readonly idle: readonly string[];
   readonly world: World;
@@ -48,13 +50,14 @@ const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing onl
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
 const LIED_TO = 40 * SECOND; // who lies is asked again and again, each time a while later
 const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
+const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
 const POLL = 50 * MILLISECOND;
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
 const CLOCK_ERROR_MS_MAX = 150_000; // the operator sets a clock right that is further off
 
 export function runScript(script: Script, cast: Cast, options: RunOptions = {}): Outcome {
   const cluster = createCluster(script, cast, options);
-  const { world, oracle, tally, nodes, clients } = cluster;
+  const { world, oracle, tally, triggers, nodes, clients } = cluster;
   const idle: string[] = [];
   options.built?.(world);
 
@@ -62,8 +65,9 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   function healAll(): void {
     world.trace.note("heal all");
     world.network.heal("*", "*");
-    const { loss, dup, flip, corrupt, mtu } = CALM;
-    world.network.addRule("*", "*", { loss, dup, flip, corrupt, mtu });
+    cluster.healed = true;
+    const { loss, burst, dup, flip, corrupt, mtu, tail } = CALM;
+    world.network.addRule("*", "*", { loss, burst, dup, flip, corrupt, mtu, tail });
     cluster.faults.clear();
     for (const host of clonesIn(cluster)) leave(cluster, host);
     for (const [name, peers] of cluster.peerFiles) {
@@ -77,7 +81,8 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     // holder of the last copy when no peer file names it.
     const members = [...nodes.keys()].filter((name) => !cluster.left.has(name));
     const alone = members.some((name) => !nodes.get(name)?.peers.some((peer) => members.includes(peer.name)));
-    if (cluster.hostile.size > 0 || cluster.spoilt || (alone && members.length > 1)) {
+    const differing = script.lines.some(({ verb }) => verb.kind === "config");
+    if (cluster.hostile.size > 0 || cluster.spoilt || differing || (alone && members.length > 1)) {
       for (const name of members) setPeers(cluster, name, peerFileOf(name, members));
     }
     for (const name of [...nodes.keys(), ...clients.keys()]) {
@@ -85,6 +90,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
       if (host === undefined) continue;
       host.resume();
       host.setSlowness(1);
+      host.unhang();
       host.station.readsAt = 0;
       if (!nodes.has(host.name) || cluster.left.has(host.name)) continue;
       const error = host.clock.errorMs();
@@ -116,9 +122,15 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     sortByName(nodes, names);
     sortByName(cluster.sites, names);
     for (const name of names) world.host(name)?.start();
-    const healAt = script.lines.reduce((latest, { at }) => Math.max(latest, at), 0);
     for (const line of script.lines) world.timeline.at(line.at, () => act(line));
-    world.runUntil(healAt);
+    const last = script.lines.reduce((latest, { at }) => Math.max(latest, at), 0);
+    world.runUntil(last);
+    let healAt = last;
+    while (triggers.waiting() > 0 && healAt < last + WHEN_WAIT) {
+      healAt += POLL;
+      world.runUntil(healAt);
+    }
+    idle.push(...triggers.disarm());
     for (const [host, faults] of cluster.faults) {
       for (const { call, code, count, left } of faults) {
         if (left === count) idle.push(`fail ${host} ${call} ${code}: no such call came`);
@@ -140,28 +152,35 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     }
     world.runUntil(now + AFTERMATH);
     for (const site of coreSites(cluster)) oracle.check(site);
-    const last = judge();
-    if (last.missing !== null) throw new Violation("not_converged", `again: ${last.missing}`);
-    if (last.excused.length > 0) {
+    const end = judge();
+    if (end.missing !== null) throw new Violation("not_converged", `again: ${end.missing}`);
+    if (end.excused.length > 0) {
       world.runUntil(world.timeline.now() + ABANDON + bound - healAt);
       const { missing } = judge(true);
       if (missing !== null) throw new Violation("not_converged", `what nobody has is in the way: ${missing}`);
     }
-    return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: last.excused };
+    return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: end.excused };
   }
 
   function act(line: Line): void {
-    world.trace.note(printVerb(line.verb), hostOf(line.verb));
-    if (!perform(cluster, cast, line.verb)) idle.push(printLine(line));
+    const deed = deedOf(line.verb);
+    const go = (): void => {
+      world.trace.note(printVerb(deed), hostOf(deed));
+      if (!perform(cluster, cast, deed)) idle.push(printLine(line));
+    };
+    if (line.verb.kind === "when") triggers.arm(line.verb, printLine(line), go);
+    else go();
   }
 
   /** What some faults cost beyond the rounds, also when they are over. */
   function patience(): number {
     const listed = everyoneIsListed() ? 0 : UNLISTED;
-    const flips = script.lines.some(({ verb }) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
+    const deeds = script.lines.map(({ verb }) => deedOf(verb));
+    const flips = deeds.some((verb) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
     const lied = cluster.hostile.size === 0 ? 0 : LIED_TO;
-    const ended = script.lines.some(({ verb }) => verb.kind === "halve" || verb.kind === "stall");
-    return listed + (flips || ended ? DEADLINE : 0) + lied;
+    const ended = deeds.some(({ kind }) => kind === "halve" || kind === "stall");
+    const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
+    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging;
   }
 
   /** A client may still be about to be accepted; what it then brings has to spread, too. */
@@ -198,6 +217,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
     servers: nodes.size,
     faults: tally.faults(),
     cells: tally.cells(),
+    sights: tally.sights(),
     idle: failure === null ? idle : [],
     world,
   };
@@ -238,5 +258,6 @@ function sortByName<T>(map: Map<string, T>, names: readonly string[]): void {
 
 /** Where a verb does something. */
 function hostOf(verb: Verb): string {
+  if (verb.kind === "split") return verb.from[0] ?? "*";
   return "host" in verb ? verb.host : "client" in verb ? verb.client : verb.from;
 }

@@ -14,6 +14,10 @@
  *   at 8s save n2                   its disk is copied; `crash n2 disk=old` puts the copy in, `disk=empty` a new disk,
  *                                   `disk=n1` a copy of another server's
  *   at 9s betray n3 how=blocks      from now on it sends wrong blocks
+ *   config n3 append=yes keys=second levels=2      what its own configuration says, from the beginning
+ *   when n1 committing nth=2 call=sync:3 +5ms crash n1 disk=weak
+ *                                   5 ms after the third sync of the second commit that n1 comes to; `when n1 running
+ *                                   call=*:30` is after any 30 calls
  *
  * A line without `at` happens at the beginning; one that starts with `//` is a comment. Times are whole microseconds.
  */
@@ -21,6 +25,7 @@ import type { FsCall, FsCode } from "../kernel/storage/call.ts";
 import { unreachable } from "../kernel/assert.ts";
 import type { CrashModel } from "./disk.ts";
 import type { Share } from "./network.ts";
+import { type Phase, PHASES } from "./phases.ts";
 
 export type Script = { readonly seed: number; readonly cluster: Cluster; readonly lines: readonly Line[] };
 
@@ -47,19 +52,27 @@ export type UploadVerb = {
   readonly skew: number;
   /** Its wall clock stands still: whoever begins at the same moment signs the same timestamp. */
   readonly frozen: boolean;
-  /** Signed by a key that may not write. */
-  readonly stranger: boolean;
+  readonly key: SigningKey;
   readonly to: readonly string[];
 };
 
+/** `known` and `second` may write wherever no `config` says otherwise, `stranger` nowhere. */
+export const SIGNING_KEYS = ["known", "second", "stranger"] as const;
+export type SigningKey = (typeof SIGNING_KEYS)[number];
+
 export type LinkFields = {
   readonly loss?: Share;
+  /** How long everything is lost after the first loss. */
+  readonly burst?: number;
   readonly dup?: Share;
   readonly flip?: Share;
   readonly corrupt?: Share;
   /** Datagrams of more bytes vanish. */
   readonly mtu?: number;
   readonly late?: number;
+  /** What takes up to `long` more than its delay. */
+  readonly tail?: Share;
+  readonly long?: number;
   readonly delay?: { readonly min: number; readonly max: number };
 };
 
@@ -69,7 +82,17 @@ export type Verb =
   /** Kilobits a second, each 0 for no bound. */
   | { readonly kind: "rate"; readonly host: string; readonly up: number; readonly down: number }
   | { readonly kind: "cut" | "heal"; readonly from: string; readonly to: string; readonly oneWay: boolean }
-  /** `disk`: `weak`, `ordered` and `kept` as in `host.ts`; `empty`, `old`, or the server whose disk is copied. */
+  /** Cut and healed in turns, both ways, each `every` long, and healed in the end. */
+  | {
+      readonly kind: "flap";
+      readonly from: string;
+      readonly to: string;
+      readonly every: number;
+      readonly lasting: number;
+    }
+  /** Nothing travels between the two groups; who is in neither reaches both. */
+  | { readonly kind: "split"; readonly from: readonly string[]; readonly to: readonly string[] }
+  /** `host` may be `*`, every server. `disk`: `weak`, `ordered` and `kept` as in `host.ts`; `empty`, `old`, or the server whose disk is copied. */
   | { readonly kind: "crash"; readonly host: string; readonly disk: string }
   /** Its disk is copied as it is. */
   | { readonly kind: "save"; readonly host: string }
@@ -87,7 +110,9 @@ export type Verb =
   | { readonly kind: "remove"; readonly host: string; readonly path: string }
   /** From now on it lies. */
   | { readonly kind: "betray"; readonly host: string; readonly how: readonly Lie[] }
-  | { readonly kind: "start" | "pause" | "resume"; readonly host: string }
+  | { readonly kind: "pause" | "resume"; readonly host: string }
+  /** `machine`: with the machine id that this name would have; null for the one it had. */
+  | { readonly kind: "start"; readonly host: string; readonly machine: string | null }
   | {
       readonly kind: "join";
       readonly host: string;
@@ -105,7 +130,49 @@ export type Verb =
       readonly code: FsCode;
       readonly count: number;
     }
-  | { readonly kind: "slow"; readonly host: string; readonly factor: number };
+  | { readonly kind: "slow"; readonly host: string; readonly factor: number }
+  /** The next call of this name, or any, takes so long. */
+  | {
+      readonly kind: "hang";
+      readonly host: string;
+      readonly call: FsCall["call"] | "*";
+      readonly lasting: number;
+    }
+  | ConfigVerb
+  | WhenVerb;
+
+/** What the configuration of one server says otherwise than those of the others; null for the same. */
+export type ConfigVerb = {
+  readonly kind: "config";
+  readonly host: string;
+  readonly append: boolean | null;
+  readonly levels: number | null;
+  /** The keys that may write there. */
+  readonly keys: readonly SigningKey[] | null;
+};
+
+/** What is done when a server comes to a phase. */
+export type WhenVerb = {
+  readonly kind: "when";
+  readonly host: string;
+  readonly phase: WhenPhase;
+  /** Of its entries from now on, which. */
+  readonly nth: number;
+  /** Which of the calls of the disk there, counted from the entry on; null for the entry itself. */
+  readonly call: { readonly name: FsCall["call"] | "*"; readonly nth: number } | null;
+  readonly delay: number;
+  readonly deed: Deed;
+};
+/** What is done at once. */
+export type Deed = Exclude<Verb, WhenVerb | ConfigVerb>;
+
+export const WHEN_PHASES = [...PHASES, "running"] as const;
+export type WhenPhase = Phase | "running";
+
+/** What a line does in the end, whenever that is. */
+export function deedOf(verb: Verb): Exclude<Verb, WhenVerb> {
+  return verb.kind === "when" ? verb.deed : verb;
+}
 
 export const DEFAULT_CLUSTER: Cluster = { nodes: 3, levels: 1, append: false, disk: "weak" };
 export const DEFAULT_BYTES = 20_000;
@@ -117,7 +184,7 @@ export const PLACES = ["images", "indexes"] as const;
 export type Place = (typeof PLACES)[number];
 
 /** What a server that lies does, each in `adversary.ts`. */
-export const LIES = ["blocks", "index", "gossip", "replay", "slow", "silent"] as const;
+export const LIES = ["blocks", "index", "gossip", "replay", "slow", "silent", "equivocate"] as const;
 export type Lie = (typeof LIES)[number];
 
 /** Calls that a script may let fail, and with what. */
@@ -153,6 +220,7 @@ export const FAILING_CODES = [
   "too_many_open",
   "too_many_links",
   "other_device",
+  "unsupported",
 ] as const satisfies readonly FsCode[];
 
 export function printScript({ seed, cluster, lines }: Script): string {
@@ -178,19 +246,22 @@ export function printVerb(verb: Verb): string {
         ...(mode === "replace" ? [] : ["mode=append"]),
         ...(skew === 0 ? [] : [`skew=${printSigned(skew)}`]),
         ...(verb.frozen ? ["clock=frozen"] : []),
-        ...(verb.stranger ? ["key=stranger"] : []),
+        ...(verb.key === "known" ? [] : [`key=${verb.key}`]),
       ];
       return `upload ${client} ${path} #${content} ${options.join(" ")} to ${to.join(" ")}`;
     }
     case "link": {
-      const { from, to, loss, dup, flip, corrupt, mtu, late, delay } = verb;
+      const { from, to, loss, burst, dup, flip, corrupt, mtu, late, tail, long, delay } = verb;
       const fields = [
         ...(loss === undefined ? [] : [`loss=${printShare(loss)}`]),
+        ...(burst === undefined ? [] : [`burst=${printTime(burst)}`]),
         ...(dup === undefined ? [] : [`dup=${printShare(dup)}`]),
         ...(flip === undefined ? [] : [`flip=${printShare(flip)}`]),
         ...(corrupt === undefined ? [] : [`corrupt=${printShare(corrupt)}`]),
         ...(mtu === undefined ? [] : [`mtu=${mtu}`]),
         ...(late === undefined ? [] : [`late=${printTime(late)}`]),
+        ...(tail === undefined ? [] : [`tail=${printShare(tail)}`]),
+        ...(long === undefined ? [] : [`long=${printTime(long)}`]),
         ...(delay === undefined ? [] : [`delay=${printTime(delay.min)}..${printTime(delay.max)}`]),
       ];
       return [`link ${from}>${to}`, ...fields].join(" ");
@@ -202,9 +273,14 @@ export function printVerb(verb: Verb): string {
       if (verb.kind === "heal" && verb.from === "*" && verb.to === "*") return "heal";
       return verb.oneWay ? `${verb.kind} ${verb.from}>${verb.to}` : `${verb.kind} ${verb.from} ${verb.to}`;
     }
+    case "flap":
+      return `flap ${verb.from} ${verb.to} every=${printTime(verb.every)} for=${printTime(verb.lasting)}`;
+    case "split":
+      return `split ${verb.from.join(",")} ${verb.to.join(",")}`;
     case "crash":
       return `crash ${verb.host} disk=${verb.disk}`;
     case "start":
+      return verb.machine === null ? `start ${verb.host}` : `start ${verb.host} machine=${verb.machine}`;
     case "pause":
     case "resume":
     case "save":
@@ -234,6 +310,26 @@ export function printVerb(verb: Verb): string {
       return `fail ${verb.host} ${verb.call} ${verb.code} count=${verb.count}`;
     case "slow":
       return `slow ${verb.host} factor=${verb.factor}`;
+    case "hang":
+      return `hang ${verb.host} ${verb.call} for=${printTime(verb.lasting)}`;
+    case "config": {
+      const { host, append, levels, keys } = verb;
+      const fields = [
+        ...(append === null ? [] : [`append=${append ? "yes" : "no"}`]),
+        ...(levels === null ? [] : [`levels=${levels}`]),
+        ...(keys === null ? [] : [`keys=${keys.join(",")}`]),
+      ];
+      return [`config ${host}`, ...fields].join(" ");
+    }
+    case "when": {
+      const { host, phase, nth, call, delay, deed } = verb;
+      const fields = [
+        ...(nth === 1 ? [] : [`nth=${nth}`]),
+        ...(call === null ? [] : [`call=${call.name}:${call.nth}`]),
+        ...(delay === 0 ? [] : [printSigned(delay)]),
+      ];
+      return [`when ${host} ${phase}`, ...fields, printVerb(deed)].join(" ");
+    }
     default:
       return unreachable(verb);
   }

@@ -2,7 +2,7 @@
  * A smaller script that still goes wrong in the same way: lines are taken away, many at once and then one by one, then
  * servers, then what single lines say is made smaller or sooner, until nothing more can go.
  */
-import type { Line, Script, Verb } from "./script.ts";
+import type { Deed, Line, Script, Verb } from "./script.ts";
 import { MILLISECOND } from "./timeline.ts";
 
 /**
@@ -77,9 +77,21 @@ function simplerForms({ at, verb }: Line): readonly Line[] {
 }
 
 function simplerVerbs(verb: Verb): readonly Verb[] {
+  if (verb.kind === "config") return [];
+  if (verb.kind !== "when") return simplerDeeds(verb);
+  const { nth, call, delay, deed } = verb;
+  return [
+    ...(nth > 1 ? [{ ...verb, nth: nth - 1 }] : []),
+    ...(call === null ? [] : [{ ...verb, call: null }]),
+    ...(delay > 0 ? [{ ...verb, delay: 0 }] : []),
+    ...simplerDeeds(deed).map((each) => ({ ...verb, deed: each })),
+  ];
+}
+
+function simplerDeeds(verb: Deed): readonly Deed[] {
   switch (verb.kind) {
     case "upload": {
-      const out: Verb[] = [];
+      const out: Deed[] = [];
       if (verb.to.length > 1) for (const to of verb.to) out.push({ ...verb, to: [to] });
       if (verb.skew !== 0) out.push({ ...verb, skew: 0 });
       if (verb.files > 0) out.push({ ...verb, files: verb.files >> 1 });

@@ -21,8 +21,12 @@ export type StorageOptions = {
   readonly draws: Draws;
   readonly disk: SimDisk;
   readonly programOf: ProgramOf;
-  /** Told of each call that was performed, before the program goes on. */
-  readonly performed: (call: FsCall) => void;
+  /** Told of each call that was performed, and for what, before the program goes on. */
+  readonly performed: (call: FsCall, request: DiskRequest["kind"], op: OpId) => void;
+  /** How much longer than usual this call takes, in microseconds. */
+  readonly stallOf: (call: FsCall) => number;
+  /** Told when a request comes or ends. */
+  readonly changed: () => void;
 };
 
 export type SimStorage = {
@@ -104,7 +108,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
         return thread();
       }
       perform(job, call);
-      const due = timeline.now() + costOf(call);
+      const due = timeline.now() + costOf(call) + options.stallOf(call);
       if (!timeline.proceed(due)) return timeline.at(due, () => advance(job));
     }
   }
@@ -116,7 +120,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
       if (!(failure instanceof FsFailure)) throw failure;
       job.answer = { failure };
     }
-    options.performed(call);
+    options.performed(call, job.kind, job.op);
   }
 
   /** The next call that a program wants, or null at its end. */
@@ -143,6 +147,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   function finish(job: Job, result: DiskResult): void {
     finished(dispatch, job.op);
     jobs.delete(job.op);
+    options.changed();
     timeline.after(1 + below(draws.next("answer", host), ANSWER_MICROS_MAX), () => {
       if (!dead) job.done(result);
     });
@@ -168,6 +173,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
       }
       const program = options.programOf(request);
       jobs.set(op, { op, kind: request.kind, program, done, cause: timeline.cause(), answer: null });
+      options.changed();
       start();
     },
     kill() {

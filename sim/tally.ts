@@ -1,73 +1,120 @@
 /**
- * Which faults hit, and in the middle of what: a count for each kind, and for each kind in each phase of the server
- * that it hit. A fault that never meets a phase is a place nobody has looked at.
+ * Which faults hit, and in the middle of what: a count for each kind, and for each kind in each phase of the server that
+ * it hit. A fault that never meets a phase is a place nobody has looked at. Sights are what the reliability notes want
+ * seen now and then (section 3.4), as far as it exists.
  */
+import type { FsCall } from "../kernel/storage/call.ts";
 import type { DiskRequest } from "../kernel/storage/request.ts";
+import type { OpId } from "../kernel/ids.ts";
 import type { Host } from "./host.ts";
-
-/** What a server is about, the most telling first. */
-export const PHASES = [
-  "down",
-  "recovering",
-  "committing",
-  "promising",
-  "preparing",
-  "indexing",
-  "fetching",
-  "cleaning",
-  "idle",
-] as const;
-export type Phase = (typeof PHASES)[number];
+import { type Phase, phasesOf } from "./phases.ts";
 
 export type Counts = Readonly<Record<string, number>>;
 
 export type Tally = {
-  /** `host` null: it hit nobody in particular. */
+  /** `host` null: it hit nobody in particular. Only servers have phases. */
   hit(kind: string, host: Host | null): void;
+  saw(sight: Sight): void;
+  phasesAt(host: Host): ReadonlySet<Phase>;
   /** Follows the downloads of a server by what it says. */
   marked(host: string, mark: string, path: string): void;
+  /** Follows the commits of a server by what they do. */
+  performed(host: string, call: FsCall, request: DiskRequest["kind"], op: OpId): void;
   faults(): Counts;
   /** `kind phase`. */
   cells(): Counts;
+  sights(): Counts;
 };
 
-const BY_REQUEST: readonly (readonly [Phase, readonly DiskRequest["kind"][]])[] = [
-  ["recovering", ["recover"]],
-  ["committing", ["commit"]],
-  ["promising", ["put_intent", "put_state"]],
-  ["preparing", ["prepare_stage"]],
-  ["indexing", ["store_index", "load_index"]],
-];
-const CLEANING: readonly DiskRequest["kind"][] = ["abort", "delete_old"];
-const ENDS = ["download_done", "download_aborted", "download_superseded"];
+export const SIGHTS = [
+  "cut_between_U11_U12",
+  "cut_between_U12_U13",
+  "cut_between_U13_U14",
+  "cut_again_in_recovery",
+  "equal_timestamps_met",
+  "exchange_refused",
+  "sync_failed",
+  "no_space_at_rename",
+  "slow_reader_closed",
+  "clock_stepped_hours",
+  "clock_stepped_years",
+  "machine_changed",
+  "news_in_several_packets",
+  "upload_replaced_in_flight",
+] as const;
+export type Sight = (typeof SIGHTS)[number];
 
-export function createTally(): Tally {
+const ENDS = ["download_done", "download_aborted", "download_superseded"];
+/** How far a commit has come, by the calls of its last steps: U11 is a rename to the image's name, U13 one of a promise. */
+const STEPS: readonly Sight[] = ["cut_between_U11_U12", "cut_between_U12_U13", "cut_between_U13_U14"];
+
+export function createTally(isServer: (host: string) => boolean): Tally {
   const faults: Record<string, number> = {};
   const cells: Record<string, number> = {};
+  const sights: Record<string, number> = {};
   const downloads = new Map<string, Set<string>>();
+  /** By server and request, how many of U11, U12 and U13 are done. */
+  const commits = new Map<string, Map<OpId, number>>();
 
-  function phaseOf(host: Host): Phase {
-    if (host.state() === "down") return "down";
-    const running = host.requests();
-    for (const [phase, kinds] of BY_REQUEST) if (kinds.some((kind) => running.has(kind))) return phase;
-    if ((downloads.get(host.name)?.size ?? 0) > 0) return "fetching";
-    return CLEANING.some((kind) => running.has(kind)) ? "cleaning" : "idle";
+  function saw(sight: Sight): void {
+    sights[sight] = (sights[sight] ?? 0) + 1;
+  }
+
+  function phasesAt(host: Host): ReadonlySet<Phase> {
+    return phasesOf({
+      down: host.state() === "down",
+      starting: host.station.state === "closed",
+      requests: host.requests(),
+      connecting: host.isConnecting(),
+      reconciling: host.isReconciling(),
+      fetching: (downloads.get(host.name)?.size ?? 0) > 0,
+    });
+  }
+
+  function powerCut(host: Host, phases: ReadonlySet<Phase>): void {
+    if (phases.has("recovering")) saw("cut_again_in_recovery");
+    for (const done of commits.get(host.name)?.values() ?? []) {
+      const step = STEPS[done - 1];
+      if (step !== undefined) saw(step);
+    }
+    commits.delete(host.name);
   }
 
   return {
+    saw,
+    phasesAt,
     hit(kind, host) {
       faults[kind] = (faults[kind] ?? 0) + 1;
-      if (host === null) return;
-      const cell = `${kind} ${phaseOf(host)}`;
-      cells[cell] = (cells[cell] ?? 0) + 1;
+      if (host === null || !isServer(host.name)) return;
+      const phases = phasesAt(host);
+      for (const phase of phases) {
+        const cell = `${kind} ${phase}`;
+        cells[cell] = (cells[cell] ?? 0) + 1;
+      }
+      if (kind === "crash_weak" || kind === "crash_ordered") powerCut(host, phases);
     },
     marked(host, mark, path) {
       const running = downloads.get(host) ?? new Set<string>();
       if (mark === "download_started") downloads.set(host, running.add(path));
       else if (ENDS.includes(mark)) running.delete(path);
       else if (mark === "recovered") downloads.delete(host);
+      if (mark === "download_superseded") saw("upload_replaced_in_flight");
+    },
+    performed(host, call, request, op) {
+      if (request !== "commit") return;
+      const running = commits.get(host) ?? new Map<OpId, number>();
+      commits.set(host, running);
+      const done = running.get(op) ?? 0;
+      if (call.call === "rename") {
+        const isForeign = call.to.startsWith("."); // what stood in the way, set aside
+        if (!isForeign) running.set(op, call.mode === "replace" ? 3 : 1);
+      } else if (call.call === "sync" && (done === 1 || done === 3)) {
+        if (done === 3) running.delete(op);
+        else running.set(op, 2);
+      }
     },
     faults: () => faults,
     cells: () => cells,
+    sights: () => sights,
   };
 }

@@ -1,6 +1,6 @@
 /** What a campaign has looked at: seeds, time, faults, and by name what it has not seen. */
-import { FAULT_NAMES } from "../plan-kinds.ts";
-import { PHASES } from "../tally.ts";
+import { CELLS, FAULT_NAMES } from "../kinds.ts";
+import { SIGHTS } from "../tally.ts";
 import { SECOND } from "../timeline.ts";
 import type { Result } from "./result.ts";
 
@@ -47,8 +47,7 @@ export function describeHunt(results: readonly Result[], seconds: number | null)
     const lacking = names.filter((name) => !seen.has(name));
     return lacking.length === 0 ? "none" : lacking.join(", ");
   };
-  const all = FAULT_NAMES.flatMap((kind) => PHASES.map((phase) => `${kind} ${phase}`));
-  const cellsSeen = all.filter((cell) => cells.has(cell)).length;
+  const cellsSeen = CELLS.filter((cell) => cells.has(cell)).length;
   return [
     `${results.length} seeds${seconds === null ? "" : ` in ${seconds.toFixed(0)} s`}, ${failures.length} failed${speed}`,
     `simulated: ${days.toFixed(2)} days of servers (${(days / 365.25).toFixed(4)} years), ${events} events`,
@@ -58,9 +57,10 @@ export function describeHunt(results: readonly Result[], seconds: number | null)
     `excused paths: ${sum(({ excused }) => excused)}, in ${results.filter(({ excused }) => excused > 0).length} seeds`,
     `faults that hit: ${hit}: ${printed(faults)}`,
     `marks: ${printed(marks)}`,
-    `marks never seen: ${missing(MARKS, marks)}`,
+    `marks never seen: ${missing([...MARKS, ...SIGHTS], marks)}`,
     `faults never seen: ${missing(FAULT_NAMES, faults)}`,
-    `fault x phase: ${cellsSeen} of ${all.length} seen; never: ${missing(all, cells)}`,
+    `fault x phase: ${cellsSeen} of ${CELLS.length} seen; never: ${missing(CELLS, cells)}`,
+    `cells that should not be: ${[...cells.keys()].filter((cell) => !CELLS.includes(cell)).join(", ")}`,
   ].join("\n");
 }
 

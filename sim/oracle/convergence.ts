@@ -1,6 +1,6 @@
 /** Whether all servers hold the calculated winner of each path, or whether nobody can have it any more. */
 import { SECOND } from "../timeline.ts";
-import { isLess, keyOf, type Ledger, printIds, sameVersion } from "./ledger.ts";
+import { isLess, keyOf, type Ledger, levelOf, printIds, sameVersion } from "./ledger.ts";
 import type { Site, Trees } from "./trees.ts";
 
 export type Convergence = {
@@ -24,7 +24,6 @@ export type Circumstances = {
 export function judgeConvergence(
   ledger: Ledger,
   trees: Trees,
-  appendOnly: boolean,
   { sites, gone, abandoned, lying }: Circumstances,
 ): Convergence {
   const excused: string[] = [];
@@ -46,25 +45,32 @@ export function judgeConvergence(
       excused.push(path);
       continue;
     }
-    const holders = sites.filter((site) => site.key === keyOf(path));
-    for (const { host } of holders) {
-      const lack = lackOf(host, path, ids);
+    // Whoever is configured for such paths, and lets the winner's key write: no other is asked to have it.
+    const keys = here.filter(({ id }) => winning.includes(id)).map(({ key }) => key);
+    const holders = sites.filter(
+      ({ key, levels, keys: known }) =>
+        key === keyOf(path) && levels === levelOf(path) && keys.some((each) => known.includes(each)),
+    );
+    for (const site of holders) {
+      const lack = lackOf(site, path, ids);
       if (lack !== null) return { missing: lack, excused };
     }
-    const held = holders.map(({ host }) => trees.shownAt(host, path).ids);
-    const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
     // Append-only conflicts stay, for the operator to resolve.
+    const held = holders
+      .filter(({ append }) => !append || here.length === 1)
+      .map(({ host }) => trees.shownAt(host, path).ids);
+    const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
     // What is in the way of the next one stays where it is, too.
     const stuck = abandoned && here.some(({ id }) => lost(id));
-    if (apart !== undefined && !(appendOnly && here.length > 1) && !stuck) {
+    if (apart !== undefined && !stuck) {
       return { missing: `${path} is ${printIds(held[0] ?? [])} here and ${printIds(apart)} there`, excused };
     }
   }
   return { missing: null, excused };
 
-  function lackOf(host: string, path: string, candidates: readonly number[]): string | null {
+  function lackOf({ host, append }: Site, path: string, candidates: readonly number[]): string | null {
     const { ids } = trees.shownAt(host, path);
-    if (appendOnly) return ids.length > 0 ? null : `${host} has nothing at ${path}`;
+    if (append) return ids.length > 0 ? null : `${host} has nothing at ${path}`;
     const winner = ledger.versionOf(candidates);
     const present = ledger.versionOf(ids);
     if (winner === null || (present !== null && !isLess(present, winner))) return null;

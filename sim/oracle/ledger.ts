@@ -4,14 +4,14 @@
  * signed.
  */
 import type { Content } from "../content.ts";
+import type { SigningKey } from "../script.ts";
 
 /** One upload of the script, by its place among the uploads. */
 export type Upload = {
   readonly id: number;
   readonly path: string;
   readonly content: Content;
-  /** Signed by a key that may not write. */
-  readonly stranger?: boolean;
+  readonly key: SigningKey;
 };
 
 /** What was seen of an upload. `signed` goes before the others. */
@@ -74,7 +74,7 @@ export function createLedger(): Ledger {
     },
     note(observation) {
       const upload = uploads.get(observation.upload);
-      if (upload === undefined || upload.stranger === true) return;
+      if (upload === undefined || upload.key === "stranger") return;
       switch (observation.kind) {
         case "signed":
           signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
@@ -115,6 +115,11 @@ export function createLedger(): Ledger {
 /** A path at a server, as the key of a map. */
 export function placeOf(host: string, path: string): string {
   return `${host} ${path}`;
+}
+
+/** Components of a virtual path after its key. */
+export function levelOf(path: string): number {
+  return path.split("/").length - 2;
 }
 
 /** The first component of a virtual path. */

@@ -3,6 +3,7 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import { byteStringOfText, equalBytes } from "../../kernel/text.ts";
 import type { Content } from "../content.ts";
 import type { SimDisk, TreeEntry } from "../disk.ts";
+import type { SigningKey } from "../script.ts";
 import { isLess, type Ledger, placeOf, printIds } from "./ledger.ts";
 import { Violation } from "./violation.ts";
 
@@ -12,6 +13,10 @@ export type Site = {
   readonly disk: SimDisk;
   readonly key: string;
   readonly root: RootName;
+  /** As it is configured: a path keeps its first image; components of its paths; who may write. */
+  readonly append: boolean;
+  readonly levels: number;
+  readonly keys: readonly SigningKey[];
 };
 
 /** What a path shows: uploads of equal content cannot be told apart. */
@@ -40,7 +45,7 @@ export type Trees = {
 
 const EMPTY: Shown = { ids: [], spoilt: false };
 
-export function createTrees(ledger: Ledger, appendOnly: boolean): Trees {
+export function createTrees(ledger: Ledger): Trees {
   const shown = new Map<string, Shown>();
   const everShown = new Set<number>();
   /** Uploads that some server has lost by a fault. */
@@ -63,7 +68,7 @@ export function createTrees(ledger: Ledger, appendOnly: boolean): Trees {
     };
     const here = ledger.uploadsAt(path);
     const same = here.filter((upload) => differenceOf(tree, inside, upload.content, damage) === null);
-    const ids = same.filter(({ stranger }) => stranger !== true).map(({ id }) => id);
+    const ids = same.filter(({ key }) => site.keys.includes(key)).map(({ id }) => id);
     if (spoilt) for (const id of ids) forgotten.add(id);
     if (ids.length > 0) return { ids, spoilt };
     if (same.length > 0) {
@@ -92,7 +97,7 @@ export function createTrees(ledger: Ledger, appendOnly: boolean): Trees {
       if (now.ids.includes(id)) continue;
       const promised = ledger.signed.get(id);
       const present = ledger.versionOf(now.ids);
-      const kept = promised !== undefined && present !== null && !appendOnly && !isLess(present, promised);
+      const kept = promised !== undefined && present !== null && !site.append && !isLess(present, promised);
       if (!kept) {
         throw new Violation(
           "acked_lost",
@@ -107,7 +112,7 @@ export function createTrees(ledger: Ledger, appendOnly: boolean): Trees {
     if (now.ids.length === 0) throw new Violation("went_back", `${site.host} ${path} was there and is not`);
     if (now.ids.some((id) => before.ids.includes(id))) return;
     const change = `${site.host} ${path} showed ${printIds(before.ids)} and now ${printIds(now.ids)}`;
-    if (appendOnly) throw new Violation("append_replaced", change);
+    if (site.append) throw new Violation("append_replaced", change);
     const older = ledger.versionOf(before.ids);
     const newer = ledger.versionOf(now.ids);
     if (older !== null && newer !== null && isLess(newer, older)) throw new Violation("went_back", change);

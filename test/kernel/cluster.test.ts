@@ -74,7 +74,7 @@ function addClient(world: World, name: string, to: readonly string[]): Host {
             mode: "replace",
             skew: 0,
             frozen: false,
-            stranger: false,
+            key: "known",
             to,
           },
           servers: to.map(addressOf),

@@ -4,6 +4,7 @@ import type { Event } from "../../kernel/event.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { kernelCast } from "../../sim/cast.ts";
 import { createCrypto } from "../../sim/crypto.ts";
+import { CELLS } from "../../sim/kinds.ts";
 import type { Mishap } from "../../sim/network.ts";
 import { parseScript } from "../../sim/parse.ts";
 import { type Outcome, runScript } from "../../sim/run.ts";
@@ -107,6 +108,7 @@ describe("disks", () => {
     "other_device",
     "not_permitted",
     "read_only",
+    "unsupported",
   ])("a call fails with %s as often as it is told", (code) => {
     const seen = runOf(`at 400ms fail n2 create_file ${code} count=2`, UPLOAD, "at 2s heal");
     expect(seen.outcome.faults[code]).toBe(2);
@@ -156,7 +158,7 @@ describe("who lies", () => {
     expect(refused).not.toEqual([]);
   });
 
-  test.each(["gossip", "replay", "slow", "silent"])("%s costs time and nothing else", (how) => {
+  test.each(["gossip", "replay", "slow", "silent", "equivocate"])("%s costs time and nothing else", (how) => {
     const seen = runOf(
       `at 100ms betray n3 how=${how}`,
       UPLOAD,
@@ -164,6 +166,163 @@ describe("who lies", () => {
     );
     expect(seen.outcome.faults).toMatchObject({ betray: 1 });
     expect([holds(seen, "n1"), holds(seen, "n2")]).toEqual([true, true]);
+  });
+});
+
+describe("phases", () => {
+  const cells = ({ outcome }: Seen): readonly string[] => Object.keys(outcome.cells);
+
+  test.each([
+    ["promising", "put_intent"],
+    ["indexing", "store_index"],
+    ["preparing", "prepare_stage"],
+    ["fetching", "write_block"],
+    ["committing", "commit"],
+  ])("what waits for %s happens there, and is counted there", (phase) => {
+    const seen = runOf(`when n2 ${phase} crash n2 disk=weak`, UPLOAD, "at 4s heal");
+    expect(cells(seen)).toContain(`crash_weak ${phase}`);
+    expect(seen.outcome.idle).toEqual(["at 4s heal"]);
+    expect(holds(seen, "n2")).toBe(true);
+  });
+
+  test("a server that starts is met in its recovery, and again in the next", () => {
+    const again = "when n2 recovering nth=1 crash n2 disk=weak";
+    const seen = runOf(again, UPLOAD, "at 2s start n2", `at 2s ${again}`, "at 3s heal");
+    expect(cells(seen)).toContain("crash_weak recovering");
+    expect(seen.outcome.sights["cut_again_in_recovery"]).toBe(2);
+    expect(holds(seen, "n2")).toBe(true);
+  });
+
+  test("a delay counts from the entry, and the nth entry is the nth", () => {
+    const upload = "at 4s upload c2 /site/current #8 files=4 to n1";
+    const seen = runOf("when n2 committing nth=2 +7ms pause n2", UPLOAD, upload, "at 6s heal");
+    expect(seen.outcome.faults).toMatchObject({ pause: 1 });
+    const committed = seen.marks.filter((mark) => mark === "n2 download_done");
+    expect(committed).toHaveLength(2);
+  });
+
+  test.each([
+    ["rename:1", "cut_between_U11_U12"],
+    ["rename:2", "cut_between_U13_U14"],
+  ])("a power cut after %s of a commit is seen as %s", (call, sight) => {
+    const seen = runOf(`when n2 committing call=${call} crash n2 disk=weak`, UPLOAD, "at 3s heal");
+    expect(Object.keys(seen.outcome.sights)).toContain(sight);
+    expect(holds(seen, "n2")).toBe(true);
+  });
+
+  test("it happens between any two calls of the disk", () => {
+    for (let nth = 1; nth <= 60; nth += 7) {
+      const seen = runOf(`when n2 running call=*:${nth} crash n2 disk=ordered`, UPLOAD, "at 2s heal");
+      expect(seen.outcome.faults).toMatchObject({ crash_ordered: 1 });
+      expect(holds(seen, "n2")).toBe(true);
+    }
+  });
+
+  test("what nobody comes to is named, and does not happen after the healing", () => {
+    const seen = runOf("when n2 cleaning nth=3 crash n2 disk=weak", UPLOAD);
+    expect(seen.outcome.idle).toEqual(["when n2 cleaning nth=3 crash n2 disk=weak"]);
+    expect(seen.outcome.faults["crash_weak"]).toBeUndefined();
+  });
+
+  test("every fault counts in every phase that it meets, and in none that it cannot", () => {
+    const seen = runOf("link *>* loss=30/100", UPLOAD, "at 1s crash n3 disk=weak", "at 4s heal");
+    expect(cells(seen)).toEqual(expect.arrayContaining(["loss down", "loss fetching", "loss idle"]));
+    expect(cells(seen).filter((cell) => !CELLS.includes(cell))).toEqual([]);
+  });
+});
+
+describe("partitions", () => {
+  test("a line that flaps is cut and whole in turns, and whole in the end", () => {
+    const seen = runOf(UPLOAD, "at 1s flap n1 * every=300ms for=2s", "at 5s heal");
+    expect(seen.outcome.faults["flap"]).toBe(4);
+    expect(seen.outcome.idle).toEqual(["at 5s heal"]); // nothing was cut any more
+  });
+
+  test("two groups reach nobody of the other; a server in neither reaches both", () => {
+    const whole = runOf("at 100ms split n1 n2,n3", UPLOAD, "at 3s heal");
+    expect(whole.outcome.faults).toMatchObject({ split: 1 });
+    expect(whole.marks.filter((mark) => mark.startsWith("n2")).length).toBeGreaterThan(0);
+    const bridged = runOf("at 100ms split n1 n3", UPLOAD, "at 3s upload c2 /site/other #1 files=1 to n2");
+    expect(bridged.outcome.faults).toMatchObject({ partial: 1 });
+    expect(bridged.mishaps).toContain("cut");
+  });
+});
+
+describe("slow things", () => {
+  test("one call of a disk hangs, and only one", () => {
+    const doneAt = (seen: Seen): number =>
+      seen.heard.find(({ host, event }) => host === "n2" && event.kind === "disk_done" && event.result.ok)
+        ?.time ?? 0;
+    const quick = runOf(UPLOAD, "at 4s heal");
+    const slow = runOf("when n2 committing hang n2 sync for=2s", UPLOAD, "at 4s heal");
+    expect(slow.outcome.faults).toMatchObject({ hang: 1 });
+    expect(slow.outcome.cells).toHaveProperty("hang committing");
+    expect(doneAt(slow)).toBe(doneAt(quick)); // the first one is the recovery
+    const lastOf = (seen: Seen): number =>
+      seen.heard.filter(({ host, event }) => host === "n2" && event.kind === "disk_done").at(-1)?.time ?? 0;
+    expect(lastOf(slow) - lastOf(quick)).toBeGreaterThan(1_500_000);
+  });
+
+  test("losses come in bursts, delays have tails, and second copies come minutes later", () => {
+    const seen = runOf(
+      "link *>* loss=5/100 burst=3s dup=10/100 late=100s tail=5/100 long=2s",
+      UPLOAD,
+      "at 110s upload c2 /site/current #8 files=2 to n2",
+    );
+    for (const kind of ["burst", "loss", "tail", "dup", "dup_old"]) expect(seen.mishaps).toContain(kind);
+    const burst = seen.mishaps.filter((kind) => kind === "burst").length;
+    expect(burst).toBeGreaterThan(seen.mishaps.filter((kind) => kind === "loss").length / 2);
+  });
+
+  test("a line that is too slow fills its queue", () => {
+    const rates = ["n1", "n2", "n3"].map((name) => `rate ${name} up=300`);
+    const seen = runOf(
+      ...rates,
+      UPLOAD.replace("to n1", "bytes=100000 to n1"),
+      "at 3s join n4 peers=n1,n2,n3",
+      "at 9s heal",
+    );
+    expect(seen.mishaps).toContain("queue");
+  });
+});
+
+describe("configurations", () => {
+  test("who keeps its first image keeps it, while the others take the next", () => {
+    const seen = runOf("config n3 append=yes", UPLOAD, "at 3s upload c2 /site/current #8 files=4 to n1");
+    const numbers = ["n1", "n2", "n3"].map((name) => {
+      const entry = seen.outcome.world.host(name)?.disk.tree(IMAGES).get("current/number");
+      return entry?.kind === "file" ? String.fromCharCode(...entry.bytes) : null;
+    });
+    expect(numbers).toEqual(["8", "8", "7"]);
+  });
+
+  test("who lacks a key does not take what it has signed, and takes the rest", () => {
+    const second = "at 3s upload c2 /site/other #8 files=2 key=second to n1";
+    const seen = runOf("config n3 keys=known", UPLOAD, second);
+    const tree = seen.outcome.world.host("n3")?.disk.tree(IMAGES);
+    expect([tree?.has("other"), tree?.has("current")]).toEqual([false, true]);
+    expect(seen.outcome.world.host("n2")?.disk.tree(IMAGES).has("other")).toBe(true);
+  });
+
+  test("who has other levels has none of these paths", () => {
+    const seen = runOf("config n3 levels=2", UPLOAD);
+    expect([holds(seen, "n2"), holds(seen, "n3")]).toEqual([true, false]);
+  });
+});
+
+describe("all at once", () => {
+  test("every server loses its power, and starts again", () => {
+    const seen = runOf(UPLOAD, "at 1s crash * disk=weak", "at 2s start *");
+    expect(seen.outcome.faults).toMatchObject({ mass_crash: 3, crash_weak: 3 });
+    expect(seen.marks.filter((mark) => mark.endsWith(" recovered"))).toHaveLength(6);
+    for (const name of ["n1", "n2", "n3"]) expect(holds(seen, name)).toBe(true);
+  });
+
+  test("a server comes back with another machine id and what it had", () => {
+    const seen = runOf(UPLOAD, "at 2s crash n2 disk=weak", "at 3s start n2 machine=n9");
+    expect(seen.outcome.sights["machine_changed"]).toBe(1);
+    expect(seen.marks.filter((mark) => mark === "n2 download_done")).toHaveLength(1);
+    expect(holds(seen, "n2")).toBe(true);
   });
 });
 

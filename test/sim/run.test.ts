@@ -5,7 +5,7 @@ import { createCrypto } from "../../sim/crypto.ts";
 import { planScript as planWhole } from "../../sim/plan.ts";
 import { runScript } from "../../sim/run.ts";
 import { parseScript } from "../../sim/parse.ts";
-import { printScript, type Script } from "../../sim/script.ts";
+import { deedOf, printScript, type Script } from "../../sim/script.ts";
 import { printMoment } from "../../sim/trace.ts";
 import { toyCast, type ToyBug } from "./toy-cluster.ts";
 
@@ -13,19 +13,20 @@ import { toyCast, type ToyBug } from "./toy-cluster.ts";
 function planScript(seed: number): Script {
   const script = planWhole(seed);
   const { append } = script.cluster;
-  const lines = script.lines.filter(({ verb }) => {
+  const lines = script.lines.filter((line) => {
+    const verb = deedOf(line.verb);
     if (verb.kind === "upload") {
       return (
-        !verb.stranger &&
+        verb.key === "known" &&
         !verb.frozen &&
         Math.abs(verb.skew) < 60_000_000 &&
         (verb.mode === "append") === append
       );
     }
     if (verb.kind === "link") return verb.corrupt === undefined;
-    if (verb.kind === "join") return verb.machine === null;
+    if (verb.kind === "join" || verb.kind === "start") return verb.machine === null;
     if (verb.kind === "crash") return ["weak", "ordered", "kept"].includes(verb.disk);
-    return !["betray", "rot", "edit", "remove", "leave", "peers"].includes(verb.kind);
+    return !["betray", "rot", "edit", "remove", "leave", "peers", "config"].includes(verb.kind);
   });
   return { ...script, lines };
 }

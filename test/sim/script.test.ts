@@ -36,7 +36,19 @@ at 15s stall n1 for=2s
 at 15s rot n1 images nth=3
 at 15s edit n1 indexes nth=0
 at 16s remove n1 /site/current
-at 17s betray n2 how=blocks,slow
+at 17s betray n2 how=blocks,slow,equivocate
+link n1>n2 loss=1/100 burst=300ms tail=1/50 long=3s
+at 18s flap n1 * every=300ms for=5s
+at 18s split n1,n2 n3
+at 19s crash * disk=kept
+at 20s start *
+at 20s start n1 machine=n9
+at 21s hang n1 sync for=3s
+config n3 append=yes levels=2 keys=second
+config n2 keys=
+at 22s when n1 committing crash n1 disk=weak
+at 22s when n1 committing nth=2 call=sync:3 +5ms rot n2 images nth=3
+at 22s when n2 running call=*:30 fail n2 rename no_space count=1
 `;
 
 test("every verb is printed as it is written", () => {
@@ -94,6 +106,15 @@ test.each([
   ["cluster 0", "0 is no whole number from 1 to 10000"],
   ["join n4", "peers= is missing"],
   ["slow n1", "factor= is missing"],
+  [
+    "when n1 sleeping crash n1",
+    "sleeping is none of down, recovering, connecting, reconciling, promising, indexing, preparing, fetching, committing, cleaning, serving, idle, running",
+  ],
+  ["when n1 committing call=sync:x crash n1", "x is no whole number from 1 to 1000000"],
+  ["when n1 idle when n1 idle crash n1", "when is no verb"],
+  ["when n1 idle config n1 append=yes", "config is no verb"],
+  ["at 1s config n1 append=yes", "config is of the beginning"],
+  ["flap n1 n2 every=1us for=1s", "1us is below 1000us"],
 ])("a wrong line is named: %s", (line, what) => {
   expect(parseScript(`// first\nseed 1\n\n${line}\n`)).toEqual({ ok: false, line: 4, what });
 });
