@@ -34,12 +34,24 @@ export type Catalog = {
   revision: number;
   images: number;
   intents: number;
+  /** When the oldest signature of a committed image was made, where its version is a later signing. */
+  readonly since: Map<VPath, number>;
+  /** Committed images that are about to be removed: not offered to others any more. */
+  readonly hidden: Set<VPath>;
 };
 
 const NOTHING: Entry = { committed: null, intent: null };
 
 export function createCatalog(): Catalog {
-  return { bases: new Map(), dirty: new Set(), revision: 0, images: 0, intents: 0 };
+  return {
+    bases: new Map(),
+    dirty: new Set(),
+    revision: 0,
+    images: 0,
+    intents: 0,
+    since: new Map(),
+    hidden: new Set(),
+  };
 }
 
 export function headOf(entry: Entry): Version | null {
@@ -98,14 +110,40 @@ export function removeCommitted(catalog: Catalog, path: VPath, version: Version)
   return true;
 }
 
+/** The committed image was signed before its version was, at `since`: milliseconds since 1970. */
+export function putSince(catalog: Catalog, path: VPath, since: number): void {
+  if (since < sinceOf(catalog, path)) catalog.since.set(path, since);
+}
+
+/** When the committed image was signed first, as far as is known here; infinite when there is none. */
+export function sinceOf(catalog: Catalog, path: VPath): number {
+  const { committed } = getEntry(catalog, path);
+  return catalog.since.get(path) ?? committed?.timestamp ?? Infinity;
+}
+
+/** From now on a committed image is part of its base directory's listing, or is not. */
+export function setHidden(catalog: Catalog, path: VPath, hidden: boolean): void {
+  if (catalog.hidden.has(path) === hidden || getEntry(catalog, path).committed === null) return;
+  if (hidden) catalog.hidden.add(path);
+  else catalog.hidden.delete(path);
+  touch(catalog, baseOf(path));
+}
+
 /** Heads of a base directory, sorted by name: what its digest is computed of. */
 export function listingOf(catalog: Catalog, base: VPath): Listing {
   const out: (readonly [name: string, state: ReturnType<typeof stateOf>])[] = [];
   for (const [name, entry] of catalog.bases.get(base)?.entries ?? []) {
     const head = headOf(entry);
-    if (head !== null) out.push([name, stateOf(head)]);
+    if (head === null || (entry.intent === null && isHidden(catalog, base, name))) continue;
+    out.push([name, stateOf(head)]);
   }
   return out.toSorted((a, b) => compareText(a[0], b[0]));
+}
+
+function isHidden(catalog: Catalog, base: VPath, name: string): boolean {
+  if (catalog.hidden.size === 0) return false;
+  const path = joinVPath(base, name);
+  return path !== null && catalog.hidden.has(path);
 }
 
 /** Paths and entries of a base directory, sorted by name. */
@@ -156,15 +194,32 @@ function store(catalog: Catalog, path: VPath, entry: Entry): void {
   assert(joinVPath(base, name) === path, "an image's path is its base directory and its name");
   const found = catalog.bases.get(base) ?? { entries: new Map<string, Entry>(), revision: 0 };
   const before = found.entries.get(name);
+  keepSince(catalog, path, before?.committed ?? null, entry.committed);
   const gone = entry.committed === null && entry.intent === null;
   if (gone) found.entries.delete(name);
   else found.entries.set(name, entry);
   catalog.images += (gone ? 0 : 1) - (before === undefined ? 0 : 1);
   catalog.intents += (entry.intent === null ? 0 : 1) - ((before?.intent ?? null) === null ? 0 : 1);
-  catalog.revision += 1;
-  found.revision = catalog.revision;
   if (found.entries.size === 0) catalog.bases.delete(base);
   else catalog.bases.set(base, found);
+  touch(catalog, base);
+}
+
+/** Signing an image again makes it no younger; another image at the same path has an age of its own. */
+function keepSince(catalog: Catalog, path: VPath, before: Version | null, after: Version | null): void {
+  if (before !== null && before.image === after?.image) {
+    const since = Math.min(catalog.since.get(path) ?? before.timestamp, before.timestamp);
+    if (since < after.timestamp) catalog.since.set(path, since);
+    return;
+  }
+  catalog.since.delete(path);
+  catalog.hidden.delete(path);
+}
+
+function touch(catalog: Catalog, base: VPath): void {
+  catalog.revision += 1;
+  const found = catalog.bases.get(base);
+  if (found !== undefined) found.revision = catalog.revision;
   catalog.dirty.add(base);
 }
 

@@ -1,6 +1,6 @@
 /** Everything that happens to a node or an uploader. Time comes beside it, as an argument of `step`. */
 import type { KeyRing } from "./config.ts";
-import type { Address, ConnId, Digest, OpId } from "./ids.ts";
+import type { Address, ConnId, Digest, OpId, VPath } from "./ids.ts";
 import type { DiskResult } from "./storage/request.ts";
 
 export type { DiskResult } from "./storage/request.ts";
@@ -29,6 +29,8 @@ export type Event =
   /** Answers `http_get`; null when there was no answer of status 200. */
   | { readonly kind: "http_got"; readonly op: OpId; readonly body: Uint8Array | null }
   | { readonly kind: "keys_changed"; readonly keys: KeyRing }
+  /** The images of a directory that stay whatever their age; null when its keep list cannot be read. */
+  | { readonly kind: "keep_list"; readonly key: string; readonly paths: readonly VPath[] | null }
   /** The peer file, with its names resolved; replaces what was known. */
   | { readonly kind: "peers_resolved"; readonly peers: readonly ListedPeer[] }
   | { readonly kind: "stop" }

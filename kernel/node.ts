@@ -25,6 +25,7 @@ import {
 } from "./node/comparing.ts";
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
+import { keepListChanged, removed, retain } from "./node/retaining.ts";
 import { request, serveFrom } from "./node/serving.ts";
 import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
@@ -32,6 +33,7 @@ import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
 import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
 import { connectionEnded, createWatch, declareImage } from "./publish/watch.ts";
+import { createRetention } from "./retention/retention.ts";
 import { createReconcile, expireReconcile, listingCame, listingFailed } from "./reconcile/reconcile.ts";
 import {
   answered,
@@ -74,6 +76,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     watch: createWatch(),
     reconcile: createReconcile(),
     admitted: { backlog: [], catalog: 0, ended: 0 },
+    retention: createRetention(now),
     downloads: new Map(),
     indexes: createIndexCache(config.limits.indexCacheBytesMax),
     indexWaiters: new Map(),
@@ -159,6 +162,8 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
         readBaseDirsPage(node, waiting.address, event.body, now, out);
       return;
     }
+    case "keep_list":
+      return keepListChanged(node, event.key, event.paths);
     case "keys_changed":
       node.keys = event.keys;
       return;
@@ -218,6 +223,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   sendRound(node.view, node.rounds, news, node.prng, out);
   advance(node.rounds, news);
   if (node.transferDirty) saveTransfer(node, out);
+  retain(node, now, out);
   const heardAt = node.view.lastHeardAt;
   const silent = heardAt === null || now.mono - heardAt > limits.silenceMs;
   if (now.mono >= node.pollAt) poll(node, silent, now, out);
@@ -283,6 +289,8 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     }
     case "restore":
       return restored(node, waiting, result, now, out);
+    case "remove":
+      return removed(node, waiting, result, now, out);
     case "cleanup":
       if (!result.ok)
         trace(out, "disk_failed", {

@@ -18,6 +18,9 @@ export type Version = {
   readonly signatures: readonly Uint8Array[];
 };
 
+/** What decides between two versions. */
+export type Rank = Pick<Version, "timestamp" | "image">;
+
 /** As many as an upload may be signed with. */
 export const VERSION_SIGNATURES_MAX = 16;
 
@@ -40,7 +43,7 @@ export function stateOf(version: Version): SignedState {
 }
 
 /** Negative when `b` wins, 0 when both are the same version. Lowercase hex orders as its bytes do. */
-export function compareVersions(a: Version, b: Version): number {
+export function compareVersions(a: Rank, b: Rank): number {
   return a.timestamp - b.timestamp || compareText(a.image, b.image);
 }
 

@@ -26,6 +26,7 @@ import {
   nextTakes,
   ownDigestChanged,
 } from "../reconcile/reconcile.ts";
+import { isRemoved, keptIn } from "../retention/retention.ts";
 import { ask, connectionTo } from "../rpc/links.ts";
 import { utf8Decode } from "../text.ts";
 import { digestOfListing, encodeListing } from "../wire/state-file.ts";
@@ -124,7 +125,15 @@ export function ownDigest(node: NodeState, base: VPath): Digest | null {
 const EMPTY_DIGEST = digestOfListing([]);
 
 export function reconcileView(node: NodeState, now: Now): ReconcileView {
-  return { config: node.config, catalog: node.catalog, now, ownDigest: (base) => ownDigest(node, base) };
+  return {
+    config: node.config,
+    catalog: node.catalog,
+    now,
+    ownDigest: (base) => ownDigest(node, base),
+    isRemoved: (path, version) => isRemoved(node.retention, path, version),
+    keptWith: (base, directory, offered) =>
+      keptIn(node.retention, base, directory, { catalog: node.catalog, now }, offered),
+  };
 }
 
 export function reconcileOuts(node: NodeState, outs: readonly ReconcileOut[], now: Now, out: Effect[]): void {

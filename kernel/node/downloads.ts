@@ -40,7 +40,8 @@ export const SWEEP_MS = 250;
 
 const AVOID_MS = 120_000; // 0.6.12's
 
-const DELETED_MS = 300_000;
+/** What was given up or removed is told to others for so long. */
+export const DELETED_MS = 300_000;
 
 const REUSE_IMAGES_MAX = 37; // 0.6.12's
 

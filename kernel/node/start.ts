@@ -5,6 +5,7 @@ import {
   getEntry,
   putCommitted,
   putIntent,
+  putSince,
   removeCommitted,
   roomFor,
 } from "../catalog.ts";
@@ -41,6 +42,11 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
 function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
   const directory = node.config.directories.find(({ key }) => key === keyOf(found.path));
   if (directory === undefined || levelOf(found.path) !== directory.numLevels) return;
+  if (found.floor !== null) {
+    const { timestamp, image } = found.floor;
+    node.retention.floors.set(found.path, { timestamp, image });
+  }
+  if (found.committed === null && found.intent === null) return;
   const room = roomFor(node.catalog, found.path, 0);
   if (!room.ok) {
     const what = `${found.path}: ${room.code} (${room.detail})`;
@@ -48,7 +54,10 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
     return trace(out, "problem", { what });
   }
   const committed = found.committed === null ? null : versionOf(found.committed);
-  if (committed !== null) putCommitted(node.catalog, found.path, committed);
+  if (found.committed !== null && committed !== null) {
+    putCommitted(node.catalog, found.path, committed);
+    for (const { timestamp } of found.committed.signatures) putSince(node.catalog, found.path, timestamp);
+  }
   if (committed !== null && found.missing && found.intent === null) {
     // The state is a promise, not proof: the tree is fetched again under it.
     trace(out, "image_missing", { path: found.path, image: committed.image });

@@ -11,10 +11,12 @@ import type { Prng } from "../prng.ts";
 import type { PublishState, Ticket } from "../publish/publish.ts";
 import type { WatchState } from "../publish/watch.ts";
 import type { ReconcileState } from "../reconcile/reconcile.ts";
+import type { RetentionState } from "../retention/retention.ts";
 import type { Links } from "../rpc/links.ts";
 import type { DiskRequest, Transfer } from "../storage/request.ts";
 import type { BlockHint, Hosts } from "../wire/message.ts";
 import type { Listing } from "../wire/signed-state.ts";
+import type { Version } from "../winner.ts";
 
 /** What waits for an answer over a link. */
 export type Tag =
@@ -41,6 +43,14 @@ export type Waiting =
       readonly path: VPath;
       readonly directory: DirectoryConfig;
       readonly intent: Intent;
+    }
+  | {
+      readonly kind: "remove";
+      readonly path: VPath;
+      readonly directory: DirectoryConfig;
+      /** Names the tree until it is deleted. */
+      readonly stage: string;
+      readonly version: Version;
     }
   | { readonly kind: "cleanup"; readonly what: string; readonly path: VPath }
   | { readonly kind: "save" };
@@ -71,6 +81,7 @@ export type NodeState = {
     readonly catalog: number;
     readonly ended: number;
   };
+  readonly retention: RetentionState;
   readonly downloads: Map<VPath, Download>;
   readonly indexes: IndexCache;
   /** Requests for blocks that wait for an index from the disk. */

@@ -6,6 +6,7 @@ import { commitOf } from "../fetch/download.ts";
 import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
+import { isRemoved } from "../retention/retention.ts";
 import { decided, notCovered } from "../reconcile/reconcile.ts";
 import type { DiskRequest } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
@@ -22,7 +23,8 @@ export function publishView(node: NodeState, now: Now): PublishView {
     catalog: node.catalog,
     now,
     prng: node.prng,
-    commitOf: (path) => commitOf(node.downloads.get(path)),
+    commitOf: (path) => (node.retention.running.has(path) ? "running" : commitOf(node.downloads.get(path))),
+    isRemoved: (path, version) => isRemoved(node.retention, path, version),
   };
 }
 

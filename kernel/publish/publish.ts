@@ -101,8 +101,10 @@ export type PublishView = {
   readonly catalog: Catalog;
   readonly now: Now;
   readonly prng: Prng;
-  /** Of the path's download: what stands at its name may be its image already, whatever the catalog says. */
+  /** Of the path's download or removal: what stands at its name may be another thing than the catalog says. */
   commitOf(path: VPath): "running" | "failed" | null;
+  /** It was removed here, so that nobody brings it back by sending its signature again. */
+  isRemoved(path: VPath, version: Version): boolean;
 };
 
 export function createPublish(): PublishState {
@@ -234,6 +236,8 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
   const commit = view.commitOf(upload.path);
   if (commit === "running") return []; // what it meets is known when the commit has ended
   const entry = getEntry(view.catalog, upload.path);
+  if (headOf(entry) === null && view.isRemoved(upload.path, version))
+    return [refuse(upload, "already_removed", "sign it again to bring it back"), ...finish(state, upload)];
   const judged =
     upload.origin.kind === "client"
       ? judge(

@@ -22,6 +22,7 @@ import {
 } from "../ids.ts";
 import type { Listing } from "../wire/signed-state.ts";
 import type { Version } from "../winner.ts";
+import type { Aged } from "../retention/keep.ts";
 import { type Decision, compareListings } from "./compare.ts";
 
 /** A base directory with one digest, as text: what is asked for, covered, and counted. */
@@ -73,6 +74,10 @@ export type ReconcileView = {
   readonly now: Now;
   /** Of our own base directory as it is now, or null while it is being computed. */
   ownDigest(base: VPath): Digest | null;
+  /** It was removed here and does not come back. */
+  isRemoved(path: VPath, version: Version): boolean;
+  /** Of an auto-clean base directory with these images beside ours: the names that would stay. */
+  keptWith(base: VPath, directory: DirectoryConfig, offered: readonly Aged[]): ReadonlySet<string>;
 };
 
 const ASKING_MAX = 64;
@@ -181,9 +186,10 @@ export function listingCame(
   const rules = { appendOnly: directory.appendOnly, futureSkewMs: view.config.limits.futureSkewMs };
   const decisions = compareListings(entriesOf(view.catalog, asking.base), listing, rules, view.now.wall);
   const takes: Take[] = [];
+  const isWanted = wantedIn(asking.base, directory, decisions, listing, view);
   for (const decision of decisions) {
     const take = takeOf(state, decision, asking.base, address, key);
-    if (take !== null) takes.push(take);
+    if (take !== null && isWanted(decision.name, take)) takes.push(take);
     // A signature from the future is believed when its time has come: the listing is looked at again then.
     if (decision.kind === "hold") asking.exact = false;
   }
@@ -195,8 +201,33 @@ export function listingCame(
     (a, b) => b.version.timestamp - a.version.timestamp || (a.path < b.path ? -1 : 1),
   );
   if (asking.open === 0) finish(state, key, asking, view.now.mono, view.config.limits.containedMs);
-  const behind = decisions.some((decision) => decision.kind === "yield");
+  const behind = decisions.some(({ kind, name }) => kind === "yield" && !isHidden(view, asking.base, name));
   return behind ? tellBehind(state, asking.base, address, view.now.mono) : [];
+}
+
+/** What was removed, or would be removed as soon as it is here, is not fetched. */
+function wantedIn(
+  base: VPath,
+  directory: DirectoryConfig,
+  decisions: readonly Decision[],
+  listing: Listing,
+  view: ReconcileView,
+): (name: string, take: Take) => boolean {
+  const offers = new Set(decisions.filter(({ kind }) => kind === "take").map(({ name }) => name));
+  const offered = listing
+    .filter(([name]) => offers.has(name))
+    .map(([name, { signatures }]) => ({
+      name,
+      since: signatures.reduce((least, { timestamp }) => Math.min(least, timestamp), Infinity),
+    }));
+  const kept = directory.autoClean && offered.length > 0 ? view.keptWith(base, directory, offered) : null;
+  return (name, { path, version, light }) =>
+    light || (!view.isRemoved(path, version) && (kept === null || kept.has(name)));
+}
+
+function isHidden({ catalog }: ReconcileView, base: VPath, name: string): boolean {
+  const path = joinVPath(base, name);
+  return path !== null && catalog.hidden.has(path);
 }
 
 function takeOf(

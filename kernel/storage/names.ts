@@ -27,6 +27,11 @@ export function intentFile(name: string): FileName {
   return component(`${name}.new.state`);
 }
 
+/** What was removed at a name. */
+export function floorFile(name: string): FileName {
+  return component(`${name}.floor`);
+}
+
 export function indexFolders(image: ImageId): readonly FileName[] {
   return ["indexes", image.slice(0, 2)].map(component);
 }

@@ -8,6 +8,7 @@ import { checkIndex, loadIndex, readIndexText, sealIndex, storeIndex } from "./i
 import { abort, deleteOld, putIntent, putState } from "./intent.ts";
 import { parseTag } from "./names.ts";
 import { recover } from "./recover.ts";
+import { remove } from "./remove.ts";
 import { StorageRefusal } from "./refusal.ts";
 import type { DiskRequest, DiskResult, DiskValue } from "./request.ts";
 import { digestFiles, readSource, walk } from "./source-tree.ts";
@@ -70,6 +71,9 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       return DONE;
     case "delete_old":
       yield* deleteOld(db, request.place, request.stage);
+      return DONE;
+    case "remove":
+      yield* remove(db, request.place, request.floor, request.stage);
       return DONE;
     case "abort":
       yield* abort(db, request.place, request.stage);

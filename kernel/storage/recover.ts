@@ -4,15 +4,19 @@
  *
  *   intent, and its image stands at the name   the last steps of the commit are done
  *   intent, anything else                      reported: its download goes on in the same stage
+ *   floor, and the state that it removed       the last steps of the removal are done
  *   state, and nothing stands at the name      reported as missing: a state is a promise, not a proof
  *   a file that does not say what it should    set aside under a name of its own, and told
  *   a stage, trash or temporary of no intent   removed
  *
  * What cannot be looked at is a problem in words, and is left as it is. Running it twice is running it once.
  */
+import { unreachable } from "../assert.ts";
 import type { VPath } from "../ids.ts";
 import { compareVPath, joinVPath, nameOf, parseVPath } from "../ids.ts";
 import { type ByteString, byteStringOfText, textOfByteString } from "../text.ts";
+import { compareVersions, versionOf } from "../winner.ts";
+import { type FloorFile, decodeFloor } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
 import { decodeState } from "../wire/state-file.ts";
 import { readOwn, setAside } from "./aside.ts";
@@ -46,6 +50,7 @@ import { finish } from "./commit.ts";
 import { loadIndex } from "./index-file.ts";
 import { type Intent, STATE_BYTES_MAX, decodeIntent } from "./intent.ts";
 import { imageFolders, imageName, probeName, stageName } from "./names.ts";
+import { finishRemoval } from "./remove.ts";
 import { StorageRefusal, refuse } from "./refusal.ts";
 import type { DiskRequest, FoundImage, Transfer } from "./request.ts";
 import { loadTransfer } from "./transfer.ts";
@@ -181,7 +186,12 @@ function* recoverLevel(
   }
 }
 
-type Records = { readonly path: VPath; committed: SignedState | null; intent: Intent | null };
+type Records = {
+  readonly path: VPath;
+  committed: SignedState | null;
+  intent: Intent | null;
+  floor: FloorFile | null;
+};
 
 function* recoverBase(run: Run, states: Handle, path: VPath, images: RootName): StorageProgram<void> {
   const { records, unreadable } = yield* readRecords(run, states, path);
@@ -216,7 +226,7 @@ function liveStage(run: Run, { path, intent }: Records): FileName | null {
   return intent === null ? null : stageName(nameOf(path), intent.stage ?? run.tag);
 }
 
-/** Rolls a commit forward whose image is at its name already, and says what is here. */
+/** Rolls a commit or a removal forward that a power cut interrupted, and says what is here. */
 function* recoverImage(run: Run, base: Handle, states: Handle, record: Records): StorageProgram<void> {
   const { path, intent } = record;
   const name = nameOf(path);
@@ -227,12 +237,23 @@ function* recoverImage(run: Run, base: Handle, states: Handle, record: Records):
       record.committed = intent.state;
       record.intent = null;
     }
+    const { floor } = record;
+    if (floor !== null && isBeingRemoved(record, floor)) {
+      yield* finishRemoval(base, states, name, floor, run.tag);
+      record.committed = null;
+    }
     const there = yield* unless("missing", statName(base, imageName(name)));
     missing = record.committed !== null && there?.kind !== "directory";
   } finally {
     report(run, record, missing);
   }
   yield* checkpoint();
+}
+
+/** The floor was written, and the power went before the state was gone. */
+function isBeingRemoved({ committed, intent }: Records, floor: FloorFile): boolean {
+  const version = committed === null ? null : versionOf(committed);
+  return floor.removing && intent === null && version !== null && compareVersions(version, floor) <= 0;
 }
 
 function* isCommitted(run: Run, base: Handle, name: FileName, intent: Intent): StorageProgram<boolean> {
@@ -244,12 +265,13 @@ function* isCommitted(run: Run, base: Handle, name: FileName, intent: Intent): S
   }
 }
 
-function report(run: Run, { path, committed, intent }: Records, missing: boolean): void {
+function report(run: Run, { path, committed, intent, floor }: Records, missing: boolean): void {
   run.found.push({
     path,
     committed,
     missing,
     intent: intent === null ? null : { ...intent, stage: intent.stage ?? run.tag },
+    floor: floor === null ? null : { timestamp: floor.timestamp, image: floor.image },
   });
 }
 
@@ -270,43 +292,68 @@ function* readRecords(run: Run, states: Handle, path: VPath): StorageProgram<Rea
       run.problems.push(`${path}: state ${JSON.stringify(file)} is of no name`);
       continue;
     }
-    const record = records.get(image) ?? { path: image, committed: null, intent: null };
-    const done = yield* attempt(run, image, readRecord(run, states, file, role.isIntent, record));
+    const record = records.get(image) ?? { path: image, committed: null, intent: null, floor: null };
+    const done = yield* attempt(run, image, readRecord(run, states, file, role.of, record));
     if (done === null) unreadable = true;
-    if (record.committed !== null || record.intent !== null) records.set(image, record);
+    if (record.committed !== null || record.intent !== null || record.floor !== null)
+      records.set(image, record);
   }
   return { records: [...records.values()].toSorted((a, b) => compareVPath(a.path, b.path)), unreadable };
 }
 
-type Role = { readonly name: ByteString; readonly isIntent: boolean };
+type Role = { readonly name: ByteString; readonly of: "state" | "intent" | "floor" };
+
+const SUFFIXES = [
+  [".new.state", "intent"],
+  [".state", "state"],
+  [".floor", "floor"],
+] as const;
 
 function roleOf(file: FileName): Role | null {
   if (file.startsWith(".")) return null;
-  const isIntent = file.endsWith(".new.state");
-  if (!isIntent && !file.endsWith(".state")) return null;
-  const name = file.slice(0, -(isIntent ? ".new.state" : ".state").length);
-  return name === "" ? null : { name: name as ByteString, isIntent };
+  for (const [suffix, of] of SUFFIXES) {
+    if (!file.endsWith(suffix)) continue;
+    const name = file.slice(0, -suffix.length);
+    return name === "" ? null : { name: name as ByteString, of };
+  }
+  return null;
 }
 
 function* readRecord(
   run: Run,
   states: Handle,
   file: FileName,
-  isIntent: boolean,
+  of: Role["of"],
   record: Records,
 ): StorageProgram<true> {
   const own = yield* readOwn(states, file, STATE_BYTES_MAX);
   if (own.kind === "missing") return true;
-  if (own.kind === "bytes") {
-    const intent = isIntent ? decodeIntent(own.bytes) : null;
-    const state = isIntent ? null : decodeState(own.bytes);
-    if (intent !== null) record.intent = intent;
-    if (state?.ok === true) record.committed = state.value;
-    if (intent !== null || state?.ok === true) return true;
-  }
+  if (own.kind === "bytes" && take(record, of, own.bytes)) return true;
   const backup = yield* setAside(states, file, run.tag);
-  run.problems.push(`${record.path}: ${file} cannot be read as a state; kept as ${backup}`);
+  run.problems.push(`${record.path}: ${file} cannot be read as a ${of}; kept as ${backup}`);
   return true;
+}
+
+function take(record: Records, of: Role["of"], bytes: Uint8Array): boolean {
+  switch (of) {
+    case "intent": {
+      const intent = decodeIntent(bytes);
+      record.intent = intent ?? record.intent;
+      return intent !== null;
+    }
+    case "state": {
+      const state = decodeState(bytes);
+      if (state.ok) record.committed = state.value;
+      return state.ok;
+    }
+    case "floor": {
+      const floor = decodeFloor(bytes);
+      if (floor.ok) record.floor = floor.value;
+      return floor.ok;
+    }
+    default:
+      return unreachable(of);
+  }
 }
 
 /** Removes what only a process that has ended can have been working on. Foreign trees stay for their owner. */

@@ -6,6 +6,7 @@ import type { BlockHash, ImageId, VPath } from "../ids.ts";
 import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import type { ByteString } from "../text.ts";
+import type { Floor } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
 import type { FsCode, RootName } from "./call.ts";
 
@@ -77,6 +78,8 @@ export type DiskRequest =
     }
   /** U15: deletes the tree that a commit displaced. */
   | { readonly kind: "delete_old"; readonly place: Place; readonly stage: string }
+  /** RM1 to RM4: an image that is not kept any more. `stage` names its tree until `delete_old`. */
+  | { readonly kind: "remove"; readonly place: Place; readonly floor: Floor; readonly stage: string }
   /** Drops the intent, then the stage. */
   | { readonly kind: "abort"; readonly place: Place; readonly stage: string }
   | {
@@ -150,6 +153,8 @@ export type FoundImage = {
   /** `committed` is promised, but nothing stands at its name: it has to be fetched again. */
   readonly missing: boolean;
   readonly intent: { readonly state: SignedState; readonly stage: string; readonly mode: UploadMode } | null;
+  /** What was removed here last. */
+  readonly floor: Floor | null;
 };
 
 /** `code` is an `FsCode`, an index refusal, or one of the codes of `storage/`. */
@@ -162,6 +167,7 @@ export type StorageCode =
   | "block_hash_mismatch"
   | "index_invalid" // detail has the code of the index parser
   | "index_missing"
+  | "state_changed" // an image that was to be removed has been signed again, or is about to be replaced
   | "stage_incomplete" // the re-read before publishing found a difference
   | "source_changed" // a file of the uploader's tree is not what it was when it was listed
   | "exchange_unsupported" // the file system of a configured directory cannot swap two names

@@ -71,6 +71,7 @@ test("one packet brings about a few, however many paths it names; the rounds say
     committed: { image: imageOf(at + 1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
     missing: false,
     intent: null,
+    floor: null,
   }));
   rig.start(found);
   hear(rig, 1, 1, NOTHING);

@@ -52,6 +52,8 @@ test("a download goes through intent to committed, and a listing shows the inten
     revision: 0,
     images: 0,
     intents: 0,
+    since: new Map(),
+    hidden: new Set(),
   });
 });
 

@@ -6,7 +6,9 @@ test("a download that loses to what is committed is promised no more, on disk ei
   const rig = createRig();
   const [a, b] = [imageOf(1), imageOf(2)];
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  rig.start([{ path: pathOf("x"), committed: { image: a, signatures }, missing: false, intent: null }]);
+  rig.start([
+    { path: pathOf("x"), committed: { image: a, signatures }, missing: false, intent: null, floor: null },
+  ]);
   rig.open(2);
   rig.upload(2, 1, "x", b, WALL + 1);
   rig.done("put_intent");
@@ -32,6 +34,7 @@ test("a promise that is older than what is committed is not taken up again", () 
       committed: state(a, WALL + 2),
       missing: false,
       intent: { state: state(b, WALL + 1), stage: "s", mode: "replace" },
+      floor: null,
     },
   ]);
   expect(rig.node.downloads.size).toBe(0);
@@ -43,7 +46,7 @@ function committing(images: { readonly committed: ImageId; readonly coming: Imag
   const rig = createRig();
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: images.committed, signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null }]);
+  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null }]);
   rig.open(2);
   rig.upload(2, 1, "x", images.coming, WALL + 1);
   rig.done("put_intent");

@@ -1,5 +1,5 @@
 /** One node, event by event: what the disk and the verifier are asked stays open until a test answers it. */
-import { type Config, DEFAULT_LIMITS, directoryConfig } from "../../kernel/config.ts";
+import { type Config, DEFAULT_LIMITS, type DirectoryConfig, directoryConfig } from "../../kernel/config.ts";
 import type { DiskRequest, Effect } from "../../kernel/effect.ts";
 import type { DiskResult, Event } from "../../kernel/event.ts";
 import type {
@@ -37,7 +37,13 @@ const NO_TRANSFER = { fetched: ZERO, reused: ZERO, linked: ZERO, served: ZERO };
 export type Pending = { readonly op: OpId; readonly request: DiskRequest };
 export type Rig = ReturnType<typeof createRig>;
 
-export function createRig(more: { readonly keys?: readonly string[]; readonly peers?: number } = {}) {
+export type RigOptions = {
+  readonly keys?: readonly string[];
+  readonly peers?: number;
+  readonly settings?: Partial<Omit<DirectoryConfig, "configHash">>;
+};
+
+export function createRig(more: RigOptions = {}) {
   const directories = (more.keys ?? ["site"]).map((key) =>
     directoryConfig({
       key,
@@ -50,6 +56,7 @@ export function createRig(more: { readonly keys?: readonly string[]; readonly pe
       keepMin: 2,
       keepMax: 100,
       keepRecentMs: 172_800_000,
+      ...more.settings,
     }),
   );
   const config: Config = {
@@ -61,7 +68,8 @@ export function createRig(more: { readonly keys?: readonly string[]; readonly pe
     limits: DEFAULT_LIMITS,
   };
   let mono = 0;
-  const now = () => ({ mono: mono as MonoMs, wall: (WALL + mono) as UnixMs });
+  let error = 0;
+  const now = () => ({ mono: mono as MonoMs, wall: (WALL + error + mono) as UnixMs });
   const node: NodeState = createNode(config, "rig", now());
   const pending: Pending[] = [];
   const verifies: OpId[] = [];
@@ -85,6 +93,10 @@ export function createRig(more: { readonly keys?: readonly string[]; readonly pe
     all,
     feed,
     now,
+    /** Sets the wall clock. */
+    setClock(ms: number): void {
+      error += ms;
+    },
     wait(ms: number): readonly Effect[] {
       mono += ms;
       return mono >= wakeAt(node) ? feed({ kind: "wake" }) : [];

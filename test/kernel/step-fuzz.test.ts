@@ -249,6 +249,7 @@ class World {
       committed: this.pick([null, state]),
       missing: chance(this.prng, 1, 3),
       intent: this.pick([null, intent]),
+      floor: this.pick([null, { timestamp: this.time(), image: this.image() }]),
     };
   }
   diskResult(request: DiskRequest): DiskResult {

@@ -1,0 +1,224 @@
+/**
+ * Removal of images that an auto-clean directory does not keep.
+ *
+ *   kept -> not kept (hidden from listings) -> not kept at the next look too -> removing -> removed, a floor is left
+ *
+ * A look judges base directories one after the other. Nothing is removed while the wall clock cannot be trusted, nor
+ * while the keep list of a directory cannot be read. What was removed is known as long as its floor: the same version,
+ * and all smaller ones, are not taken again from anybody, unless the keep list names exactly that.
+ *
+ * Source: specification of the configuration, section 5; reliability notes, section 2.4; architecture decisions, 6.
+ */
+import { type Catalog, basesOf, entriesOf, getEntry, headOf, sinceOf } from "../catalog.ts";
+import type { Config, DirectoryConfig } from "../config.ts";
+import { type MonoMs, type Now, type VPath, joinVPath, keyOf, levelOf } from "../ids.ts";
+import { type Rank, type Version, compareVersions } from "../winner.ts";
+import type { Floor } from "../wire/floor-file.ts";
+import { selectKept } from "./keep.ts";
+
+export type Removal = {
+  readonly path: VPath;
+  readonly directory: DirectoryConfig;
+  readonly version: Version;
+};
+
+export type RetentionState = {
+  readonly floors: Map<VPath, Floor>;
+  /** By directory; null when its file cannot be read. A directory without a file has none. */
+  readonly keepLists: Map<string, ReadonlySet<VPath> | null>;
+  /** What was not kept at the last look at its base directory. */
+  readonly condemned: Map<VPath, Version>;
+  /** Removals in progress, and those that wait for their turn. */
+  readonly running: Map<VPath, Removal>;
+  waiting: Removal[];
+  /** Base directories that this turn has not looked at yet. */
+  queue: VPath[];
+  nextAt: MonoMs;
+  /** The clocks at the last look: both have to go on at one speed. */
+  last: Now;
+  heldUntil: MonoMs;
+};
+
+export type RetentionOut =
+  | { readonly kind: "hide"; readonly path: VPath; readonly hidden: boolean }
+  | { readonly kind: "remove"; readonly removal: Removal }
+  /** For the operator; null when it is over. */
+  | { readonly kind: "problem"; readonly about: string; readonly what: string | null };
+
+export type RetentionView = {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly now: Now;
+  /** An upload or a download of this path is on its way. */
+  isBusy(path: VPath): boolean;
+};
+
+/** 0.6.12's pause between two base directories; ours between two looks. */
+const LOOK_MS = 10_000;
+/** Images that one look goes through, but for a base directory that has more. */
+const LOOK_IMAGES_MAX = 10_000;
+const REMOVALS_RUNNING_MAX = 4;
+/** Floors of one server: as many as images, about 200 bytes each. At the bound nothing more is removed. */
+export const FLOORS_MAX = 1_000_000;
+/** A step of the wall clock by more than this makes every age doubtful. */
+const STEP_MS_MAX = 60_000;
+/** So long after such a step nothing is removed: somebody may set the clock right. */
+const HOLD_MS = 600_000;
+
+export function createRetention(now: Now): RetentionState {
+  return {
+    floors: new Map(),
+    keepLists: new Map(),
+    condemned: new Map(),
+    running: new Map(),
+    waiting: [],
+    queue: [],
+    nextAt: (now.mono + LOOK_MS) as MonoMs,
+    last: now,
+    heldUntil: now.mono,
+  };
+}
+
+/** Whether this version was removed here, so that it does not come back. */
+export function isRemoved(state: RetentionState, path: VPath, version: Rank): boolean {
+  const floor = state.floors.get(path);
+  if (floor === undefined) return false;
+  const order = compareVersions(version, floor);
+  return order < 0 || (order === 0 && !isListed(state, path));
+}
+
+export function isListed(state: RetentionState, path: VPath): boolean {
+  return state.keepLists.get(keyOf(path))?.has(path) === true;
+}
+
+/** Names of the keep list that lie directly in a base directory. */
+export function listedNames(state: RetentionState, base: VPath): readonly string[] {
+  const prefix = `${base}/`;
+  const paths = [...(state.keepLists.get(keyOf(base)) ?? [])];
+  return paths
+    .filter((path) => path.startsWith(prefix) && levelOf(path) === levelOf(base) + 1)
+    .map((path) => path.slice(prefix.length));
+}
+
+/** Looks at some base directories, if it is time. */
+export function look(state: RetentionState, view: RetentionView): readonly RetentionOut[] {
+  const { now } = view;
+  if (now.mono < state.nextAt) return [];
+  state.nextAt = (now.mono + LOOK_MS) as MonoMs;
+  const out: RetentionOut[] = [];
+  if (!isClockSteady(state, now, out) || state.waiting.length > 0) return out;
+  if (state.queue.length === 0) state.queue = basesToClean(view);
+  let images = 0;
+  while (images < LOOK_IMAGES_MAX) {
+    const base = state.queue.shift();
+    if (base === undefined) break;
+    images += view.catalog.bases.get(base)?.entries.size ?? 0;
+    judgeBase(state, base, view, out);
+  }
+  startRemovals(state, view, out);
+  return out;
+}
+
+function basesToClean({ config, catalog }: RetentionView): VPath[] {
+  const cleaned = new Set(config.directories.filter(({ autoClean }) => autoClean).map(({ key }) => key));
+  return cleaned.size === 0 ? [] : basesOf(catalog).filter((base) => cleaned.has(keyOf(base)));
+}
+
+function isClockSteady(state: RetentionState, now: Now, out: RetentionOut[]): boolean {
+  const step = now.wall - state.last.wall - (now.mono - state.last.mono);
+  state.last = now;
+  if (Math.abs(step) > STEP_MS_MAX) {
+    state.heldUntil = (now.mono + HOLD_MS) as MonoMs;
+    state.condemned.clear();
+    const seconds = Math.round(step / 1000);
+    const what = `the clock was set by ${seconds} s: nothing is removed for ${HOLD_MS / 60_000} minutes; see that it is right`;
+    out.push({ kind: "problem", about: "clock", what });
+    return false;
+  }
+  if (now.mono < state.heldUntil) return false;
+  out.push({ kind: "problem", about: "clock", what: null });
+  return true;
+}
+
+function judgeBase(state: RetentionState, base: VPath, view: RetentionView, out: RetentionOut[]): void {
+  const directory = view.config.directories.find(({ key }) => key === keyOf(base));
+  if (directory === undefined || levelOf(base) !== directory.numLevels - 1) return;
+  const readable = isReadable(state, directory);
+  const about = `keep list of ${directory.key}`;
+  const what = `${directory.keepListFile} cannot be read: nothing is removed from ${directory.key}; make it, or make it readable`;
+  if (directory.keepListFile !== null) out.push({ kind: "problem", about, what: readable ? null : what });
+  if (!readable) return;
+  const kept = keptIn(state, base, directory, view, []);
+  for (const [name, { committed }] of entriesOf(view.catalog, base)) {
+    const path = joinVPath(base, name);
+    if (path === null || committed === null) continue;
+    const goes = !kept.has(name);
+    if (view.catalog.hidden.has(path) !== goes) out.push({ kind: "hide", path, hidden: goes });
+    const before = state.condemned.get(path);
+    if (goes && before !== undefined && compareVersions(before, committed) === 0)
+      state.waiting.push({ path, directory, version: committed });
+    if (goes) state.condemned.set(path, committed);
+    else state.condemned.delete(path);
+  }
+}
+
+function isReadable(state: RetentionState, { key, keepListFile }: DirectoryConfig): boolean {
+  return keepListFile === null || (state.keepLists.get(key) ?? null) !== null;
+}
+
+/** Names that stay in a base directory, with `offered` ones beside what is here. */
+export function keptIn(
+  state: RetentionState,
+  base: VPath,
+  directory: DirectoryConfig,
+  { catalog, now }: Pick<RetentionView, "catalog" | "now">,
+  offered: readonly { readonly name: string; readonly since: number }[],
+): ReadonlySet<string> {
+  const images = new Map(offered.map((each) => [each.name, each]));
+  for (const [name, entry] of catalog.bases.get(base)?.entries ?? []) {
+    const path = joinVPath(base, name);
+    const head = headOf(entry);
+    if (path === null || head === null || images.has(name)) continue;
+    images.set(name, { name, since: entry.intent === null ? sinceOf(catalog, path) : head.timestamp });
+  }
+  const listed = new Set(listedNames(state, base));
+  return selectKept([...images.values()], (name) => listed.has(name), directory, now.wall);
+}
+
+/** A removal has ended, one way or the other. */
+export function removalEnded(
+  state: RetentionState,
+  path: VPath,
+  done: boolean,
+  view: RetentionView,
+): readonly RetentionOut[] {
+  const removal = state.running.get(path);
+  state.running.delete(path);
+  state.condemned.delete(path);
+  if (removal !== undefined && done) {
+    const { timestamp, image } = removal.version;
+    state.floors.set(path, { timestamp, image });
+  }
+  const out: RetentionOut[] = [];
+  startRemovals(state, view, out);
+  return out;
+}
+
+function startRemovals(state: RetentionState, view: RetentionView, out: RetentionOut[]): void {
+  while (state.running.size < REMOVALS_RUNNING_MAX) {
+    const removal = state.waiting.shift();
+    if (removal === undefined) return;
+    const { path } = removal;
+    if (state.running.has(path) || view.isBusy(path) || !isStill(state, removal, view.catalog)) continue;
+    if (state.floors.size >= FLOORS_MAX && !state.floors.has(path)) continue;
+    state.running.set(path, removal);
+    out.push({ kind: "remove", removal });
+  }
+}
+
+/** It is what was judged, nothing else is promised at its path, and nobody has listed it meanwhile. */
+function isStill(state: RetentionState, { path, directory, version }: Removal, catalog: Catalog): boolean {
+  const { committed, intent } = getEntry(catalog, path);
+  if (intent !== null || committed === null || compareVersions(committed, version) !== 0) return false;
+  return isReadable(state, directory) && !isListed(state, path);
+}

@@ -1,0 +1,74 @@
+/**
+ * Removal of an image, tombstone first.
+ *
+ *   judge    the state is still the one that was judged, and nothing is promised
+ *   floor    what is removed is written down: decided from here on, also for a start after a power cut
+ *   hide     the image is renamed out of sight, and its parent is synced
+ *   forget   the state goes, and its directory is synced; then the floor says that it is done
+ *
+ * The tree itself is deleted later, by whoever deletes displaced trees: a reader may still hold it.
+ *
+ * Source: reliability notes, section 2.4.
+ */
+import type { VPath } from "../ids.ts";
+import { nameOf } from "../ids.ts";
+import { versionOf } from "../winner.ts";
+import { encodeFloor, type Floor } from "../wire/floor-file.ts";
+import { decodeState } from "../wire/state-file.ts";
+import { readOwn, replaceFile } from "./aside.ts";
+import type { Handle, RootName, StorageProgram } from "./call.ts";
+import { rename, root, statName, sync, unless, unlink, usingPath } from "./calls.ts";
+import { STATE_BYTES_MAX, readIntent } from "./intent.ts";
+import { floorFile, imageFolders, imageName, stageName, stateFile, stateFolders } from "./names.ts";
+import { refuse } from "./refusal.ts";
+import type { Place } from "./request.ts";
+
+/** Temporary name of a floor that is replaced; its path's lock excludes other writers. */
+const FLOOR_TAG = "floor";
+
+/**
+ * RM1 to RM4. `stage` names what the tree becomes.
+ *
+ * Refuses: `state_changed`. Fails with `missing` when the base directory is not there: its disk may not be mounted.
+ */
+export function* remove(db: RootName, place: Place, floor: Floor, stage: string): StorageProgram<void> {
+  const { path } = place;
+  yield* usingPath(yield* root(db), stateFolders(path), function* (states) {
+    yield* usingPath(yield* root(place.root), imageFolders(path), function* (base) {
+      yield* judge(states, path, floor);
+      yield* putFloor(states, nameOf(path), floor, true);
+      yield* finishRemoval(base, states, nameOf(path), floor, stage);
+    });
+  });
+}
+
+function* judge(states: Handle, path: VPath, { timestamp, image }: Floor): StorageProgram<void> {
+  const own = yield* readOwn(states, stateFile(nameOf(path)), STATE_BYTES_MAX);
+  const state = own.kind === "bytes" ? decodeState(own.bytes) : null;
+  const version = state !== null && state.ok ? versionOf(state.value) : null;
+  if (version?.image !== image || version.timestamp !== timestamp)
+    refuse("state_changed", `${path} is not what was to be removed`);
+  if ((yield* readIntent(states, nameOf(path))) !== null)
+    refuse("state_changed", `${path} is about to be replaced`);
+}
+
+/** RM3 and RM4; also what recovery has left to do when the floor is there and the state still is. */
+export function* finishRemoval(
+  base: Handle,
+  states: Handle,
+  name: string,
+  floor: Floor,
+  stage: string,
+): StorageProgram<void> {
+  if ((yield* unless("missing", statName(base, imageName(name)))) !== null)
+    yield* rename(base, imageName(name), base, stageName(name, stage), "keep");
+  yield* sync(base);
+  yield* unless("missing", unlink(states, stateFile(name)));
+  yield* sync(states);
+  yield* putFloor(states, name, floor, false);
+}
+
+function* putFloor(states: Handle, name: string, floor: Floor, removing: boolean): StorageProgram<void> {
+  const { timestamp, image } = floor;
+  yield* replaceFile(states, floorFile(name), encodeFloor({ timestamp, image, removing }), FLOOR_TAG);
+}

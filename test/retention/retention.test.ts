@@ -1,0 +1,153 @@
+import { expect, test } from "vitest";
+import type { Effect } from "../../kernel/effect.ts";
+import type { ImageId } from "../../kernel/ids.ts";
+import type { FoundImage } from "../../kernel/storage/request.ts";
+import { createRig, imageOf, pathOf, type Rig, sentFrames, WALL } from "../kernel/rig.ts";
+
+const HOUR = 3_600_000;
+const SETTINGS = { autoClean: true, keepMin: 1, keepMax: 100, keepRecentMs: 24 * HOUR };
+
+function found(name: string, number: number, ...agesHours: readonly number[]): FoundImage {
+  const signatures = agesHours.map((age) => ({ timestamp: WALL - age * HOUR, bytes: new Uint8Array(64) }));
+  return {
+    path: pathOf(name),
+    committed: { image: imageOf(number), signatures },
+    missing: false,
+    intent: null,
+    floor: null,
+  };
+}
+
+/** Rounds go on for a while; what was removed on disk by then, as the disk is asked for it. */
+function live(rig: Rig, seconds: number): readonly string[] {
+  const removed: string[] = [];
+  for (let round = 0; round < seconds; round++) {
+    rig.wait(1_000);
+    for (;;) {
+      const next = rig.pending.find(({ request }) => request.kind === "remove");
+      if (next?.request.kind !== "remove") break;
+      removed.push(next.request.place.path);
+      rig.done("remove");
+    }
+  }
+  return removed;
+}
+
+const listed = (rig: Rig): readonly string[] => {
+  const frames = sentFrames(
+    rig.request(9, 1, { type: "GetBaseDir", path: pathOf("x").slice(0, 5) as never }),
+    9,
+  );
+  const [answer] = frames;
+  if (answer?.kind !== "response" || answer.response.type !== "GetBaseDir") throw new Error("no listing");
+  return answer.response.listing.map(([name]) => name);
+};
+
+function started(images: readonly FoundImage[], settings: object = {}): Rig {
+  const rig = createRig({ settings: { ...SETTINGS, ...settings } });
+  rig.start(images);
+  rig.open(9);
+  return rig;
+}
+
+const OLD = [found("a", 1, 100), found("b", 2, 90), found("c", 3, 1)];
+
+test("what is too old is hidden at the first look and removed at the second", () => {
+  const rig = started(OLD);
+  expect(listed(rig)).toEqual(["a", "b", "c"]);
+  expect(live(rig, 11)).toEqual([]);
+  expect(listed(rig)).toEqual(["c"]);
+  expect(live(rig, 11)).toEqual([pathOf("a"), pathOf("b")]);
+  expect(listed(rig)).toEqual(["c"]);
+  expect(live(rig, 60)).toEqual([]);
+});
+
+test("a directory without auto-clean keeps everything", () => {
+  expect(live(started(OLD, { autoClean: false }), 60)).toEqual([]);
+});
+
+test("the oldest signature counts, also after the image was signed again", () => {
+  const rig = started([found("a", 1, 100, 1), found("b", 2, 1), found("c", 3, 2)]);
+  expect(live(rig, 30)).toEqual([pathOf("a")]);
+  const again = started([found("a", 1, 100), found("b", 2, 1)]);
+  again.upload(9, 1, "a", imageOf(1), WALL);
+  again.done("put_state");
+  expect(live(again, 30)).toEqual([pathOf("a")]);
+});
+
+test("what was removed does not come back by its old signature, from nobody; a newer one counts", () => {
+  const rig = started(OLD);
+  live(rig, 30);
+  const [refused] = sentFrames(rig.upload(9, 2, "a", imageOf(1), WALL - 100 * HOUR), 9);
+  expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
+  rig.upload(9, 3, "a", imageOf(1), WALL);
+  const [taken] = sentFrames(rig.done("put_intent"), 9);
+  expect(taken).toMatchObject({ response: { accepted: true } });
+});
+
+test("a floor that was found on disk counts as well", () => {
+  const floor = { timestamp: WALL, image: imageOf(1) };
+  const rig = started([{ path: pathOf("a"), committed: null, missing: false, intent: null, floor }]);
+  const [refused] = sentFrames(rig.upload(9, 1, "a", imageOf(1), WALL), 9);
+  expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
+});
+
+test("an upload that comes during a removal waits for its end, and is then judged by what is there", () => {
+  const rig = started(OLD);
+  live(rig, 11);
+  let asked: readonly Effect[] = [];
+  while (!asked.some((each) => each.kind === "disk" && each.request.kind === "remove"))
+    asked = rig.wait(1_000);
+  rig.upload(9, 1, "a", imageOf(1), WALL);
+  expect(rig.pending.map(({ request }) => request.kind)).not.toContain("put_state");
+  rig.done("remove");
+  expect(rig.pending.map(({ request }) => request.kind)).toContain("put_intent");
+});
+
+test("a removal that the disk refuses is told, tried again, and told no more when it was done", () => {
+  const rig = started(OLD);
+  live(rig, 11);
+  while (rig.pending.every(({ request }) => request.kind !== "remove")) rig.wait(1_000);
+  rig.disk("remove", { ok: false, code: "read_only", detail: "rename" });
+  expect([...rig.node.problems.keys()]).toEqual([`removal of ${pathOf("a")}`]);
+  expect(live(rig, 30)).toContain(pathOf("a"));
+  expect([...rig.node.problems.keys()]).toEqual([]);
+});
+
+test("nothing goes while the keep list cannot be read; then all but what it names", () => {
+  const rig = started(OLD, { keepListFile: "/etc/keep" });
+  expect(live(rig, 60)).toEqual([]);
+  expect([...rig.node.problems.keys()]).toEqual(["keep list of site"]);
+  rig.feed({ kind: "keep_list", key: "site", paths: [pathOf("a")] });
+  expect(live(rig, 30)).toEqual([pathOf("b")]);
+  expect([...rig.node.problems.keys()]).toEqual([]);
+  rig.feed({ kind: "keep_list", key: "site", paths: null });
+  expect(live(rig, 60)).toEqual([]);
+});
+
+test("a name that is listed between the looks stays; one that is listed later lifts exactly its floor", () => {
+  const rig = started(OLD, { keepListFile: "/etc/keep" });
+  rig.feed({ kind: "keep_list", key: "site", paths: [] });
+  live(rig, 11);
+  rig.feed({ kind: "keep_list", key: "site", paths: [pathOf("a")] });
+  expect(live(rig, 30)).toEqual([pathOf("b")]);
+  expect(listed(rig)).toEqual(["a", "c"]);
+  rig.feed({ kind: "keep_list", key: "site", paths: [pathOf("a"), pathOf("b")] });
+  const answerTo = (id: number, image: ImageId, age: number): unknown => {
+    const [refused] = sentFrames(rig.upload(9, id, "b", image, WALL - age * HOUR), 9);
+    return refused ?? sentFrames(rig.done("put_intent"), 9)[0];
+  };
+  expect(answerTo(1, imageOf(1), 91)).toMatchObject({ response: { accepted: false } });
+  expect(answerTo(2, imageOf(2), 90)).toMatchObject({ response: { accepted: true } });
+});
+
+test("after a step of the wall clock nothing is removed for a while", () => {
+  const rig = started([found("a", 1, 2), found("b", 2, 1)]);
+  live(rig, 25);
+  rig.setClock(1_000 * HOUR);
+  expect(live(rig, 300)).toEqual([]);
+  expect([...rig.node.problems.keys()]).toEqual(["clock"]);
+  rig.setClock(-1_000 * HOUR); // somebody has set it right
+  expect(live(rig, 1_300)).toEqual([]);
+  expect([...rig.node.problems.keys()]).toEqual([]);
+});
