@@ -8,6 +8,7 @@ import { statusPage } from "../../kernel/status.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { now } from "../clock.ts";
 import { compiledUrl } from "../compiled.ts";
+import type { KeepList } from "../config/keep-list.ts";
 import type { PeerEntry } from "../config/peers-file.ts";
 import { createLineSink } from "../line-sink.ts";
 import { createLog, type Log, logLevel } from "../log.ts";
@@ -39,6 +40,7 @@ export type DaemonSettings = {
   /** The files as they are now, or null when they are as they were. */
   readonly readKeys: (log: Log) => KeyRing | null;
   readonly readPeers: (log: Log) => readonly PeerEntry[] | null;
+  readonly readKeepLists: (log: Log) => readonly KeepList[];
   /** Folders in which these files lie. */
   readonly watched: readonly string[];
 };
@@ -89,6 +91,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
       page: (path) => statusPage(node, path),
       readKeys: () => settings.readKeys(log),
       readPeers: () => settings.readPeers(log),
+      readKeepLists: () => settings.readKeepLists(log),
       watched: settings.watched,
       log,
       about: {

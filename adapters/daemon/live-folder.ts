@@ -1,8 +1,9 @@
-/** The files of the configuration folder that count while the server runs: keys and peers, told of when they change. */
-import { join } from "node:path";
+/** The operator's files that count while the server runs: keys, peers and keep lists, told of when they change. */
+import { dirname, join } from "node:path";
 import type { KeyRing } from "../../kernel/config.ts";
 import type { Folder } from "../config/folder.ts";
 import { readKeys, readPeers } from "../config/folder.ts";
+import { type KeepList, readKeepList } from "../config/keep-list.ts";
 import { type Problem, printProblem } from "../config/problem.ts";
 import type { PeerEntry } from "../config/peers-file.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +12,8 @@ export type LiveFolder = {
   /** What is to be used from now on, or null: all is as it was told last. */
   readonly readKeys: (log: Log) => KeyRing | null;
   readonly readPeers: (log: Log) => readonly PeerEntry[] | null;
+  /** Those that have changed. */
+  readonly readKeepLists: (log: Log) => readonly KeepList[];
   readonly watched: readonly string[];
 };
 
@@ -18,7 +21,25 @@ export type LiveFolder = {
 export function createLiveFolder(path: string, start: Folder): LiveFolder {
   const keys = lastGood("keys_kept", start.keys, textOfRing);
   const peers = lastGood("peers_kept", start.peers, JSON.stringify);
+  const cleaned = start.directories.flatMap(({ key, numLevels, autoClean, keepListFile }) =>
+    autoClean && keepListFile !== null
+      ? [{ key, numLevels, file: keepListFile, told: "", complained: "" }]
+      : [],
+  );
   return {
+    readKeepLists(log) {
+      return cleaned.flatMap((each) => {
+        const { paths, problems } = readKeepList(each.file, each.key, each.numLevels);
+        const complaint = problems.map(printProblem).join("\n");
+        if (complaint !== each.complained)
+          for (const problem of problems) log.trace("keep_list_problem", { problem: printProblem(problem) });
+        each.complained = complaint;
+        const text = JSON.stringify(paths);
+        if (text === each.told) return [];
+        each.told = text;
+        return [{ key: each.key, paths }];
+      });
+    },
     readKeys(log) {
       const { keys: value, problems } = readKeys(path);
       return keys(value, problems, log);
@@ -27,7 +48,7 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
       const { peers: value, problems } = readPeers(path);
       return peers(value, problems, log);
     },
-    watched: [path, join(path, "keys")],
+    watched: [...new Set([path, join(path, "keys"), ...cleaned.map(({ file }) => dirname(file))])],
   };
 }
 

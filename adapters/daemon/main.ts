@@ -63,7 +63,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     connectionsMax: options.maxConnections,
     version,
     logMachineId: options.logMachineId,
-    warnings: [...warnings.map(printProblem), ...notYet(options, folder)],
+    warnings: [...warnings.map(printProblem), ...notYet(options)],
     ...createLiveFolder(path, folder),
   });
 }
@@ -74,12 +74,10 @@ function refuse(problems: readonly Problem[]): number {
 }
 
 /** What 0.6.12 does and this server does not do yet: said at each start, so that nobody relies on it. */
-function notYet(options: ServerOptions, { directories }: Folder): readonly string[] {
-  const cleaned = directories.filter(({ autoClean }) => autoClean).map(({ key }) => key);
+function notYet(options: ServerOptions): readonly string[] {
   return [
     ...(options.cantal ? ["--cantal has no effect yet: list the peers in peers.txt"] : []),
     ...(options.aggressiveIndexGc ? ["--aggressive-index-gc has no effect yet: indexes are kept"] : []),
-    ...cleaned.map((key) => `auto-clean of ${key} has no effect yet: old images are kept`),
   ];
 }
 

@@ -9,6 +9,7 @@
  */
 import type { KeyRing } from "../../kernel/config.ts";
 import type { Event } from "../../kernel/event.ts";
+import type { KeepList } from "../config/keep-list.ts";
 import type { PeerEntry } from "../config/peers-file.ts";
 import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
@@ -40,6 +41,7 @@ export type ServeOptions = {
   /** Reads the files again; says nothing new by null. */
   readonly readKeys: () => KeyRing | null;
   readonly readPeers: () => readonly PeerEntry[] | null;
+  readonly readKeepLists: () => readonly KeepList[];
   /** Folders in which those files lie. */
   readonly watched: readonly string[];
   readonly log: Log;
@@ -125,13 +127,14 @@ export async function serve(options: ServeOptions): Promise<Server> {
     if (state !== "ending") driver.feed(event); // afterwards the ports are closed
   }
 
-  /** Keys and peers as they are now, when they differ from what was known. */
+  /** Keys, peers and keep lists as they are now, when they differ from what was known. */
   function look(): void {
     if (state === "ending") return;
     const keys = options.readKeys();
     if (keys !== null) feed({ kind: "keys_changed", keys });
     const entries = options.readPeers();
     if (entries !== null) peers.replace(entries);
+    for (const { key, paths } of options.readKeepLists()) feed({ kind: "keep_list", key, paths });
   }
 
   async function listen(): Promise<void> {

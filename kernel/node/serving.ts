@@ -12,12 +12,11 @@ import { type Arrival, receive } from "../publish/publish.ts";
 import { watchPath } from "../publish/watch.ts";
 import { beginAnswer, send } from "../rpc/links.ts";
 import type { BlockHint, Request } from "../wire/message.ts";
+import { listedNames } from "../retention/retention.ts";
 import { digestOfKeepList } from "../wire/state-file.ts";
 import { answer, answerError } from "./answers.ts";
 import { type Asker, type NodeState, disk } from "./state.ts";
 import { hostsFor, perform, publishView } from "./uploads.ts";
-
-const NO_KEEP_LIST = digestOfKeepList([]);
 
 export function request(
   node: NodeState,
@@ -80,12 +79,9 @@ export function request(
       const directory = node.config.directories.find(({ key }) => key === keyOf(message.path));
       if (directory === undefined) return answerError(node, asker, "No such config", out);
       const listing = listingOf(node.catalog, message.path);
-      return answer(
-        node,
-        asker,
-        { type: "GetBaseDir", configHash: directory.configHash, keepListHash: NO_KEEP_LIST, listing },
-        out,
-      );
+      const { configHash } = directory;
+      const keepListHash = digestOfKeepList(listedNames(node.retention, message.path));
+      return answer(node, asker, { type: "GetBaseDir", configHash, keepListHash, listing }, out);
     }
     default:
       return unreachable(message);

@@ -79,6 +79,7 @@ async function start(
     page: (path) => (path === "/status/" ? { hostname: "toy" } : null),
     readKeys: () => null,
     readPeers: () => null,
+    readKeepLists: () => [],
     watched: [],
     log: { trace: (mark, fields) => void lines.push(`${mark} ${JSON.stringify(fields)}`) },
     about: { machine_id: "ab" },

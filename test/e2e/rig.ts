@@ -15,7 +15,12 @@ const WAIT_MS = 20_000;
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
 /** Files of one `configs/NAME.yaml`. */
-export type DirectoryOptions = { readonly appendOnly?: boolean; readonly levels?: number };
+export type DirectoryOptions = {
+  readonly appendOnly?: boolean;
+  readonly levels?: number;
+  /** Further lines of YAML. */
+  readonly more?: string;
+};
 
 export class Rig {
   readonly folder: string;
@@ -65,14 +70,14 @@ export class Rig {
     writeFileSync(this.path(own, "config/master.key"), `${this.publicKey}\n`);
     const lines = peers.map((each) => this.addressOf(each)).join("\n");
     writeFileSync(this.path(own, "config/peers.txt"), `${lines}\n`);
-    for (const [key, { appendOnly = false, levels = 1 }] of Object.entries<DirectoryOptions>({
+    for (const [key, { appendOnly = false, levels = 1, more = "" }] of Object.entries<DirectoryOptions>({
       site: {},
       ...directories,
     })) {
       mkdirSync(this.rootOf(server, key), { recursive: true });
       writeFileSync(
         this.path(own, `config/configs/${key}.yaml`),
-        `directory: ${this.rootOf(server, key)}\nappend-only: ${appendOnly}\nnum-levels: ${levels}\n`,
+        `directory: ${this.rootOf(server, key)}\nappend-only: ${appendOnly}\nnum-levels: ${levels}\n${more}`,
       );
     }
   }
