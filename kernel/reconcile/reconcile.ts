@@ -22,7 +22,6 @@ import {
 } from "../ids.ts";
 import type { Listing } from "../wire/signed-state.ts";
 import type { Version } from "../winner.ts";
-import type { Aged } from "../retention/keep.ts";
 import { type Decision, compareListings } from "./compare.ts";
 
 /** A base directory with one digest, as text: what is asked for, covered, and counted. */
@@ -77,8 +76,11 @@ export type ReconcileView = {
   /** It was removed here and does not come back. */
   isRemoved(path: VPath, version: Version): boolean;
   /** Of an auto-clean base directory with these images beside ours: the names that would stay. */
-  keptWith(base: VPath, directory: DirectoryConfig, offered: readonly Aged[]): ReadonlySet<string>;
+  keptWith(base: VPath, directory: DirectoryConfig, offered: readonly Offered[]): ReadonlySet<string>;
 };
+
+/** `since`: when it was signed first, milliseconds since 1970. */
+export type Offered = { readonly name: string; readonly since: number };
 
 const ASKING_MAX = 64;
 const BACKLOG_MAX = 10_000;
