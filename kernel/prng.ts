@@ -7,21 +7,43 @@
 import { assert } from "./assert.ts";
 import { utf8Encode } from "./text.ts";
 
-/** Four 32-bit words, not all zero; advanced in place. */
+/** Four 32-bit words as signed integers, not all zero; advanced in place. */
 export type Prng = { a: number; b: number; c: number; d: number };
 
 const TWO_32 = 2 ** 32;
 const LANES = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x6a09e667] as const;
 
+/** A seed and the beginning of an identity, absorbed once for the many streams that begin with them. */
+export type Key = Readonly<Prng>;
+
 /** The stream of a seed and an identity: equal arguments give equal streams; `("ab", "c")` is not `("a", "bc")`. */
 export function keyed(seed: number | string, ...identity: readonly string[]): Prng {
+  return awake(absorbed(seed, identity));
+}
+
+export function keyOf(seed: number | string, ...identity: readonly string[]): Key {
+  return absorbed(seed, identity);
+}
+
+/** `streamOf(keyOf(seed, ...some), last)` is `keyed(seed, ...some, last)`. */
+export function streamOf(key: Key, last: string): Prng {
+  const words = { a: key.a, b: key.b, c: key.c, d: key.d };
+  absorb(words, last);
+  return awake(words);
+}
+
+function absorbed(seed: number | string, identity: readonly string[]): Prng {
   const [a, b, c, d] = LANES;
-  const words: [number, number, number, number] = [a, b, c, d];
+  const words = { a: a | 0, b: b | 0, c: c | 0, d: d | 0 };
   absorb(words, String(seed));
   for (const part of identity) absorb(words, part);
-  const prng = { a: words[0], b: words[1], c: words[2], d: words[3] };
-  if ((prng.a | prng.b | prng.c | prng.d) === 0) prng.a = 1; // the one state that never leaves itself
-  return prng;
+  return words;
+}
+
+/** All zero is the one state that never leaves itself. */
+function awake(words: Prng): Prng {
+  if ((words.a | words.b | words.c | words.d) === 0) words.a = 1;
+  return words;
 }
 
 /** A child stream; the parent moves on by four words. */
@@ -33,12 +55,12 @@ export function split(prng: Prng): Prng {
 export function next(prng: Prng): number {
   const result = Math.imul(rotate(Math.imul(prng.b, 5), 7), 9) >>> 0;
   const shifted = prng.b << 9;
-  prng.c = (prng.c ^ prng.a) >>> 0;
-  prng.d = (prng.d ^ prng.b) >>> 0;
-  prng.b = (prng.b ^ prng.c) >>> 0;
-  prng.a = (prng.a ^ prng.d) >>> 0;
-  prng.c = (prng.c ^ shifted) >>> 0;
-  prng.d = rotate(prng.d, 11) >>> 0;
+  prng.c ^= prng.a;
+  prng.d ^= prng.b;
+  prng.b ^= prng.c;
+  prng.a ^= prng.d;
+  prng.c ^= shifted;
+  prng.d = rotate(prng.d, 11);
   return result;
 }
 
@@ -82,22 +104,31 @@ function rotate(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
 }
 
-/** Every byte changes all four words; the length at the end keeps neighbouring parts apart. */
-function absorb(words: [number, number, number, number], text: string): void {
-  const bytes = utf8Encode(text);
-  for (const byte of bytes) round(words, byte);
+/** Every byte of its UTF-8 changes all four words; the length at the end keeps neighbouring parts apart. */
+function absorb(words: Prng, text: string): void {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f) return absorbBytes(words, utf8Encode(text), at);
+    round(words, unit);
+  }
+  round(words, text.length + 256);
+}
+
+/** The first `done` bytes are absorbed already. */
+function absorbBytes(words: Prng, bytes: Uint8Array, done: number): void {
+  for (let at = done; at < bytes.length; at++) round(words, bytes[at] as number);
   round(words, bytes.length + 256);
 }
 
-function round(words: [number, number, number, number], word: number): void {
-  const a = finalize(words[0] ^ word);
-  const b = finalize((words[1] + a) | 0);
-  const c = finalize(words[2] ^ b);
-  const d = finalize((words[3] + c) | 0);
-  words[0] = (a ^ d) >>> 0;
-  words[1] = b >>> 0;
-  words[2] = c >>> 0;
-  words[3] = d >>> 0;
+function round(words: Prng, word: number): void {
+  const a = finalize(words.a ^ word);
+  const b = finalize((words.b + a) | 0);
+  const c = finalize(words.c ^ b);
+  const d = finalize((words.d + c) | 0);
+  words.a = a ^ d;
+  words.b = b;
+  words.c = c;
+  words.d = d;
 }
 
 function finalize(word: number): number {

@@ -4,8 +4,6 @@ import type { Effect } from "../kernel/effect.ts";
 import type { ImageId, MachineId, Now, VPath } from "../kernel/ids.ts";
 import * as node from "../kernel/node.ts";
 import type { Report } from "../kernel/report.ts";
-import type { PublicKey } from "../kernel/signature/public-key.ts";
-import { publicKeyOf, signWithSeed } from "../kernel/signature/verify.ts";
 import { statusPage } from "../kernel/status.ts";
 import { programOf } from "../kernel/storage/program.ts";
 import { utf8Encode } from "../kernel/text.ts";
@@ -40,10 +38,10 @@ function configOf(spec: NodeSpec): Config {
   };
 }
 
-function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
+function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start): Process {
   const state = node.createNode(configOf(spec), seed, now);
   const context = { db: spec.db, roots: spec.directories.map(({ root }) => root) };
-  const master = spec.signers.map((secret) => publicKeyOf(secret) as PublicKey);
+  const master = spec.signers.map((secret) => crypto.publicKeyOf(secret));
   return {
     machine: { step: (event, at) => node.step(state, event, at), wakeAt: () => node.wakeAt(state) },
     inspect: () => state,
@@ -61,7 +59,7 @@ function nodeProcess(spec: NodeSpec, { seed, now }: Start): Process {
   };
 }
 
-function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
+function clientProcess(spec: ClientSpec, { seed, now, crypto }: Start): Process {
   const { path, mode, to } = spec.upload;
   const config: uploader.UploaderConfig = {
     ...uploader.UPLOADER_DEFAULTS,
@@ -86,7 +84,7 @@ function clientProcess(spec: ClientSpec, { seed, now }: Start): Process {
     programOf: (request) => programOf(request, { db: spec.db, roots: [] }),
     events: [],
     listens: "at_once",
-    sign: (payload) => [signWithSeed(spec.secret, payload)],
+    sign: (payload) => [crypto.sign(spec.secret, payload)],
   };
 }
 

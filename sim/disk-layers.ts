@@ -3,8 +3,8 @@
  * and its bytes have reached the disk.
  */
 import type { FileName } from "../kernel/storage/call.ts";
-import { equalBytes } from "../kernel/text.ts";
 import { apply, type DirectoryNode, type Edit, type Node } from "./disk-node.ts";
+import { equalFileBytes } from "./file-bytes.ts";
 
 /**
  * - `durable`: a power cut changes nothing of it.
@@ -62,7 +62,7 @@ export function layersOf(root: DirectoryNode, operations: readonly Operation[]):
       const shown = node ?? old ?? moving.get(name);
       if (shown === undefined) continue;
       const path = prefix + name;
-      const bytes = shown.kind === "file" ? shown.bytes.length : 0;
+      const bytes = shown.kind === "file" ? shown.bytes.size : 0;
       out.push({ path, kind: shown.kind, bytes, durability: durabilityOf(node, old, moving.has(name)) });
       const directories = [node, old].map((each) => (each?.kind === "directory" ? each : null));
       if (directories.some((each) => each !== null)) {
@@ -77,5 +77,5 @@ function durabilityOf(node: Node | undefined, old: Node | undefined, moving: boo
   if (node === undefined) return "removed_volatile";
   if (node !== old || moving) return "name_volatile";
   if (node.kind !== "file") return "durable";
-  return node.log.length === 0 && equalBytes(node.bytes, node.durable) ? "durable" : "bytes_volatile";
+  return node.log.length === 0 && equalFileBytes(node.bytes, node.durable) ? "durable" : "bytes_volatile";
 }

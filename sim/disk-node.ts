@@ -2,6 +2,7 @@
 import { assert } from "../kernel/assert.ts";
 import type { FileName, FileStat } from "../kernel/storage/call.ts";
 import type { ByteString } from "../kernel/text.ts";
+import { type FileBytes, fileBytesOf, resized, wholeOf, written } from "./file-bytes.ts";
 
 const PAGE_BYTES = 4096;
 const SECTOR_BYTES = 512;
@@ -14,6 +15,8 @@ export type TreeEntry =
   | { readonly kind: "directory" }
   | {
       readonly kind: "file";
+      readonly content: FileBytes;
+      /** All of the content; not to be changed. */
       readonly bytes: Uint8Array;
       readonly mode: number;
       readonly inode: number;
@@ -34,8 +37,8 @@ export type Common = {
 };
 export type FileNode = Common & {
   readonly kind: "file";
-  bytes: Uint8Array;
-  durable: Uint8Array;
+  bytes: FileBytes;
+  durable: FileBytes;
   durableMode: number;
   log: Change[];
   links: number;
@@ -47,6 +50,8 @@ export type DirectoryNode = Common & {
   readonly base: Map<FileName, Node>;
   parent: DirectoryNode | null;
   removed: boolean;
+  /** Counts changes of names in it and anywhere below. */
+  version: number;
 };
 export type LinkNode = Common & { readonly kind: "link"; readonly target: ByteString; links: number };
 export type Node = FileNode | DirectoryNode | LinkNode;
@@ -73,23 +78,13 @@ export function isWithin(dir: DirectoryNode, node: Node): boolean {
   return false;
 }
 
-export function resized(bytes: Uint8Array, size: number): Uint8Array {
-  if (size <= bytes.length) return bytes.slice(0, size);
-  const longer = new Uint8Array(size);
-  longer.set(bytes);
-  return longer;
-}
-
 /** The file's bytes on the disk after the first `count` changes of the log. */
-export function momentOf(node: FileNode, count: number): Uint8Array {
+export function momentOf(node: FileNode, count: number): FileBytes {
   let bytes = node.durable;
-  for (const change of node.log.slice(0, count)) {
-    if (change.kind === "truncate") {
-      bytes = resized(bytes, change.size);
-      continue;
-    }
-    bytes = resized(bytes, Math.max(bytes.length, change.offset + change.bytes.length));
-    bytes.set(change.bytes, change.offset);
+  for (let at = 0; at < count; at++) {
+    const change = node.log[at] as Change;
+    bytes =
+      change.kind === "truncate" ? resized(bytes, change.size) : written(bytes, change.offset, change.bytes);
   }
   return bytes;
 }
@@ -99,7 +94,7 @@ export function settleFile(node: FileNode, below: Below): void {
   if (node.log.length > 0) {
     const counts = [0, node.log.length];
     while (counts.length < MOMENTS_MAX) counts.push(below(node.log.length + 1));
-    const moments = counts.map((count) => momentOf(node, count));
+    const moments = counts.map((count) => wholeOf(momentOf(node, count)));
     const moment = (): Uint8Array => {
       const chosen = moments[below(moments.length)];
       assert(chosen !== undefined, "one of the moments is drawn");
@@ -112,11 +107,11 @@ export function settleFile(node: FileNode, below: Below): void {
       bytes.set(moment().subarray(page, tear), page);
       bytes.set(moment().subarray(tear, end), tear);
     }
-    node.durable = bytes;
+    node.durable = fileBytesOf(bytes);
   }
   if (node.mode !== node.durableMode && below(2) === 0) node.durableMode = node.mode;
   node.mode = node.durableMode;
-  node.bytes = node.durable.slice();
+  node.bytes = node.durable;
   node.log = [];
 }
 
@@ -142,7 +137,22 @@ export function descendants(top: DirectoryNode): readonly { readonly path: strin
 export function entryOf(node: Node): TreeEntry {
   if (node.kind === "directory") return { kind: "directory" };
   if (node.kind === "link") return { kind: "link", target: node.target };
-  return { kind: "file", bytes: node.bytes.slice(), mode: node.mode, inode: node.id, links: node.links };
+  const { bytes: content, mode, id: inode, links } = node;
+  return {
+    kind: "file",
+    content,
+    get bytes() {
+      return wholeOf(content);
+    },
+    mode,
+    inode,
+    links,
+  };
+}
+
+/** A directory and all above it have changed. */
+export function changeNames(dir: DirectoryNode): void {
+  for (let at: DirectoryNode | null = dir; at !== null; at = at.parent) at.version += 1;
 }
 
 function identityOf(node: Node): string {
@@ -152,7 +162,7 @@ function identityOf(node: Node): string {
 export function statOf(node: Node): FileStat {
   return {
     kind: node.kind,
-    size: node.kind === "file" ? node.bytes.length : node.kind === "link" ? node.target.length : 0,
+    size: node.kind === "file" ? node.bytes.size : node.kind === "link" ? node.target.length : 0,
     mode: node.mode,
     links: node.kind === "directory" ? linksOfDirectory(node) : node.links,
     own: true,
@@ -189,8 +199,7 @@ export function copyTree(top: DirectoryNode): DirectoryNode {
 }
 
 function copyFile(from: FileNode): FileNode {
-  const bytes = from.bytes.slice();
-  return { ...from, bytes, durable: bytes.slice(), durableMode: from.mode, log: [] };
+  return { ...from, durable: from.bytes, durableMode: from.mode, log: [] };
 }
 
 /** Every name of a file below, sorted by path. */

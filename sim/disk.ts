@@ -7,8 +7,6 @@
  * `ordered` keeps a prefix that reaches at least to the last operation synced. A directory is never lost or doubled.
  * A sync of a file does not promise its name, and a failed one cleans the pages: a later sync promises nothing of them.
  */
-import { blake2b } from "@noble/hashes/blake2.js";
-import { sha512_256 } from "@noble/hashes/sha2.js";
 import { assert, unreachable } from "../kernel/assert.ts";
 import {
   type FileName,
@@ -20,10 +18,12 @@ import {
   type Handle,
   type RootName,
 } from "../kernel/storage/call.ts";
+import { createCrypto, type Crypto } from "./crypto.ts";
 import { type Layer, layersOf } from "./disk-layers.ts";
 import {
   apply,
   type Below,
+  changeNames,
   type Common,
   copyTree,
   descendants,
@@ -37,12 +37,14 @@ import {
   type LinkNode,
   momentOf,
   type Node,
-  resized,
   settleFile,
   sortedNames,
   statOf,
   type TreeEntry,
 } from "./disk-node.ts";
+
+import { createLooks, nodeAt, type Subtree } from "./disk-trees.ts";
+import { type FileBytes, NO_BYTES, resized, sliceOf, withBitFlipped, written } from "./file-bytes.ts";
 
 export type { Below, TreeEntry } from "./disk-node.ts";
 
@@ -73,6 +75,10 @@ export type SimDisk = FileSystem & {
   /** Everything below a root, and what of it a power cut could not change. */
   layers(root: RootName): readonly Layer[];
   roots(): readonly RootName[];
+  /** What is at a path below a root; the same object as long as it is the same. Null when nothing is there. */
+  subtree(root: RootName, path: string): Subtree | null;
+  /** The names in a directory below a root, or in the root itself (`""`), in byte order; none where none is. */
+  names(root: RootName, path: string): readonly FileName[];
   /** Creates a root that the operator made, durably. Names and links stay within one device. */
   makeRoot(root: RootName, device?: number): void;
   /** Cuts the power: what is visible becomes what a cut leaves, all handles end. The disk's own model, unless named. */
@@ -95,11 +101,12 @@ export type SimDisk = FileSystem & {
   openHandles(): number;
 };
 
-export function createSimDisk(model: CrashModel): SimDisk {
+export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()): SimDisk {
   const roots = new Map<RootName, DirectoryNode>();
   const held = new Map<RootName, Handle>();
   const handles = new Map<Handle, Open>();
   const locks = new Map<Node, Handle>();
+  const looks = createLooks();
   let hook: FaultHook | null = null;
   let capacityBytes = Number.MAX_SAFE_INTEGER;
   let operations: Operation[] = [];
@@ -107,6 +114,8 @@ export function createSimDisk(model: CrashModel): SimDisk {
   let calls = 0;
   let handleCount = 2; // as descriptors, counted from 3
   let ticks = 0;
+  /** The call that is being performed. */
+  let current: FsCall["call"] = "checkpoint";
 
   function common(device: number, mode: number): Common {
     nodes += 1;
@@ -115,7 +124,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
   }
   function newDirectory(device: number, parent: DirectoryNode | null): DirectoryNode {
     const maps = { entries: new Map<FileName, Node>(), base: new Map<FileName, Node>() };
-    return { ...common(device, 0o755), kind: "directory", ...maps, parent, removed: false };
+    return { ...common(device, 0o755), kind: "directory", ...maps, parent, removed: false, version: 0 };
   }
   function touch(node: Node, data: boolean): void {
     ticks += 1;
@@ -123,47 +132,53 @@ export function createSimDisk(model: CrashModel): SimDisk {
     if (data) node.modified = String(ticks);
   }
 
+  function fail(code: FsCode): never {
+    throw new FsFailure(code, current, code);
+  }
+  function opened(handle: Handle): Open {
+    return handles.get(handle) ?? fail("io");
+  }
+  function under(handle: Handle): RootName {
+    return opened(handle).under;
+  }
+  function directory(handle: Handle): DirectoryNode {
+    const { node } = opened(handle);
+    return node.kind === "directory" ? node : fail("not_a_directory");
+  }
+  function file(handle: Handle): FileNode {
+    const { node } = opened(handle);
+    assert(node.kind !== "link", "a link is never opened");
+    return node.kind === "file" ? node : fail("is_a_directory");
+  }
+  function writable(handle: Handle, code: FsCode): FileNode {
+    const { node, writable } = opened(handle);
+    return writable && node.kind === "file" ? node : fail(code);
+  }
+  function existing(dir: Handle, name: FileName): Node {
+    return directory(dir).entries.get(name) ?? fail("missing");
+  }
+  function vacant(dir: Handle, name: FileName): DirectoryNode {
+    const node = directory(dir);
+    if (node.entries.has(name)) return fail("exists");
+    return node.removed ? fail("missing") : node;
+  }
+  function change(node: FileNode, bytes: FileBytes): void {
+    const more = bytes.size - node.bytes.size;
+    if (more > 0 && capacityBytes < Number.MAX_SAFE_INTEGER && more > capacityBytes - usedBytes())
+      fail("no_space");
+    node.bytes = bytes;
+  }
+
   function perform(call: FsCall): FsValue {
     calls += 1;
-    const fail = (code: FsCode): never => {
-      throw new FsFailure(code, call.call, code);
-    };
-    const opened = (handle: Handle): Open => handles.get(handle) ?? fail("io");
-    const fault = hook?.(call) ?? null;
+    current = call.call;
+    const fault = hook === null ? null : hook(call);
     if (fault !== null) {
       if (call.call === "sync") dropPages(opened(call.handle).node);
       if (call.call === "sync_file_system")
         for (const node of allNodes(opened(call.dir).node.device)) dropPages(node);
       return fail(fault);
     }
-    const under = (handle: Handle): RootName => opened(handle).under;
-    const directory = (handle: Handle): DirectoryNode => {
-      const { node } = opened(handle);
-      return node.kind === "directory" ? node : fail("not_a_directory");
-    };
-    const file = (handle: Handle): FileNode => {
-      const { node } = opened(handle);
-      assert(node.kind !== "link", "a link is never opened");
-      return node.kind === "file" ? node : fail("is_a_directory");
-    };
-    const writable = (handle: Handle, code: FsCode): FileNode => {
-      const { node, writable } = opened(handle);
-      return writable && node.kind === "file" ? node : fail(code);
-    };
-    const existing = (dir: Handle, name: FileName): Node =>
-      directory(dir).entries.get(name) ?? fail("missing");
-    const vacant = (dir: Handle, name: FileName): DirectoryNode => {
-      const node = directory(dir);
-      if (node.entries.has(name)) return fail("exists");
-      return node.removed ? fail("missing") : node;
-    };
-    const resize = (node: FileNode, size: number): void => {
-      const more = size - node.bytes.length;
-      if (more > 0 && more > capacityBytes - (capacityBytes < Number.MAX_SAFE_INTEGER ? usedBytes() : 0))
-        fail("no_space");
-      node.bytes = resized(node.bytes, size);
-    };
-
     switch (call.call) {
       case "root": {
         const before = held.get(call.root);
@@ -187,7 +202,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
       }
       case "create_file": {
         const dir = vacant(call.dir, call.name);
-        const empty = { bytes: new Uint8Array(0), durable: new Uint8Array(0), log: [], links: 0 };
+        const empty = { bytes: NO_BYTES, durable: NO_BYTES, log: [], links: 0 };
         const node: FileNode = {
           ...common(dir.device, 0o644),
           kind: "file",
@@ -211,19 +226,19 @@ export function createSimDisk(model: CrashModel): SimDisk {
       case "list":
         return sortedNames(directory(call.dir));
       case "read":
-        return file(call.handle).bytes.slice(call.offset, call.offset + call.length);
+        return sliceOf(file(call.handle).bytes, call.offset, call.offset + call.length);
       case "write": {
         const node = writable(call.handle, "io");
         if (call.bytes.length === 0) return undefined;
-        resize(node, Math.max(node.bytes.length, call.offset + call.bytes.length));
-        node.bytes.set(call.bytes, call.offset);
-        node.log.push({ kind: "write", offset: call.offset, bytes: call.bytes.slice() });
+        const bytes = crypto.shared(call.bytes);
+        change(node, written(node.bytes, call.offset, bytes));
+        node.log.push({ kind: "write", offset: call.offset, bytes });
         touch(node, true);
         return undefined;
       }
       case "truncate": {
         const node = writable(call.handle, "unsupported");
-        resize(node, call.size);
+        change(node, resized(node.bytes, call.size));
         node.log.push({ kind: "truncate", size: call.size });
         touch(node, true);
         return undefined;
@@ -335,16 +350,16 @@ export function createSimDisk(model: CrashModel): SimDisk {
       case "digest_blocks": {
         const { bytes } = file(call.handle);
         const { offset, length, blockBytes } = call;
-        if (offset + length > bytes.length) return fail("io");
+        if (offset + length > bytes.size) return fail("io");
         const hashes = new Uint8Array(Math.ceil(length / blockBytes) * 32);
         for (let at = 0; at < length; at += blockBytes) {
-          const block = bytes.subarray(offset + at, offset + Math.min(at + blockBytes, length));
-          hashes.set(blake2b(block, { dkLen: 32 }), (at / blockBytes) * 32);
+          const block = sliceOf(bytes, offset + at, offset + Math.min(at + blockBytes, length));
+          hashes.set(crypto.digestBytes("blake2b/256", block), (at / blockBytes) * 32);
         }
         return hashes;
       }
       case "digest":
-        return call.algorithm === "sha512/256" ? sha512_256(call.bytes) : blake2b(call.bytes, { dkLen: 32 });
+        return crypto.digestBytes(call.algorithm, call.bytes);
       case "checkpoint":
         return undefined;
       default:
@@ -366,6 +381,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
       else dir.entries.set(name, to);
       if (to !== null) arrive(to, dir);
       touch(dir, true);
+      changeNames(dir);
     }
     operations.push({ edits, synced: false });
   }
@@ -428,6 +444,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
     for (let dir = walk.pop(); dir !== undefined; dir = walk.pop()) {
       dir.entries.clear();
       dir.removed = false;
+      dir.version += 1;
       for (const [name, node] of dir.base) {
         dir.entries.set(name, node);
         if (node.kind === "directory") {
@@ -494,7 +511,7 @@ export function createSimDisk(model: CrashModel): SimDisk {
     for (const { node } of handles.values()) found.add(node);
     for (const dir of roots.values()) for (const { node } of descendants(dir)) found.add(node);
     let used = 0;
-    for (const node of found) if (node.kind === "file") used += node.bytes.length;
+    for (const node of found) if (node.kind === "file") used += node.bytes.size;
     return used;
   }
 
@@ -514,6 +531,15 @@ export function createSimDisk(model: CrashModel): SimDisk {
       return dir === undefined ? [] : layersOf(dir, operations);
     },
     roots: () => [...roots.keys()],
+    subtree(root, path) {
+      const dir = roots.get(root);
+      return dir === undefined ? null : looks.at(dir, path);
+    },
+    names(root, path) {
+      const dir = roots.get(root);
+      const node = dir === undefined || path === "" ? dir : nodeAt(dir, path);
+      return node?.kind === "directory" ? sortedNames(node) : [];
+    },
     makeRoot(root, device = 1) {
       roots.set(root, newDirectory(device, null));
     },
@@ -537,15 +563,13 @@ export function createSimDisk(model: CrashModel): SimDisk {
       const files =
         dir === undefined
           ? []
-          : filesBelow(dir).filter(({ path, file }) => path.startsWith(only) && file.bytes.length > 0);
+          : filesBelow(dir).filter(({ path, file }) => path.startsWith(only) && file.bytes.size > 0);
       const found = files[nth % Math.max(1, files.length)];
       if (found === undefined) return null;
       const { file } = found;
-      const bit = below(file.bytes.length * 8);
-      for (const bytes of [file.bytes, file.durable]) {
-        const at = bit >> 3;
-        if (at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
-      }
+      const bit = below(file.bytes.size * 8);
+      file.bytes = withBitFlipped(file.bytes, bit);
+      file.durable = withBitFlipped(file.durable, bit);
       if (how === "edit") touch(file, true);
       return found.path;
     },

@@ -32,6 +32,7 @@ export type Start = {
   /** Of this host and this process: no two processes of a world have the same. */
   readonly seed: string;
   readonly now: Now;
+  readonly crypto: Crypto;
 };
 
 export type Process = {
@@ -138,7 +139,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   const { network, links, draws, crypto, trace, observer } = around;
   const { timeline } = network;
   const { name } = spec;
-  const disk = createSimDisk(spec.disk);
+  const disk = createSimDisk(spec.disk, crypto);
   const clock = createClock(timeline);
   let life: Life | null = null;
   let lives = 0;
@@ -384,7 +385,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       clock.boot();
       const now = clock.now();
       const seed = `${around.seed}/${name}/${lives}`;
-      const process = spec.boot({ host: name, seed, now });
+      const process = spec.boot({ host: name, seed, now, crypto });
       const storage = createSimStorage({
         host: name,
         timeline,

@@ -34,13 +34,18 @@ type Place = {
 };
 
 let places: readonly Place[] | null = null;
+let depth = 0;
 
+/** May be nested: what is inside finds the doors closed already. */
 export function withoutChance<T>(run: () => T): T {
   places ??= findPlaces();
+  if (depth > 0) return run();
+  depth += 1;
   for (const { owner, name, jailed } of places) owner[name] = jailed;
   try {
     return run();
   } finally {
+    depth -= 1;
     for (const { owner, name, real } of places) owner[name] = real;
   }
 }

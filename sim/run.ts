@@ -6,6 +6,7 @@ import { keyed, shuffle } from "../kernel/prng.ts";
 import { addNode, type Cluster, coreSites, createCluster, peerFileOf, setPeers } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
 import { leave, perform } from "./faults.ts";
+import { withoutChance } from "./jail.ts";
 import { CALM } from "./network.ts";
 import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -204,7 +205,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   };
   let failure: Failure | null = null;
   try {
-    result = run();
+    result = withoutChance(run);
   } catch (error) {
     failure = failureOf(error, cluster);
   }

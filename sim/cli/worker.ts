@@ -2,6 +2,7 @@
 import { kernelCast } from "../cast.ts";
 import { check, type Finding } from "../check.ts";
 import { createCrypto } from "../crypto.ts";
+import { createFastCrypto } from "./fast-crypto.ts";
 import { planScript } from "../plan.ts";
 import { linesOf } from "../lines.ts";
 import { parseScript } from "../parse.ts";
@@ -21,7 +22,7 @@ export type Answer =
   /** The simulator itself failed. */
   | { readonly ok: false; readonly error: string };
 
-const crypto = createCrypto();
+const crypto = createCrypto(await createFastCrypto());
 
 process.on("message", (task: Task) => {
   process.send?.(answer(task));

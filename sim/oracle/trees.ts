@@ -1,8 +1,11 @@
 /** What each path of each server shows, by a walker of its own: whole images, never older ones, and nothing else. */
 import type { RootName } from "../../kernel/storage/call.ts";
-import { byteStringOfText, equalBytes } from "../../kernel/text.ts";
+import { byteStringOfText } from "../../kernel/text.ts";
 import type { Content } from "../content.ts";
-import type { SimDisk, TreeEntry } from "../disk.ts";
+import type { SimDisk } from "../disk.ts";
+import type { Subtree } from "../disk-trees.ts";
+import { type FileBytes, PIECE_BYTES } from "../file-bytes.ts";
+import { equalWords } from "../pieces.ts";
 import type { SigningKey } from "../script.ts";
 import { isLess, type Ledger, placeOf, printIds } from "./ledger.ts";
 import { Violation } from "./violation.ts";
@@ -51,23 +54,46 @@ export function createTrees(ledger: Ledger): Trees {
   /** Uploads that some server has lost by a fault. */
   const forgotten = new Set<number>();
   const damages = new Set<string>();
+  /** What a place showed when it was last compared, and how many facts that was judged by. */
+  const looks = new Map<
+    string,
+    {
+      readonly subtree: Subtree;
+      readonly facts: number;
+      readonly keys: Site["keys"];
+      readonly shown: Shown;
+    }
+  >();
   /** Servers with a damaged index: nobody can ask them for what it is of. */
   const unreadable = new Set<string>();
 
   const shownAt = (host: string, path: string): Shown => shown.get(placeOf(host, path)) ?? EMPTY;
 
-  /** Which uploads a path shows now: none when it is empty. */
-  function look(site: Site, path: string, tree: ReadonlyMap<string, TreeEntry>): Shown {
-    const inside = path.slice(site.key.length + 2);
-    if (!tree.has(inside)) return EMPTY;
+  /** Which uploads a path shows now: none when it is empty. Compared again only when something may differ. */
+  function look(site: Site, path: string): Shown {
+    const subtree = site.disk.subtree(site.root, insideOf(site, path));
+    if (subtree === null) return EMPTY;
+    const place = placeOf(site.host, path);
+    const facts = ledger.uploadsAt(path).length + damages.size;
+    const { keys } = site;
+    const last = looks.get(place);
+    if (last !== undefined && last.subtree === subtree && last.facts === facts && last.keys === keys)
+      return last.shown;
+    const now = compare(site, path, subtree);
+    looks.set(place, { subtree, facts, keys, shown: now });
+    return now;
+  }
+
+  function compare(site: Site, path: string, subtree: Subtree): Shown {
+    const inside = insideOf(site, path);
     let spoilt = false;
     const damage = (name: string, inode: number): boolean => {
-      const known = damages.has(`${site.host} ${inode} ${name}`);
+      const known = damages.has(`${site.host} ${inode} ${inside}/${name}`);
       spoilt ||= known;
       return known;
     };
     const here = ledger.uploadsAt(path);
-    const same = here.filter((upload) => differenceOf(tree, inside, upload.content, damage) === null);
+    const same = here.filter((upload) => differenceOf(subtree, upload.content, damage) === null);
     const ids = same.filter(({ key }) => site.keys.includes(key)).map(({ id }) => id);
     if (spoilt) for (const id of ids) forgotten.add(id);
     if (ids.length > 0) return { ids, spoilt };
@@ -75,20 +101,21 @@ export function createTrees(ledger: Ledger): Trees {
       const strangers = same.map(({ id }) => id);
       throw new Violation("unauthorised", `${site.host} ${path} is ${printIds(strangers)}`);
     }
-    const why = here.map(
-      (upload) => `not #${upload.id}: ${differenceOf(tree, inside, upload.content, damage)}`,
-    );
+    const why = here.map((upload) => `not #${upload.id}: ${differenceOf(subtree, upload.content, damage)}`);
     throw new Violation("mixed_tree", `${site.host} ${path} is no uploaded image; ${why.join("; ")}`);
   }
 
-  function checkStray(site: Site, tree: ReadonlyMap<string, TreeEntry>): void {
-    const inner = ledger.pathsBelow(site.key).map((path) => path.slice(site.key.length + 2));
-    for (const name of tree.keys()) {
-      if (name.split("/").some((part) => part.startsWith("."))) continue; // stages, trash: not visible as images
-      const known = inner.some(
-        (path) => name === path || name.startsWith(`${path}/`) || path.startsWith(`${name}/`),
-      );
-      if (!known) throw new Violation("stray_entry", `${site.host} has ${name} in ${site.root}`);
+  /** In the directories that lead to images is nothing else; what is in an image is compared with it. */
+  function checkStray(site: Site): void {
+    const inner = new Set(ledger.pathsBelow(site.key).map((path) => insideOf(site, path)));
+    const leading = new Set([...inner].flatMap((path) => prefixesOf(path)));
+    for (const dir of leading) {
+      for (const name of site.disk.names(site.root, dir)) {
+        if (name.startsWith(".")) continue; // stages, trash: not visible as images
+        const path = dir === "" ? name : `${dir}/${name}`;
+        if (!inner.has(path) && !leading.has(path))
+          throw new Violation("stray_entry", `${site.host} has ${path} in ${site.root}`);
+      }
     }
   }
 
@@ -119,10 +146,9 @@ export function createTrees(ledger: Ledger): Trees {
   }
 
   function review(site: Site, afterCut: boolean): void {
-    const tree = site.disk.tree(site.root);
-    checkStray(site, tree);
+    checkStray(site);
     for (const path of ledger.pathsBelow(site.key)) {
-      const now = look(site, path, tree);
+      const now = look(site, path);
       if (!afterCut) checkStep(site, path, shownAt(site.host, path), now);
       checkReported(site, path, now);
       for (const id of now.ids) everShown.add(id);
@@ -163,32 +189,47 @@ export function createTrees(ledger: Ledger): Trees {
   };
 }
 
+/** The path in a base directory, one byte a character as on disks. */
+function insideOf(site: Site, path: string): string {
+  return byteStringOfText(path.slice(site.key.length + 2));
+}
+
+/** `a/b/c`: the root, `a` and `a/b`. */
+function prefixesOf(path: string): readonly string[] {
+  const parts = path.split("/");
+  return parts.map((_, at) => parts.slice(0, at).join("/"));
+}
+
 /** The first difference between a visible tree and an image, in words, or null. */
 function differenceOf(
-  tree: ReadonlyMap<string, TreeEntry>,
-  inside: string,
+  { kind, entries }: Subtree,
   content: Content,
   damage: (name: string, inode: number) => boolean,
 ): string | null {
-  if (tree.get(inside)?.kind !== "directory") return "no directory";
-  const prefix = `${byteStringOfText(inside)}/`;
+  if (kind !== "directory") return "no directory";
   for (const [name, wanted] of content) {
-    const found = tree.get(prefix + name);
-    const shown = JSON.stringify(name);
-    if (found === undefined) return `${shown} is missing`;
-    if (found.kind !== wanted.kind) return `${shown} is a ${found.kind}`;
+    const found = entries.get(name);
+    if (found === undefined) return `${JSON.stringify(name)} is missing`;
+    if (found.kind !== wanted.kind) return `${JSON.stringify(name)} is a ${found.kind}`;
     if (found.kind === "file" && wanted.kind === "file") {
-      if (!equalBytes(found.bytes, wanted.bytes) && !damage(prefix + name, found.inode))
-        return `${shown} has other bytes`;
+      if (!holds(found.content, wanted.bytes) && !damage(name, found.inode))
+        return `${JSON.stringify(name)} has other bytes`;
       if (((found.mode & 0o111) !== 0) !== wanted.executable)
-        return `${shown} has mode ${found.mode.toString(8)}`;
+        return `${JSON.stringify(name)} has mode ${found.mode.toString(8)}`;
     }
     if (found.kind === "link" && wanted.kind === "link" && found.target !== wanted.target)
-      return `${shown} points elsewhere`;
+      return `${JSON.stringify(name)} points elsewhere`;
   }
-  for (const name of tree.keys()) {
-    if (!name.startsWith(prefix)) continue;
-    if (!content.has(name.slice(prefix.length))) return `${JSON.stringify(name)} is not part of it`;
+  for (const name of entries.keys()) {
+    if (!content.has(name)) return `${JSON.stringify(name)} is not part of it`;
   }
   return null;
+}
+
+function holds({ size, pieces }: FileBytes, wanted: Uint8Array): boolean {
+  if (size !== wanted.length) return false;
+  return pieces.every((piece, at) => {
+    const from = at * PIECE_BYTES;
+    return equalWords(piece, wanted.subarray(from, from + piece.length));
+  });
 }

@@ -1,6 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { below, chance, keyed, next, type Prng, sample, shuffle, split } from "../../kernel/prng.ts";
+import {
+  below,
+  chance,
+  keyed,
+  keyOf,
+  next,
+  type Prng,
+  sample,
+  shuffle,
+  split,
+  streamOf,
+} from "../../kernel/prng.ts";
 
 const MASK = 0xffff_ffffn;
 const rotate = (word: bigint, by: bigint) => ((word << by) | (word >> (32n - by))) & MASK;
@@ -30,7 +41,7 @@ test("the generator is xoshiro128**", () => {
       const prng = { a, b, c, d };
       const wide = [a, b, c, d].map(BigInt);
       for (let n = 0; n < 20; n++) expect(BigInt(next(prng))).toBe(twin(wide));
-      expect([prng.a, prng.b, prng.c, prng.d].map(BigInt)).toEqual(wide);
+      expect([prng.a, prng.b, prng.c, prng.d].map((each) => BigInt(each >>> 0))).toEqual(wide);
     }),
   );
 });
@@ -100,4 +111,13 @@ test("shuffling keeps the items, leaves the input alone and reaches every order"
   expect(new Set(sample(prng, items, 3)).size).toBe(3);
   expect(sample(prng, items, 9)).toHaveLength(4);
   expect(sample(prng, items, 0)).toEqual([]);
+});
+
+test("a key is the beginning of an identity, absorbed once", () => {
+  const text = fc.string({ unit: "binary" });
+  fc.assert(
+    fc.property(text, text, text, (seed, one, last) => {
+      expect(first(streamOf(keyOf(seed, one), last))).toBe(first(keyed(seed, one, last)));
+    }),
+  );
 });
