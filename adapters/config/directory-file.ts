@@ -20,7 +20,7 @@ import { type Result, refused } from "../../kernel/result.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { utf8Decode } from "../../kernel/text.ts";
 import { parseDuration } from "./duration.ts";
-import { type Problem, shown, wholeFile } from "./problem.ts";
+import { brief, type Problem, shown, wholeFile } from "./problem.ts";
 import { parseSize } from "./size.ts";
 
 /** A name in `upload-keys`, with its place: whether there is such a key is seen by the folder. */
@@ -59,11 +59,17 @@ const COUNT_MAX = 2 ** 32 - 1; // more than any directory holds
 const KEEP_MIN = 2; // the defaults of 0.6.12
 const KEEP_MAX = 100;
 const KEEP_RECENT_MS = 2 * 24 * 3_600_000;
+/** Some three hundred times a usual one: the YAML library takes up to a second for so much. */
+const DIRECTORY_FILE_BYTES_MAX = 64 * 1024;
 const PROBLEMS_MAX = 100; // of one file; a binary file has thousands
 const DISTANCE_MAX = 3; // letters between an unknown option and the one that was meant
 
 /** @param key  the name of the file without `.yaml` */
 export function parseDirectoryFile(file: string, key: string, bytes: Uint8Array): DirectoryFile {
+  if (bytes.length > DIRECTORY_FILE_BYTES_MAX) {
+    const what = `larger than ${DIRECTORY_FILE_BYTES_MAX} bytes`;
+    return { ok: false, problems: [wholeFile(file, what, "make it shorter")] };
+  }
   const text = textOf(file, bytes);
   if (typeof text !== "string") return { ok: false, problems: [text] };
   const lines = new LineCounter();
@@ -85,8 +91,15 @@ export function parseDirectoryFile(file: string, key: string, bytes: Uint8Array)
 
   const [first, second] = documents;
   for (const { errors } of documents) {
-    for (const error of errors)
-      report(error.pos[0], error.message, MENDS.get(error.code) ?? "mend the YAML here");
+    for (const error of errors) {
+      const deep = error.message.includes("call stack");
+      const what = deep ? "nested too deeply" : brief(error.message);
+      report(
+        error.pos[0],
+        what,
+        deep ? "write NAME: VALUE" : (MENDS.get(error.code) ?? "mend the YAML here"),
+      );
+    }
   }
   if (second !== undefined && problems.length === 0) {
     report(second.range[0], "a second document", "keep one mapping in each file");

@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import type { PublicKey } from "../../kernel/config.ts";
+import { brief, shown } from "../config/problem.ts";
 import { readTextFile } from "../config/text-file.ts";
 import { keyOfBlob } from "./public.ts";
 
@@ -31,6 +32,8 @@ const VARIABLE = "CIRUELA_KEY";
 /** Below $HOME, in this order. */
 const FILES = [".ssh/id_ed25519", ".ssh/id_ciruela", ".ciruela/id_ed25519"];
 const OTHERS_MAY_READ = 0o077;
+/** What real files have between BEGIN and the dashes; the rest is quoted. */
+const PLAIN_LABEL = /^[A-Z0-9 ]{1,40}$/;
 
 /** The given keys, each of which must be there; without any, what there is in the usual places. */
 export function findPrivateKeys(
@@ -111,12 +114,13 @@ function parseBlock(block: string, file: string): PrivateKey | string {
   if (label === "PRIVATE KEY") return `a PKCS#8 key, not an OpenSSH one: make one with \`${makeKey(file)}\``;
   if (label.endsWith("PUBLIC KEY")) return "a public key: give the private one";
   if (label === "RSA PRIVATE KEY") return unsupported("ssh-rsa", file);
-  if (label !== "OPENSSH PRIVATE KEY") return unsupported(label, file);
+  if (label !== "OPENSSH PRIVATE KEY")
+    return unsupported(PLAIN_LABEL.test(label) ? label : shown(label), file);
   const parsed: unknown = parseGuarded(`${block.trim()}\n`);
   if (parsed instanceof Error) {
     return parsed.message.includes("Encrypted")
       ? encrypted(file)
-      : `damaged (${parsed.message}): copy the file anew`;
+      : `damaged (${brief(parsed.message)}): copy the file anew`;
   }
   if (Array.isArray(parsed)) return "several keys in one block: use one block for each key";
   const key = parsed as ssh2.ParsedKey;

@@ -243,6 +243,18 @@ test("bytes that are not UTF-8 are named with their line; a BOM is not in the wa
   expect(problemsOf(`\ufeff${GOOD}`)).toEqual([]);
 });
 
+test("what the YAML library says is cut and does nothing to a terminal; depth and length have bounds", () => {
+  expect(problemsOf('"\\\r')).toContain("a.yaml:1:2: Invalid escape sequence \\\\u000d: mend the YAML here");
+  const long = problemsOf(`@${"x".repeat(5_000)}`);
+  expect(Math.max(...long.map(({ length }) => length))).toBeLessThan(300);
+  expect(problemsOf("[".repeat(20_000)).join("\n")).toMatch(
+    /^a\.yaml:1:\d+: nested too deeply: write NAME: VALUE$/m,
+  );
+  expect(problemsOf(`${GOOD}#${"x".repeat(64 * 1024)}`)).toEqual([
+    "a.yaml:1:1: larger than 65536 bytes: make it shorter",
+  ]);
+});
+
 test("an alias bomb is a few problems, at once", () => {
   const levels = Array.from({ length: 30 }, (_, at) => {
     const before = at === 0 ? "x" : `*a${at - 1}`;

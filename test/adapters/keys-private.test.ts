@@ -101,6 +101,11 @@ test.each<[string, () => string, string]>([
     () => generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     `a PKCS#8 key, not an OpenSSH one: ${NEW}`,
   ],
+  [
+    "a label of anything",
+    () => `-----BEGIN \u001b[2J${"x".repeat(500)}-----\n-----END x-----\n`,
+    `a key of type ${JSON.stringify(`\u001b[2J${"x".repeat(56)}`)}..., ${NEW_TYPE}`,
+  ],
   ["a key cut short", () => VECTOR_1.slice(0, 200), "cut short, there is no END line: copy the whole file"],
   [
     "a line left out",
