@@ -7,6 +7,7 @@ import type { Counts } from "./tally.ts";
 import { printScript, type Script } from "./script.ts";
 import { shrinkScript } from "./shrink.ts";
 import { printMoment } from "./trace.ts";
+import type { Recording } from "./view/recording.ts";
 
 export type Finding = {
   readonly digest: string;
@@ -30,6 +31,7 @@ export type Finding = {
   /** Where they were asked for. */
   readonly trace?: readonly string[];
   readonly story?: readonly string[];
+  readonly recording?: Recording;
   readonly trouble: Trouble | null;
 };
 

@@ -340,6 +340,11 @@ export function printTime(micros: number): string {
   return micros % 1_000 === 0 ? `${micros / 1_000}ms` : `${micros}us`;
 }
 
+/** In whole milliseconds, as a story has it. */
+export function printAt(micros: number): string {
+  return printTime(Math.round(micros / 1000) * 1000);
+}
+
 function printSigned(micros: number): string {
   return `${micros < 0 ? "-" : "+"}${printTime(Math.abs(micros))}`;
 }

@@ -7,7 +7,7 @@ import type { Effect } from "../kernel/effect.ts";
 import type { Crypto } from "./crypto.ts";
 import type { Mishap } from "./network.ts";
 import { type Failure, runScript } from "./run.ts";
-import { printTime, type Script } from "./script.ts";
+import { printAt, type Script } from "./script.ts";
 import type { Cast } from "./spec.ts";
 import type { Moment, Note, TraceReader } from "./trace.ts";
 import { wordOf } from "./words.ts";
@@ -72,7 +72,7 @@ export function storyOf(script: Script, cast: Cast, crypto: Crypto): readonly st
 
 /** A line a sentence; equal ones one after the other are one. */
 export function printStory({ sentences, verdict }: Story, { time }: Failure): readonly string[] {
-  return [...merged(sentences), `${printAt(time)}  ${verdict}`];
+  return [...merged(sentences), `${printAt(time).padStart(8)}  ${verdict}`];
 }
 
 export function createTeller(): Teller {
@@ -254,14 +254,9 @@ function merged(sentences: readonly Sentence[]): readonly string[] {
       continue;
     }
     count = 1;
-    out.push(`${printAt(time)}  ${text}`);
+    out.push(`${printAt(time).padStart(8)}  ${text}`);
   }
   return out;
-}
-
-/** In whole milliseconds. */
-function printAt(time: number): string {
-  return printTime(Math.round(time / 1000) * 1000).padStart(8);
 }
 
 export const PROMISES: Readonly<Record<Failure["code"], string>> = {

@@ -32,6 +32,8 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
   ["import direction", "adapters/x.ts", 'import _ from "lodash";'],
   ["import direction", "adapters/driver.ts", 'import fs from "node:fs";'],
   ["import direction", "sim/world.ts", 'import fs from "node:fs";'],
+  ["import direction", "sim/world.ts", 'import { build } from "esbuild";'],
+  ["import direction", "sim/page/page.ts", 'import fs from "node:fs";'],
   ["import direction", "sim/world.ts", 'import { a } from "../kernel/wire/message.ts";'],
   ["import direction", "sim/world.ts", 'import { a } from "../adapters/udp.ts";'],
   ["no Date", "kernel/x.ts", "const now = Date.now();"],

@@ -100,6 +100,7 @@ function mayImportPackage(from: string, name: string): boolean {
   }
   if (room === "sim") {
     if (name.startsWith("node:")) return from === "sim/main.ts" || from.startsWith("sim/cli/");
+    if (name === "esbuild") return from === "sim/cli/page.ts";
     return name === "fast-check" || name.startsWith("@noble/");
   }
   return false;

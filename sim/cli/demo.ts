@@ -4,6 +4,7 @@ import { readMutant } from "./mutant.ts";
 import { type Hunters, huntersOf, WHOLE } from "./options.ts";
 import { run } from "./run.ts";
 import { why } from "./why.ts";
+import { NO_VIEWS } from "./views.ts";
 import { findingsOf, workOf } from "./work.ts";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -51,11 +52,20 @@ async function demo({ jobs }: Pick<Hunters, "jobs">): Promise<number> {
   try {
     const path = join(folder, "found.sim");
     await writeFile(path, script);
-    await why({ what: { kind: "script", file: path }, mutant: MUTANT, jobs });
+    await why({ what: { kind: "script", file: path }, mutant: MUTANT, jobs, views: NO_VIEWS });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   say("\nThe same seeds on the real code:\n");
-  const rest = { mutant: null, jobs, shrink: true, check: false, trace: false, shard: WHOLE, out: null };
+  const rest = {
+    mutant: null,
+    jobs,
+    shrink: true,
+    check: false,
+    trace: false,
+    views: NO_VIEWS,
+    shard: WHOLE,
+    out: null,
+  };
   return await run({ what: SEEDS, ...rest });
 }

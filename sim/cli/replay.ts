@@ -3,19 +3,25 @@ import { codeOf } from "./code.ts";
 import { command, EXIT, Usage } from "./command.ts";
 import { type Hunters, huntersOf, type What, whatOf } from "./options.ts";
 import { describeTrouble } from "./text.ts";
+import { showViews, subjectOf, VIEW_VALUES, type Views, viewsOf } from "./views.ts";
 import { findingOf, readScript, workOf } from "./work.ts";
 
 export const replayCommand = command({
-  usage: `replay FILE [--mutant NAME]
+  usage: `replay FILE [--mutant NAME] [--html FILE]
   A script again, on the code as it is. Says what \`// fails:\` in it says and whether that is still so, and which lines
-  do not apply any more because they meet nothing that they could change.`,
-  values: ["--script", "--mutant"],
+  do not apply any more because they meet nothing that they could change. --html FILE is a page for a browser as of \`run\`.`,
+  values: ["--script", "--mutant", ...VIEW_VALUES],
   words: [0, 1],
-  parse: (given) => ({ what: whatOf(given), ...huntersOf(given) }),
+  parse(given) {
+    const what = whatOf(given);
+    return { what, views: viewsOf(given, what), ...huntersOf(given) };
+  },
   run: replay,
 });
 
-async function replay({ what, ...hunters }: Hunters & { readonly what: What }): Promise<number> {
+type Replay = Hunters & { readonly what: What; readonly views: Views };
+
+async function replay({ what, views, ...hunters }: Replay): Promise<number> {
   const { mutant } = hunters;
   if (what.kind !== "script") throw new Usage("replay takes a script");
   const text = what.file === "-" ? "" : await readScript(what.file);
@@ -35,5 +41,6 @@ async function replay({ what, ...hunters }: Hunters & { readonly what: What }): 
     process.stdout.write(`it failed with ${expected} when it was written, ${now}\n`);
   }
   process.stdout.write(`digest ${finding.digest}\n`);
+  await showViews(views, hunters, subjectOf(work));
   return finding.trouble === null ? EXIT.ok : EXIT[finding.trouble.kind];
 }

@@ -5,6 +5,7 @@ import { command, EXIT, Usage } from "./command.ts";
 import { type Campaign, campaignOf, type What, whatOf } from "./options.ts";
 import { writeResults } from "./results.ts";
 import { describeGreen, describeTrouble } from "./text.ts";
+import { showViews, subjectOf, VIEW_FLAGS, VIEW_VALUES, type Views, viewsOf } from "./views.ts";
 import { findingOf, findingsOf, workOf } from "./work.ts";
 
 const TWICE_EACH = 10; // of many seeds, one in so many is run a second time
@@ -16,20 +17,33 @@ export type Run = Campaign & {
   /** Every seed twice, and the event at which two runs part. */
   readonly check: boolean;
   readonly trace: boolean;
+  readonly views: Views;
 };
 
 export const runCommand = command({
   usage: `run (--seed N | --seeds A..B | FILE) [--check] [--mutant NAME] [--no-shrink] [--trace ndjson]
-    [--shard I/N] [--out FILE] [--jobs N]
+    [--diagram] [--html FILE] [--shard I/N] [--out FILE] [--jobs N]
   Runs seeds, or a script; - reads standard input. One in ten seeds is run twice, the second time with its servers
   made and listed in another order. Before an option the word \`run\` may be left out; --script FILE is FILE.
     --check         every one twice, and the first event and field that differ
     --trace ndjson  every event of one run, one JSON object a line
+    --diagram       one run as a sequence diagram of plain text: of a failure, what led to it
+    --html FILE     one run as a page for a browser: every moment of it, and the script to be changed and run there
     --no-shrink     a failing script as it is
     --shard 2/3     the second of three parts, for --out and \`merge\`
     --out FILE      a line for each seed`,
-  values: ["--seed", "--seeds", "--script", "--mutant", "--jobs", "--shard", "--out", "--trace"],
-  flags: ["--no-shrink", "--check"],
+  values: [
+    "--seed",
+    "--seeds",
+    "--script",
+    "--mutant",
+    "--jobs",
+    "--shard",
+    "--out",
+    "--trace",
+    ...VIEW_VALUES,
+  ],
+  flags: ["--no-shrink", "--check", ...VIEW_FLAGS],
   words: [0, 1],
   parse(given): Run {
     const what = whatOf(given);
@@ -38,18 +52,33 @@ export const runCommand = command({
     if (trace !== undefined && what.kind === "seeds" && what.from !== what.to)
       throw new Usage("--trace is of one seed or one script");
     const [shrink, check] = [!given.flags.has("--no-shrink"), given.flags.has("--check")];
-    return { what, shrink, check, trace: trace !== undefined, ...campaignOf(given) };
+    const views = viewsOf(given, what);
+    return { what, shrink, check, trace: trace !== undefined, views, ...campaignOf(given) };
   },
   run,
 });
 
-export async function run({ what, shrink, check, trace, shard, out, ...hunters }: Run): Promise<number> {
+export async function run({
+  what,
+  shrink,
+  check,
+  trace,
+  views,
+  shard,
+  out,
+  ...hunters
+}: Run): Promise<number> {
   const { mutant } = hunters;
   const work = await workOf(what, shard);
   if (trace) {
     const finding = await findingOf(hunters, { of: work.of(0), twice: false, shrinkRunsMax: 0, trace: true });
     for (const line of finding.trace ?? []) process.stdout.write(`${line}\n`);
     return finding.trouble === null ? EXIT.ok : EXIT[finding.trouble.kind];
+  }
+  if (views.diagram) {
+    const finding = await showViews(views, hunters, subjectOf(work));
+    process.stdout.write(`digest ${finding?.digest}\n`);
+    return finding?.trouble == null ? EXIT.ok : EXIT[finding.trouble.kind];
   }
   const began = performance.now();
   const findings = await findingsOf(hunters, {
@@ -68,6 +97,7 @@ export async function run({ what, shrink, check, trace, shard, out, ...hunters }
       ? describeGreen(work.name, findings, seconds)
       : describeTrouble(work.nameOf(last), bad, { what: work.wordsOf(last), mutant });
   process.stdout.write(`${text}\ndigest ${digestOf(findings)}\n`);
+  await showViews(views, hunters, subjectOf(work));
   if (out !== null) await writeResults(out, findings, work.nameOf);
   return bad?.trouble == null ? EXIT.ok : EXIT[bad.trouble.kind];
 }

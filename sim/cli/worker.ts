@@ -8,6 +8,7 @@ import { linesOf } from "../lines.ts";
 import { parseScript } from "../parse.ts";
 import type { Script } from "../script.ts";
 import { storyOf } from "../story.ts";
+import { recordRun } from "../view/record.ts";
 
 export type Task = {
   readonly of: { readonly seed: number } | { readonly script: string };
@@ -16,6 +17,8 @@ export type Task = {
   /** Every event as a line of JSON; why it failed, in sentences. */
   readonly trace?: boolean;
   readonly story?: boolean;
+  /** Everything that a view shows. */
+  readonly record?: boolean;
 };
 export type Answer =
   | { readonly ok: true; readonly finding: Finding }
@@ -29,13 +32,14 @@ process.on("message", (task: Task) => {
 });
 process.on("disconnect", () => process.exit());
 
-function answer({ of, twice, shrinkRunsMax, trace, story }: Task): Answer {
+function answer({ of, twice, shrinkRunsMax, trace, story, record }: Task): Answer {
   try {
     const script = "seed" in of ? planScript(of.seed) : scriptOf(of.script);
     const finding = check(script, kernelCast, { crypto, twice, shrinkRunsMax });
     const more = {
       ...(trace === true ? { trace: linesOf(script, kernelCast, crypto) } : {}),
       ...(story === true ? { story: storyOf(script, kernelCast, crypto) } : {}),
+      ...(record === true ? { recording: recordRun(script, kernelCast, { crypto, states: true }) } : {}),
     };
     return { ok: true, finding: { ...finding, ...more } };
   } catch (error) {

@@ -1,0 +1,109 @@
+/** What a sequence diagram shows of a run, one row below the other. Each row has one label, so that none overlap. */
+import { unreachable } from "../../kernel/assert.ts";
+import type { Entry, Fate, Recording } from "./recording.ts";
+
+export type Row = {
+  readonly entry: number;
+  /** Virtual microseconds. */
+  readonly time: number;
+  /** `message` comes from `peer`, `lost` was meant for it; `fault` and `end` are for all lanes. */
+  readonly kind: "message" | "lost" | "fault" | "mark" | "local" | "end";
+  readonly host: string | null;
+  readonly peer: string | null;
+  readonly text: string;
+  readonly fate: Fate | null;
+};
+
+/** `story`: what led to the failure; `messages`: without alarms and answers of the disk; `all`. */
+export const LEVELS = ["story", "messages", "all"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** What a mishap means, at the end of `GetBlock of n1 ...`. */
+export const FATES: Readonly<Record<Fate, string>> = {
+  cut: "stopped by a cut",
+  off: "nobody there",
+  loss: "lost",
+  dup: "doubled",
+  corrupt: "damaged",
+  mtu: "too large, lost",
+  queue: "queue full, lost",
+  flip: "damaged",
+  held: "held up",
+  retransmit: "lost, sent again",
+};
+
+/** The level that tells most in least: of a failure its story. */
+export function levelOf({ failure }: Recording): Level {
+  return failure === null ? "messages" : "story";
+}
+
+export function rowsOf({ entries, story }: Recording, level: Level): readonly Row[] {
+  const told = new Set(story.map(({ entry }) => entry));
+  const rows: Row[] = [];
+  for (const [place, entry] of entries.entries()) {
+    if (level === "story" && !told.has(place) && entry.kind !== "end") continue;
+    for (const row of rowsOfEntry(place, entry)) {
+      if (row.kind !== "local" || level === "all") rows.push(row);
+    }
+  }
+  return rows;
+}
+
+function rowsOfEntry(place: number, entry: Entry): readonly Row[] {
+  const { time, host } = entry;
+  const common = { entry: place, time, host, peer: null, fate: null };
+  switch (entry.kind) {
+    case "fault":
+    case "end":
+      return [{ ...common, kind: entry.kind, text: entry.text }];
+    case "mishap":
+      return [
+        {
+          ...common,
+          kind: "lost",
+          peer: entry.to,
+          fate: entry.fate,
+          text: `${entry.word}: ${FATES[entry.fate]}`,
+        },
+      ];
+    case "message": {
+      const { from, fate, word } = entry;
+      const text = fate === null ? word : `${word}: ${FATES[fate]}`;
+      return [{ ...common, kind: "message", peer: from, fate, text }, ...marksOf(entry.marks)];
+    }
+    case "local":
+      return [{ ...common, kind: "local", text: entry.word }, ...marksOf(entry.marks)];
+    default:
+      return unreachable(entry);
+  }
+
+  function marksOf(marks: readonly string[]): readonly Row[] {
+    return marks.map((text) => ({ ...common, kind: "mark", text }));
+  }
+}
+
+/**
+ * At most `most` hosts, in the order of `hosts`: those that are asked for, else those of the rows, the ones next to the
+ * failure first.
+ *
+ * @param wanted names, or beginnings of names with `*`
+ */
+export function lanesOf(
+  { hosts, failure }: Pick<Recording, "hosts" | "failure">,
+  rows: readonly Row[],
+  most: number,
+  wanted: readonly string[] = [],
+): readonly string[] {
+  if (wanted.length > 0)
+    return hosts.filter((host) => wanted.some((each) => isNamed(host, each))).slice(0, most);
+  if (hosts.length <= most) return hosts;
+  const chosen = new Set<string>(failure?.host == null ? [] : [failure.host]);
+  for (const { host, peer } of rows.toReversed()) {
+    for (const each of [host, peer]) if (each !== null && chosen.size < most) chosen.add(each);
+  }
+  return hosts.filter((host) => chosen.has(host));
+}
+
+function isNamed(host: string, pattern: string): boolean {
+  return pattern.endsWith("*") ? host.startsWith(pattern.slice(0, -1)) : host === pattern;
+}
