@@ -28,6 +28,8 @@ const ORDER = [
 /** Verbs that hold until everything is healed. */
 const LASTING: Readonly<Record<string, string>> = {
   link: "links",
+  flap: "partitions",
+  split: "partitions",
   rate: "links",
   slow: "disks",
   betray: "lies",
@@ -39,10 +41,12 @@ const AT_ONCE: Readonly<Record<string, string>> = {
   stall: "links",
   clock: "clocks",
   fail: "disks",
+  hang: "disks",
   rot: "disks",
   edit: "disks",
   remove: "disks",
   save: "disks",
+  config: "members",
   join: "members",
   leave: "members",
   peers: "members",

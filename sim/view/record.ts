@@ -79,6 +79,8 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
   const places = new Map<number, number>();
   const mishapPlaces = new Map<number, number>();
   const fates = new Map<string, Fate[]>();
+  /** Doubled messages whose first copy has come. */
+  const halves = new Set<string>();
   const peers = new Map<string, string>();
   const requests = new Map<string, string>();
   const states = createChanges();
@@ -137,9 +139,12 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
     const known =
       event.kind === "datagram" ? hostAt(event.from) : (peers.get(`${host} ${event.conn}`) ?? null);
     const from = known ?? (sender?.kind === "fault" ? null : (sender?.host ?? null));
-    const waiting = fates.get(fateKey(cause, from ?? "", host, event.kind, bytes.length)) ?? [];
+    const key = fateKey(cause, from ?? "", host, event.kind, bytes.length);
+    const waiting = fates.get(key) ?? [];
     const word = titleOf(event.kind, bytes);
-    const fate = waiting.shift() ?? null;
+    const first = waiting[0] === "dup" && !halves.has(key);
+    if (first) halves.add(key);
+    const fate = first ? null : (waiting.shift() ?? null);
     return { kind: "message", what: event.kind, word, bytes: bytes.length, from, sent, fate };
   }
 
@@ -278,7 +283,15 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
 type MessageEntry = Extract<Entry, { kind: "message" }>;
 
 /** What a fault did to a message that arrives nevertheless. */
-const ARRIVES: ReadonlySet<Fate> = new Set(["corrupt", "flip", "dup", "retransmit", "held"]);
+const ARRIVES: ReadonlySet<Fate> = new Set([
+  "corrupt",
+  "flip",
+  "dup",
+  "dup_old",
+  "tail",
+  "retransmit",
+  "held",
+]);
 
 function fateKey(cause: number, from: string, to: string, what: string, bytes: number): string {
   return `${cause} ${from} ${to} ${what} ${bytes}`;
@@ -289,6 +302,7 @@ function ipOf(address: string): string {
 }
 
 function titleOf(what: "datagram" | "frame", bytes: Uint8Array): string {
+  if (bytes.length === 0) return "connection"; // it ended, and no message is to blame
   const word = wordOf(what, bytes);
   return what === "frame" && isAnswer(bytes) ? `${word} answer` : word;
 }
