@@ -177,7 +177,7 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
       case "conn_open": {
         const peer = hostAt(event.address) ?? event.address;
         peers.set(`${host} ${event.conn}`, peer);
-        return `connection ${event.side === "dialled" ? "to" : "from"} ${peer}`;
+        return event.side === "dialled" ? `connection to ${peer}` : `connection of ${peer}`;
       }
       case "conn_closed":
         return `connection to ${peers.get(`${host} ${event.conn}`) ?? "?"} ends: ${event.why}`;
