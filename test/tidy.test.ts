@@ -33,6 +33,7 @@ const planted: readonly (readonly [rule: string, path: string, text: string])[] 
   ["import direction", "adapters/driver.ts", 'import fs from "node:fs";'],
   ["import direction", "sim/world.ts", 'import fs from "node:fs";'],
   ["import direction", "sim/world.ts", 'import { build } from "esbuild";'],
+  ["import direction", "sim/crypto.ts", 'import { createBLAKE2b } from "hash-wasm";'],
   ["import direction", "sim/page/page.ts", 'import fs from "node:fs";'],
   ["import direction", "sim/world.ts", 'import { a } from "../kernel/wire/message.ts";'],
   ["import direction", "sim/world.ts", 'import { a } from "../adapters/udp.ts";'],

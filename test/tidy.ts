@@ -100,7 +100,7 @@ function mayImportPackage(from: string, name: string): boolean {
   }
   if (room === "sim") {
     if (name.startsWith("node:")) return from === "sim/main.ts" || from.startsWith("sim/cli/");
-    if (name === "esbuild") return from === "sim/cli/page.ts";
+    if (name === "esbuild" || name === "hash-wasm") return from.startsWith("sim/cli/");
     return name === "fast-check" || name.startsWith("@noble/");
   }
   return false;
