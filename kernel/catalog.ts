@@ -8,7 +8,7 @@
  * Source: specification of gossip, section 5 (a download in progress wins over what is committed).
  */
 import { assert } from "./assert.ts";
-import { compareVPath, joinVPath, nameOf, parentOf, type VPath } from "./ids.ts";
+import { compareVPath, type ImageId, joinVPath, nameOf, parentOf, type VPath } from "./ids.ts";
 import { accepted, type Result, refused } from "./result.ts";
 import { compareText } from "./text.ts";
 import { compareVersions, stateOf, type Version } from "./winner.ts";
@@ -38,6 +38,8 @@ export type Catalog = {
   readonly since: Map<VPath, number>;
   /** Committed images that are about to be removed: not offered to others any more. */
   readonly hidden: Set<VPath>;
+  /** How many entries an image is committed or promised in. */
+  readonly uses: Map<ImageId, number>;
 };
 
 const NOTHING: Entry = { committed: null, intent: null };
@@ -51,6 +53,7 @@ export function createCatalog(): Catalog {
     intents: 0,
     since: new Map(),
     hidden: new Set(),
+    uses: new Map(),
   };
 }
 
@@ -195,6 +198,8 @@ function store(catalog: Catalog, path: VPath, entry: Entry): void {
   const found = catalog.bases.get(base) ?? { entries: new Map<string, Entry>(), revision: 0 };
   const before = found.entries.get(name);
   keepSince(catalog, path, before?.committed ?? null, entry.committed);
+  for (const version of [entry.committed, entry.intent]) use(catalog, version, 1);
+  for (const version of [before?.committed, before?.intent]) use(catalog, version ?? null, -1);
   const gone = entry.committed === null && entry.intent === null;
   if (gone) found.entries.delete(name);
   else found.entries.set(name, entry);
@@ -214,6 +219,13 @@ function keepSince(catalog: Catalog, path: VPath, before: Version | null, after:
   }
   catalog.since.delete(path);
   catalog.hidden.delete(path);
+}
+
+function use(catalog: Catalog, version: Version | null, more: 1 | -1): void {
+  if (version === null) return;
+  const uses = (catalog.uses.get(version.image) ?? 0) + more;
+  if (uses > 0) catalog.uses.set(version.image, uses);
+  else catalog.uses.delete(version.image);
 }
 
 function touch(catalog: Catalog, base: VPath): void {

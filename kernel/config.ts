@@ -56,7 +56,7 @@ export type Config = {
   readonly limits: Limits;
 };
 
-export type Limits = typeof DEFAULT_LIMITS;
+export type Limits = { readonly [Name in keyof typeof DEFAULT_LIMITS]: number };
 
 export const DEFAULT_LIMITS = {
   gossipIntervalMs: 1_000, // 0.6.12's round
@@ -82,6 +82,7 @@ export const DEFAULT_LIMITS = {
   retryMsMax: 30_000,
   dialsPerSecond: 10, // connection attempts
   futureSkewMs: 300_000, // an upload signed further ahead is refused
+  indexCollectMs: 86_400_000, // indexes that no image needs any more: 0.6.12's day
   oldTreeGraceMs: 2_000, // a displaced tree stays readable for descriptors already open
   abandonMs: 120_000, // no block and nobody to ask: given up, as 0.6.12 does
   pendingUploadsMax: 256, // verifications and intents on the way

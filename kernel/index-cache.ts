@@ -31,6 +31,13 @@ export function cacheIndex(cache: IndexCache, index: PackedIndex): void {
   }
 }
 
+export function dropCached(cache: IndexCache, image: ImageId): void {
+  const index = cache.held.get(image);
+  if (index === undefined) return;
+  cache.held.delete(image);
+  cache.bytes -= bytesOfIndex(index);
+}
+
 function bytesOfIndex(index: PackedIndex): number {
   return index.hashes.length + index.paths.length + index.targets.length + index.entryCount * 21;
 }

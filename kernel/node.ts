@@ -25,7 +25,7 @@ import {
 } from "./node/comparing.ts";
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
-import { keepListChanged, removed, retain } from "./node/retaining.ts";
+import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
 import { request, serveFrom } from "./node/serving.ts";
 import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
@@ -33,6 +33,7 @@ import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
 import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
 import { connectionEnded, createWatch, declareImage } from "./publish/watch.ts";
+import { createCollect } from "./retention/indexes.ts";
 import { createRetention } from "./retention/retention.ts";
 import { createReconcile, expireReconcile, listingCame, listingFailed } from "./reconcile/reconcile.ts";
 import {
@@ -77,6 +78,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     reconcile: createReconcile(),
     admitted: { backlog: [], catalog: 0, ended: 0 },
     retention: createRetention(now),
+    collect: createCollect(now.mono, config.limits.indexCollectMs),
     downloads: new Map(),
     indexes: createIndexCache(config.limits.indexCacheBytesMax),
     indexWaiters: new Map(),
@@ -224,6 +226,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   advance(node.rounds, news);
   if (node.transferDirty) saveTransfer(node, out);
   retain(node, now, out);
+  collectIndexes(node, now, out);
   const heardAt = node.view.lastHeardAt;
   const silent = heardAt === null || now.mono - heardAt > limits.silenceMs;
   if (now.mono >= node.pollAt) poll(node, silent, now, out);
@@ -289,6 +292,9 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     }
     case "restore":
       return restored(node, waiting, result, now, out);
+    case "list_indexes":
+    case "drop_index":
+      return collected(node, waiting, result, now, out);
     case "remove":
       return removed(node, waiting, result, now, out);
     case "cleanup":

@@ -14,6 +14,7 @@ import { createLiveFolder } from "./live-folder.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
+const SOON_MS = 10_000; // between collections of indexes that are asked for eagerly: as often as images are judged
 const MACHINE_ID_FILE = "/etc/machine-id";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -55,7 +56,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
       port: options.port,
       directories: folder.directories,
       acceptUnlisted: options.acceptUnlisted,
-      limits: DEFAULT_LIMITS,
+      limits: options.aggressiveIndexGc ? { ...DEFAULT_LIMITS, indexCollectMs: SOON_MS } : DEFAULT_LIMITS,
     },
     host: options.host,
     db: resolve(options.dbDir) as RootName,
@@ -75,10 +76,7 @@ function refuse(problems: readonly Problem[]): number {
 
 /** What 0.6.12 does and this server does not do yet: said at each start, so that nobody relies on it. */
 function notYet(options: ServerOptions): readonly string[] {
-  return [
-    ...(options.cantal ? ["--cantal has no effect yet: list the peers in peers.txt"] : []),
-    ...(options.aggressiveIndexGc ? ["--aggressive-index-gc has no effect yet: indexes are kept"] : []),
-  ];
+  return options.cantal ? ["--cantal has no effect yet: list the peers in peers.txt"] : [];
 }
 
 /** A folder that must be there: a mistyped name must not look like an empty configuration. */

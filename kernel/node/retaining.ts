@@ -2,10 +2,18 @@
 import { unreachable } from "../assert.ts";
 import { removeCommitted, setHidden } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
+import { type ImageId, type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
+import { dropCached } from "../index-cache.ts";
 import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";
 import { forgetContained } from "../reconcile/reconcile.ts";
+import {
+  type CollectOut,
+  type CollectView,
+  collect,
+  indexDropped,
+  indexesListed,
+} from "../retention/indexes.ts";
 import { type RetentionOut, type RetentionView, look, removalEnded } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { DELETED_MS } from "./downloads.ts";
@@ -57,6 +65,7 @@ export function removed(
   const { image } = version;
   if (result.ok) {
     removeCommitted(node.catalog, path, version);
+    if (node.collect !== null) node.collect.gone += 1;
     node.deleted.push({ path, image, until: (now.mono + DELETED_MS) as MonoMs });
     const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
     node.oldTrees.push({ path, directory, stage, at });
@@ -70,6 +79,59 @@ export function removed(
   const outs = removalEnded(node.retention, path, result.ok, retentionView(node, now));
   retentionOuts(node, outs, out);
   perform(node, commitEnded(node.publish, path, publishView(node, now)), now, out);
+}
+
+/** Indexes that nothing refers to go, now and then. */
+export function collectIndexes(node: NodeState, now: Now, out: Effect[]): void {
+  if (node.collect !== null) collectOuts(node, collect(node.collect, collectView(node, now)), out);
+}
+
+function collectView(node: NodeState, now: Now): CollectView {
+  return {
+    now: now.mono,
+    downloads: node.downloads.size,
+    everyMs: node.config.limits.indexCollectMs,
+    isNeeded: (image) =>
+      node.catalog.uses.has(image) || node.indexWaiters.has(image) || isComing(node, image),
+  };
+}
+
+/** Its upload is judged, or its download has ended its catalog entry and not its work. */
+function isComing(node: NodeState, image: ImageId): boolean {
+  for (const { version } of node.publish.uploads.values()) if (version.image === image) return true;
+  for (const { intent } of node.downloads.values()) if (intent.image === image) return true;
+  return false;
+}
+
+function collectOuts(node: NodeState, outs: readonly CollectOut[], out: Effect[]): void {
+  for (const each of outs) {
+    if (each.kind === "list") {
+      disk(node, { kind: "list_indexes" }, { kind: "list_indexes", folder: each.folder }, out);
+      continue;
+    }
+    const { image } = each;
+    dropCached(node.indexes, image);
+    disk(node, { kind: "drop_index", image }, { kind: "drop_index", image }, out);
+  }
+}
+
+export function collected(
+  node: NodeState,
+  waiting: Extract<Waiting, { kind: "list_indexes" | "drop_index" }>,
+  result: DiskResult,
+  now: Now,
+  out: Effect[],
+): void {
+  const { collect: state } = node;
+  if (state === null) return;
+  const view = collectView(node, now);
+  if (!result.ok) trace(out, "disk_failed", { what: waiting.kind, code: result.code, detail: result.detail });
+  if (waiting.kind === "drop_index") {
+    if (result.ok) trace(out, "index_dropped", { image: waiting.image });
+    return collectOuts(node, indexDropped(state, view), out);
+  }
+  const images = result.ok && result.value.kind === "images" ? result.value.images : null;
+  collectOuts(node, indexesListed(state, images, view), out);
 }
 
 /** What the operator wants to keep: what was refused before may be wanted now. */

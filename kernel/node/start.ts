@@ -26,6 +26,7 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
     return;
   }
   node.transfer = result.value.transfer;
+  if (!result.value.complete) node.collect = null;
   for (const what of result.value.problems) {
     problem(node, `start: ${what}`, what);
     trace(out, "problem", { what });

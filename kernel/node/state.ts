@@ -11,6 +11,7 @@ import type { Prng } from "../prng.ts";
 import type { PublishState, Ticket } from "../publish/publish.ts";
 import type { WatchState } from "../publish/watch.ts";
 import type { ReconcileState } from "../reconcile/reconcile.ts";
+import type { CollectState } from "../retention/indexes.ts";
 import type { RetentionState } from "../retention/retention.ts";
 import type { Links } from "../rpc/links.ts";
 import type { DiskRequest, Transfer } from "../storage/request.ts";
@@ -53,6 +54,8 @@ export type Waiting =
       readonly version: Version;
     }
   | { readonly kind: "cleanup"; readonly what: string; readonly path: VPath }
+  | { readonly kind: "list_indexes" }
+  | { readonly kind: "drop_index"; readonly image: ImageId }
   | { readonly kind: "save" };
 
 type OldTree = {
@@ -82,6 +85,8 @@ export type NodeState = {
     readonly ended: number;
   };
   readonly retention: RetentionState;
+  /** Null when a state could not be read: its image may need any index. */
+  collect: CollectState | null;
   readonly downloads: Map<VPath, Download>;
   readonly indexes: IndexCache;
   /** Requests for blocks that wait for an index from the disk. */

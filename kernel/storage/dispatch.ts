@@ -118,6 +118,7 @@ function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
     case "save_transfer":
+    case "list_indexes":
     case "walk":
     case "digest_files":
     case "check_index":
@@ -127,6 +128,7 @@ function lockOf(request: DiskRequest): string | null {
     case "store_index":
     case "load_index":
     case "read_index":
+    case "drop_index":
       return `index ${request.image}`;
     default:
       return `path ${request.place.path}`;

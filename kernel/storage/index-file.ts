@@ -9,8 +9,8 @@ import type { Result } from "../result.ts";
 import { byteString, toHex, utf8Encode } from "../text.ts";
 import { readOwn, replaceFile, setAside } from "./aside.ts";
 import type { RootName, StorageProgram } from "./call.ts";
-import { digest, root, unless, usingMadePath, usingPath } from "./calls.ts";
-import { indexFile, indexFolders } from "./names.ts";
+import { digest, list, root, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
+import { INDEX_SUFFIX, indexFile, indexFolder, indexFolders } from "./names.ts";
 import { refuse } from "./refusal.ts";
 
 const TAG = "index";
@@ -68,6 +68,24 @@ export function* loadIndex(db: RootName, image: ImageId): StorageProgram<PackedI
 /** The bytes of an index for a peer: never any that do not have the id. */
 export function* readIndexText(db: RootName, image: ImageId): StorageProgram<Uint8Array> {
   return (yield* readVerified(db, image)).text;
+}
+
+/** Images whose indexes are in one folder; other names there are somebody else's. */
+export function* listIndexes(db: RootName, folder: string): StorageProgram<readonly ImageId[]> {
+  const names = yield* unless("missing", usingPath(yield* root(db), indexFolder(folder), list));
+  return (names ?? []).flatMap((name) => {
+    const image = name.endsWith(INDEX_SUFFIX) ? parseImageId(name.slice(0, -INDEX_SUFFIX.length)) : null;
+    return image === null || !image.startsWith(folder) ? [] : [image];
+  });
+}
+
+/** Not synced: an index that comes back is dropped again. */
+export function* dropIndex(db: RootName, image: ImageId): StorageProgram<void> {
+  const folders = indexFolders(image);
+  yield* unless(
+    "missing",
+    usingPath(yield* root(db), folders, (dir) => unlink(dir, indexFile(image))),
+  );
 }
 
 type Verified = { readonly text: Uint8Array; readonly index: PackedIndex };

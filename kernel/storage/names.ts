@@ -32,12 +32,19 @@ export function floorFile(name: string): FileName {
   return component(`${name}.floor`);
 }
 
+export const INDEX_SUFFIX = ".ds1";
+
 export function indexFolders(image: ImageId): readonly FileName[] {
-  return ["indexes", image.slice(0, 2)].map(component);
+  return indexFolder(image.slice(0, 2));
+}
+
+/** @param folder  the first two digits of an image */
+export function indexFolder(folder: string): readonly FileName[] {
+  return ["indexes", folder].map(component);
 }
 
 export function indexFile(image: ImageId): FileName {
-  return component(`${image}.ds1`);
+  return component(`${image}${INDEX_SUFFIX}`);
 }
 
 /** The image directory under its own name. */

@@ -4,7 +4,15 @@ import { FsFailure, type RootName, type StorageProgram } from "./call.ts";
 import { root } from "./calls.ts";
 import { readBlock, writeBlock } from "./block.ts";
 import { commit } from "./commit.ts";
-import { checkIndex, loadIndex, readIndexText, sealIndex, storeIndex } from "./index-file.ts";
+import {
+  checkIndex,
+  dropIndex,
+  listIndexes,
+  loadIndex,
+  readIndexText,
+  sealIndex,
+  storeIndex,
+} from "./index-file.ts";
 import { abort, deleteOld, putIntent, putState } from "./intent.ts";
 import { parseTag } from "./names.ts";
 import { recover } from "./recover.ts";
@@ -57,6 +65,11 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       return { kind: "index", index: yield* loadIndex(db, request.image) };
     case "read_index":
       return { kind: "bytes", bytes: yield* readIndexText(db, request.image) };
+    case "list_indexes":
+      return { kind: "images", images: yield* listIndexes(db, request.folder) };
+    case "drop_index":
+      yield* dropIndex(db, request.image);
+      return DONE;
     case "prepare_stage": {
       const { place, image, stage, sources } = request;
       return { kind: "stage", ...(yield* prepareStage(db, place, image, stage, sources)) };

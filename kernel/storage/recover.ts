@@ -61,12 +61,14 @@ export type Recovered = {
   readonly found: readonly FoundImage[];
   readonly transfer: Transfer;
   readonly problems: readonly string[];
+  readonly complete: boolean;
 };
 type Run = {
   readonly db: RootName;
   readonly tag: string;
   readonly found: FoundImage[];
   readonly problems: string[];
+  complete: boolean;
 };
 
 const LOCK = "lock" as FileName;
@@ -85,7 +87,7 @@ export function* recover(
   const top = yield* root(db);
   const held = yield* takeLock(top);
   try {
-    const run: Run = { db, tag, found: [], problems: [] };
+    const run: Run = { db, tag, found: [], problems: [], complete: true };
     yield* attempt(run, "database", sweep(top, new Set()));
     yield* attempt(run, "indexes", sweepIndexes(top));
     const transfer = yield* loadTransfer(top, tag, run.problems);
@@ -106,8 +108,9 @@ export function* recover(
       );
       yield* attempt(run, path, unless("missing", open));
     }
+    yield* attempt(run, "database", findStrangers(run, top, places));
     const found = run.found.toSorted((a, b) => compareVPath(a.path, b.path));
-    return { found, transfer, problems: run.problems };
+    return { found, transfer, problems: run.problems, complete: run.complete };
   } catch (failure) {
     yield* close(held);
     throw failure;
@@ -117,6 +120,13 @@ export function* recover(
 const STUCK =
   "the file system cannot swap two directories: keep images on one that can, such as ext4, xfs, btrfs or tmpfs";
 const LOCKED = "another server has this database: stop it, or give each a database of its own";
+
+/** States of a directory that is not configured just now: its images keep their indexes. */
+function* findStrangers(run: Run, db: Handle, places: Recover["places"]): StorageProgram<void> {
+  const keys = yield* unless("missing", using(openDirectory(db, SIGNATURES), list));
+  const known = new Set<string>(places.map(({ key }) => byteStringOfText(key)));
+  if ((keys ?? []).some((name) => !name.startsWith(".") && !known.has(name))) run.complete = false;
+}
 
 /** The handle stays open as long as the process: closing it would end the lock. */
 function* takeLock(db: Handle): StorageProgram<Handle> {
@@ -141,6 +151,7 @@ function* attempt<T>(run: Run, about: string, program: StorageProgram<T>): Stora
   } catch (failure) {
     if (!(failure instanceof FsFailure) && !(failure instanceof StorageRefusal)) throw failure;
     run.problems.push(`${about}: ${failure.code} (${failure.message})`);
+    run.complete = false;
     return null;
   }
 }
@@ -330,6 +341,7 @@ function* readRecord(
   if (own.kind === "missing") return true;
   if (own.kind === "bytes" && take(record, of, own.bytes)) return true;
   const backup = yield* setAside(states, file, run.tag);
+  run.complete = false;
   run.problems.push(`${record.path}: ${file} cannot be read as a ${of}; kept as ${backup}`);
   return true;
 }

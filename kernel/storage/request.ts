@@ -46,6 +46,10 @@ export type DiskRequest =
   | { readonly kind: "store_index"; readonly image: ImageId; readonly text: Uint8Array }
   | { readonly kind: "load_index"; readonly image: ImageId }
   | { readonly kind: "read_index"; readonly image: ImageId }
+  /** Names of one folder of the indexes, `00` to `ff`. */
+  | { readonly kind: "list_indexes"; readonly folder: string }
+  /** An index that nothing refers to any more. */
+  | { readonly kind: "drop_index"; readonly image: ImageId }
   /** U5, U6: creates or resumes a stage, links what is reusable, and says which blocks are there. */
   | {
       readonly kind: "prepare_stage";
@@ -130,7 +134,10 @@ export type DiskValue =
       readonly found: readonly FoundImage[];
       readonly transfer: Transfer;
       readonly problems: readonly string[];
+      /** All states of the database are known: no index is needed by one that could not be read. */
+      readonly complete: boolean;
     }
+  | { readonly kind: "images"; readonly images: readonly ImageId[] }
   | { readonly kind: "tree"; readonly tree: IndexBody; readonly skipped: readonly ByteString[] }
   | { readonly kind: "digests"; readonly hashes: Uint8Array }
   | { readonly kind: "sealed"; readonly index: PackedIndex; readonly text: Uint8Array }

@@ -18,6 +18,11 @@ const imagesOn = (server: number): readonly string[] =>
     .filter((name) => !name.startsWith("."))
     .toSorted();
 
+function indexesOf(server: number): number {
+  const folder = rig.path(`server-${server}`, "db/indexes");
+  return readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith(".ds1")).length;
+}
+
 function configure(server: number, peers: readonly number[]): void {
   const more = [
     "auto-clean: true",
@@ -33,7 +38,7 @@ function configure(server: number, peers: readonly number[]): void {
 test("what is not kept goes from all servers and does not come back", { timeout: 120_000 }, async () => {
   writeFileSync(rig.path("keep"), "# for the archive\nv1\n");
   for (const server of SERVERS) configure(server, SERVERS);
-  await Promise.all(SERVERS.map((each) => rig.start(each)));
+  await Promise.all(SERVERS.map((each) => rig.start(each, "--aggressive-index-gc")));
   const source = rig.path("source");
   mkdirSync(source);
   for (const version of ["v1", "v2", "v3", "v4"]) {
@@ -47,6 +52,8 @@ test("what is not kept goes from all servers and does not come back", { timeout:
     () => SERVERS.every((each) => imagesOn(each).join() === kept.join()),
     LOOKS_MS,
   );
+
+  await until("its index is gone as well", () => indexesOf(1) === kept.length);
 
   // Nothing is left of it, and a server that starts anew, or comes only now, has the same.
   await until("no tree is left behind", () =>

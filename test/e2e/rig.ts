@@ -83,7 +83,7 @@ export class Rig {
   }
 
   /** Starts a configured server and waits until it accepts connections. */
-  async start(server: number): Promise<void> {
+  async start(server: number, ...more: readonly string[]): Promise<void> {
     const own = `server-${server}`;
     const child = spawn(
       process.execPath,
@@ -101,6 +101,7 @@ export class Rig {
         String(server).padStart(32, "0"),
         "--override-hostname",
         `n${server}`,
+        ...more,
       ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );

@@ -54,6 +54,7 @@ test("a download goes through intent to committed, and a listing shows the inten
     intents: 0,
     since: new Map(),
     hidden: new Set(),
+    uses: new Map(),
   });
 });
 

@@ -109,7 +109,13 @@ export function createRig(more: RigOptions = {}) {
       }));
       feed({ kind: "peers_resolved", peers });
       feed({ kind: "wake" });
-      return rig.done("recover", { kind: "recovered", found, transfer: NO_TRANSFER, problems: [] });
+      return rig.done("recover", {
+        kind: "recovered",
+        found,
+        transfer: NO_TRANSFER,
+        problems: [],
+        complete: true,
+      });
     },
     /** Answers the oldest open request of a kind. */
     disk(kind: DiskRequest["kind"], result: DiskResult): readonly Effect[] {
