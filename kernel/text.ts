@@ -39,7 +39,8 @@ const CHARACTERS_AT_ONCE = 8192; // fromCharCode takes its input as arguments, a
 export function byteString(bytes: Uint8Array): ByteString {
   let text = "";
   for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CHARACTERS_AT_ONCE));
+    const some: ArrayLike<number> = bytes.subarray(at, at + CHARACTERS_AT_ONCE);
+    text += String.fromCharCode.apply(null, some as number[]); // spread, it would be iterated item by item
   }
   return text as ByteString;
 }
@@ -55,6 +56,12 @@ export function byteStringOfText(text: string): ByteString {
   return byteString(utf8Encode(text));
 }
 
+/** How many bytes a text has in UTF-8. */
+export function utf8Length(text: string): number {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return utf8Encode(text).length;
+  return text.length;
+}
+
 /** The text that a byte string spells in UTF-8, or null when it spells none. */
 export function textOfByteString(bytes: ByteString): string | null {
   return utf8Decode(bytesOf(bytes));
@@ -64,7 +71,7 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += HEX[byte];
+  for (let at = 0; at < bytes.length; at++) text += HEX[bytes[at] as number];
   return text;
 }
 

@@ -19,7 +19,7 @@ import {
   nameOf,
 } from "../ids.ts";
 import { type Prng, sample, shuffle } from "../prng.ts";
-import { byteStringOfText } from "../text.ts";
+import { utf8Length } from "../text.ts";
 import { type GossipMessage, type Progress, encodePacket } from "../wire/packet.ts";
 import { PACKET_RECEIVE_BYTES_MAX } from "../wire/limits.ts";
 import { type Peer, type View, peersOf, ringOf, strangersOf, watchersOf } from "./view.ts";
@@ -54,7 +54,16 @@ const MISSES_MAX = 8;
 const WATCHES_MAX = 64;
 
 export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng, out: Effect[]): void {
-  for (const address of strangersOf(view)) sendNews(view, rounds, news, address, null, out);
+  const messages = messagesOf(view, rounds, news);
+  const packets = new Map<Digest | null, readonly Encoded[]>();
+  /** All that is sent in one round is the same, but for what the receiver is believed to be configured for. */
+  const send = (to: Address, yourConfig: Digest | null): void => {
+    const known = packets.get(yourConfig);
+    const encoded = known ?? messages.map((message) => encodeFor(view, yourConfig, message));
+    if (known === undefined) packets.set(yourConfig, encoded);
+    for (const each of encoded) sendEncoded(view, to, each, out);
+  };
+  for (const address of strangersOf(view)) send(address, null);
   const known = peersOf(view);
   const complete = new Set(news.complete.map(([path]) => path));
   const watching = complete.size === 0 ? [] : known.filter((peer) => meets(peer.watching, complete));
@@ -62,7 +71,7 @@ export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng
     ...sample(prng, watching, view.limits.gossipFanout),
     ...sample(prng, known, view.limits.gossipFanout),
   ]);
-  for (const peer of chosen) sendNews(view, rounds, news, peer.address, peer.configDigest, out);
+  for (const peer of chosen) send(peer.address, peer.configDigest);
 }
 
 function meets(some: ReadonlySet<VPath>, others: ReadonlySet<VPath>): boolean {
@@ -71,14 +80,7 @@ function meets(some: ReadonlySet<VPath>, others: ReadonlySet<VPath>): boolean {
 }
 
 /** One `BaseDirs` packet; downloads that do not fit follow it, because it takes the place of what was known. */
-function sendNews(
-  view: View,
-  rounds: RoundState,
-  news: News,
-  to: Address,
-  yourConfig: Digest | null,
-  out: Effect[],
-): void {
+function messagesOf(view: View, rounds: RoundState, news: News): readonly GossipMessage[] {
   let left = view.limits.packetBytesMax - PACKET_OVERHEAD_BYTES;
   const fits = (bytes: number): boolean => {
     if (bytes > left) return false;
@@ -110,17 +112,14 @@ function sendNews(
   const watching = some(news.watching, textBytes);
   const inProgress = new Map(some(news.inProgress, ([path]) => textBytes(path) + PROGRESS_BYTES));
   const deleted = some(news.deleted, ([path]) => textBytes(path) + HASH_BYTES + 1);
-  sendPacket(
-    view,
-    to,
-    yourConfig,
+  const messages: GossipMessage[] = [
     { type: "BaseDirs", inProgress, watching, deleted, baseDirs, complete },
-    out,
-  );
+  ];
   for (const [path, { image, mask, source }] of news.inProgress) {
     if (inProgress.has(path)) continue;
-    sendPacket(view, to, yourConfig, { type: "Downloading", path, image, mask, source, watches: [] }, out);
+    messages.push({ type: "Downloading", path, image, mask, source, watches: [] });
   }
+  return messages;
 }
 
 /** The next packets begin with other base directories. */
@@ -130,7 +129,7 @@ export function advance(rounds: RoundState, news: News): void {
 }
 
 function textBytes(text: string): number {
-  return byteStringOfText(text).length + 3;
+  return utf8Length(text) + 3;
 }
 
 /** A change, sent at once: to whoever watches the path, to the ring's next, and to random peers up to the fan-out. */
@@ -167,15 +166,20 @@ function sendPacket(
   message: GossipMessage,
   out: Effect[],
 ): void {
-  const bytes = encodePacket({ machine: view.self, yourConfig, message });
+  sendEncoded(view, to, encodeFor(view, yourConfig, message), out);
+}
+
+type Encoded = { readonly type: GossipMessage["type"]; readonly bytes: Uint8Array };
+
+function encodeFor(view: View, yourConfig: Digest | null, message: GossipMessage): Encoded {
+  return { type: message.type, bytes: encodePacket({ machine: view.self, yourConfig, message }) };
+}
+
+function sendEncoded(view: View, to: Address, { type, bytes }: Encoded, out: Effect[]): void {
   // A config list takes the place of the one before, so it cannot be told in parts.
   const { packetBytesMax } = view.limits;
-  if (bytes.length > (message.type === "ConfigSync" ? PACKET_RECEIVE_BYTES_MAX : packetBytesMax)) {
-    out.push({
-      kind: "trace",
-      mark: "packet_too_large",
-      fields: { bytes: bytes.length, type: message.type },
-    });
+  if (bytes.length > (type === "ConfigSync" ? PACKET_RECEIVE_BYTES_MAX : packetBytesMax)) {
+    out.push({ kind: "trace", mark: "packet_too_large", fields: { bytes: bytes.length, type } });
     return;
   }
   out.push({ kind: "send_datagram", to, bytes });

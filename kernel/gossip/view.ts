@@ -43,7 +43,11 @@ export type View = {
   readonly selfAt: Map<Address, MonoMs>;
   /** When our config list was last sent to an address, whatever machine was heard there. */
   readonly toldConfigAt: Map<Address, MonoMs>;
+  /** Changed by `heard` and `setListed` only. */
   readonly peers: Map<MachineId, Peer>;
+  /** The peers by machine id, and the addresses at which nobody has answered; null when they have to be found again. */
+  sorted: readonly Peer[] | null;
+  strangers: readonly Address[] | null;
   readonly byAddress: Map<Address, MachineId>;
   lastHeardAt: MonoMs | null;
   /** Datagrams that were not listened to: from nobody's address, or undecodable. */
@@ -59,6 +63,8 @@ export function createView(self: MachineId, limits: Limits): View {
     selfAt: new Map(),
     toldConfigAt: new Map(),
     peers: new Map(),
+    sorted: null,
+    strangers: null,
     byAddress: new Map(),
     lastHeardAt: null,
     unlisted: 0,
@@ -70,6 +76,7 @@ export function createView(self: MachineId, limits: Limits): View {
 export function setListed(view: View, listed: readonly ListedPeer[]): void {
   const map = new Map(listed.slice(0, view.limits.peersMax).map(({ address, name }) => [address, name]));
   view.listed = map;
+  view.strangers = null;
   for (const peer of view.peers.values()) {
     const name = map.get(peer.address);
     if (name === undefined) forget(view, peer);
@@ -82,6 +89,7 @@ export function setListed(view: View, listed: readonly ListedPeer[]): void {
 export function heardSelf(view: View, from: Address, now: MonoMs): boolean {
   if (!view.listed.has(from) || view.selfAt.has(from)) return false;
   view.selfAt.set(from, now);
+  view.strangers = null;
   return true;
 }
 
@@ -107,6 +115,7 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
   const known = view.peers.get(machine);
   if (known !== undefined) {
     if (known.address !== from) {
+      view.strangers = null;
       view.byAddress.delete(known.address);
       known.address = from;
       known.name = name;
@@ -129,11 +138,15 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
   };
   view.peers.set(machine, peer);
   view.byAddress.set(from, machine);
+  view.sorted = null;
+  view.strangers = null;
   return peer;
 }
 
 function forget(view: View, peer: Peer): void {
   view.peers.delete(peer.machine);
+  view.sorted = null;
+  view.strangers = null;
   if (view.byAddress.get(peer.address) === peer.machine) view.byAddress.delete(peer.address);
 }
 
@@ -148,8 +161,12 @@ export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
 
 /** Drops what peers said that have been silent for long; they stay known as peers. */
 export function expireRecords(view: View, now: MonoMs): void {
-  for (const [address, at] of view.selfAt)
-    if (now - at >= view.limits.recordExpiryMs) view.selfAt.delete(address);
+  for (const [address, at] of view.selfAt) {
+    if (now - at >= view.limits.recordExpiryMs) {
+      view.selfAt.delete(address);
+      view.strangers = null;
+    }
+  }
   for (const [address, at] of view.toldConfigAt)
     if (now - at >= view.limits.configSyncIntervalMs) view.toldConfigAt.delete(address);
   for (const peer of view.peers.values()) {
@@ -163,7 +180,8 @@ export function expireRecords(view: View, now: MonoMs): void {
 
 /** Known peers, by machine id. */
 export function peersOf(view: View): readonly Peer[] {
-  return [...view.peers.values()].toSorted((a, b) => compareText(a.machine, b.machine));
+  view.sorted ??= [...view.peers.values()].toSorted((a, b) => compareText(a.machine, b.machine));
+  return view.sorted;
 }
 
 /** Known peers that are configured for the key of a path. */
@@ -174,8 +192,10 @@ export function peersFor(view: View, path: VPath): readonly Peer[] {
 
 /** Listed addresses at which nobody has answered yet. */
 export function strangersOf(view: View): readonly Address[] {
-  const unknown = [...view.listed.keys()].filter((at) => !view.byAddress.has(at) && !view.selfAt.has(at));
-  return unknown.toSorted(compareText);
+  view.strangers ??= [...view.listed.keys()]
+    .filter((at) => !view.byAddress.has(at) && !view.selfAt.has(at))
+    .toSorted(compareText);
+  return view.strangers;
 }
 
 /** Machines of the key of a path, us among them: the ring that a change is sent along. */

@@ -26,7 +26,7 @@ export type Cbor =
   | ReadonlyMap<string | Uint8Array, Cbor>;
 
 export function encodeCbor(value: Cbor): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(codec.encode(widened(value)));
+  return new Uint8Array(codec.encode(isWide(value) ? widened(value) : value));
 }
 
 /**
@@ -65,12 +65,22 @@ function headOfBytes(length: number): readonly number[] {
   return [BYTES + 26, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
 }
 
-/** The codec writes numbers from 2^32 up as floats, unless they are bigints; bigints always take nine bytes. */
-function widened(value: Cbor): unknown {
+/** Whether a number is in it that the codec would write as a float. */
+function isWide(value: Cbor): boolean {
   if (typeof value === "number") {
     assert(Number.isSafeInteger(value) && value >= 0, "only unsigned integers are sent");
-    return value > 0xffff_ffff ? BigInt(value) : value;
+    return value > 0xffff_ffff;
   }
+  if (Array.isArray(value)) return value.some(isWide);
+  if (value instanceof Map) {
+    for (const each of (value as ReadonlyMap<unknown, Cbor>).values()) if (isWide(each)) return true;
+  }
+  return false;
+}
+
+/** The codec writes numbers from 2^32 up as floats, unless they are bigints; bigints always take nine bytes. */
+function widened(value: Cbor): unknown {
+  if (typeof value === "number") return value > 0xffff_ffff ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(widened);
   if (value instanceof Map) return new Map(Array.from(value, ([key, each]) => [key, widened(each)]));
   return value;
@@ -95,17 +105,17 @@ export function decodeCbor(bytes: Uint8Array, trailing: "refuse" | "ignore"): Re
 
 /** Entries of all maps with different keys: the codec keeps the last of equal text keys, but all equal byte strings. */
 function distinctEntries(value: unknown): number {
-  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + distinctEntries(each), 0);
-  if (!(value instanceof Map)) return 0;
-  const keys = new Set<unknown>();
   let sum = 0;
-  for (const [key, each] of value) {
-    keys.add(
-      key instanceof Uint8Array
-        ? `bytes ${toHex(key)}`
-        : `${typeof key === "string" ? "text" : "number"} ${String(key)}`,
-    );
-    sum += distinctEntries(key) + distinctEntries(each);
+  if (Array.isArray(value)) {
+    for (const each of value as readonly unknown[]) sum += distinctEntries(each);
+  } else if (value instanceof Map) {
+    let names: Set<string> | null = null;
+    for (const [key, each] of value) {
+      if (key instanceof Uint8Array) (names ??= new Set()).add(toHex(key));
+      else sum += 1 + (typeof key === "object" ? distinctEntries(key) : 0);
+      if (typeof each === "object") sum += distinctEntries(each);
+    }
+    sum += names?.size ?? 0;
   }
-  return sum + keys.size;
+  return sum;
 }

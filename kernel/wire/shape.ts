@@ -45,15 +45,15 @@ export function readBlockHash(value: unknown): BlockHash | null {
 /** 32 bytes, or 64 hex digits as text, which 0.6.12 reads too. */
 export function readDigest(value: unknown): Digest | null {
   const bytes = readBytes(value, 32);
-  const text = bytes === null ? value : toHex(bytes);
-  return typeof text === "string" ? parseDigest(text.toLowerCase()) : null;
+  if (bytes !== null) return parseDigest(toHex(bytes));
+  return typeof value === "string" ? parseDigest(value.toLowerCase()) : null;
 }
 
 /** 16 bytes, or 32 hex digits as text. */
 export function readMachineId(value: unknown): MachineId | null {
   const bytes = readBytes(value, 16);
-  const text = bytes === null ? value : toHex(bytes);
-  return typeof text === "string" ? parseMachineId(text.toLowerCase()) : null;
+  if (bytes !== null) return parseMachineId(toHex(bytes));
+  return typeof value === "string" ? parseMachineId(value.toLowerCase()) : null;
 }
 
 export function readText(value: unknown): string | null {
