@@ -13,22 +13,29 @@ export type Draws = {
 
 export type Source = { next(): Prng };
 
-type Counted = Source & { readonly key: Key; count: number };
+/** Counted in one place, so that who draws by the name and who keeps the source share the count. */
+class Counted implements Source {
+  readonly #key: Key;
+  #count = 0;
+
+  constructor(key: Key) {
+    this.#key = key;
+  }
+
+  next(): Prng {
+    this.#count += 1;
+    return streamOf(this.#key, String(this.#count));
+  }
+}
 
 export function createDraws(seed: string): Draws {
   const sources = new Map<string, Counted>();
+  const begin = keyOf(seed);
 
   function source(name: string): Counted {
     const known = sources.get(name);
     if (known !== undefined) return known;
-    const made: Counted = {
-      key: keyOf(seed, name),
-      count: 0,
-      next() {
-        made.count += 1;
-        return streamOf(made.key, String(made.count));
-      },
-    };
+    const made = new Counted(streamOf(begin, name));
     sources.set(name, made);
     return made;
   }

@@ -1,69 +1,109 @@
-/** What is due next: entries ordered by (time, sequence), so that equal times keep the order in which they came. */
-export type Entry = {
-  readonly time: number;
-  readonly sequence: number;
-  readonly run: () => void;
-  /** What planned it: the number of an event or a fault. */
-  readonly cause: number;
-};
-
+/**
+ * What is due next, ordered by (time, sequence), so that equal times keep the order in which they came. Entries are
+ * slots of typed arrays, and the heap is of slots: pushing and popping allocate nothing.
+ */
 export type Heap = {
+  /** `cause` is the number of the event or fault that planned it. */
   push(time: number, run: () => void, cause?: number): void;
-  pop(): Entry | null;
+  /** Takes the first entry off; `time`, `cause` and `run` are of it until the next one. False when nothing is due. */
+  pop(): boolean;
+  time(): number;
+  cause(): number;
+  run(): void;
   /** Infinity when nothing is due. */
   nextTime(): number;
   size(): number;
 };
 
-export function createHeap(): Heap {
-  const entries: Entry[] = [];
-  let sequence = 0;
+const FIRST_CAPACITY = 256;
+const NOTHING = (): void => {};
 
-  function rise(at: number): void {
-    const moving = entries[at] as Entry;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      const parent = entries[above] as Entry;
-      if (!before(moving, parent)) break;
-      entries[at] = parent;
-      at = above;
-    }
-    entries[at] = moving;
+export function createHeap(): Heap {
+  let times = new Float64Array(FIRST_CAPACITY);
+  let sequences = new Float64Array(FIRST_CAPACITY);
+  let causes = new Float64Array(FIRST_CAPACITY);
+  let order = new Int32Array(FIRST_CAPACITY); // slots, as a heap
+  let free = new Int32Array(FIRST_CAPACITY); // slots that were given back
+  const runs: (() => void)[] = [];
+  let size = 0;
+  let freed = 0;
+  let sequence = 0;
+  const popped = { time: 0, cause: 0, run: NOTHING };
+
+  function before(a: number, b: number): boolean {
+    const difference = (times[a] as number) - (times[b] as number);
+    return difference < 0 || (difference === 0 && (sequences[a] as number) < (sequences[b] as number));
   }
 
-  function sink(moving: Entry): void {
+  function grow(): void {
+    const capacity = order.length * 2;
+    times = copied(times, new Float64Array(capacity));
+    sequences = copied(sequences, new Float64Array(capacity));
+    causes = copied(causes, new Float64Array(capacity));
+    order = copied(order, new Int32Array(capacity));
+    free = copied(free, new Int32Array(capacity));
+  }
+
+  function rise(slot: number, from: number): void {
+    let at = from;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = order[above] as number;
+      if (!before(slot, parent)) break;
+      order[at] = parent;
+      at = above;
+    }
+    order[at] = slot;
+  }
+
+  function sink(slot: number): void {
     let at = 0;
     for (;;) {
       let below = 2 * at + 1;
-      if (below >= entries.length) break;
-      const right = entries[below + 1];
-      if (right !== undefined && before(right, entries[below] as Entry)) below += 1;
-      const child = entries[below] as Entry;
-      if (!before(child, moving)) break;
-      entries[at] = child;
+      if (below >= size) break;
+      if (below + 1 < size && before(order[below + 1] as number, order[below] as number)) below += 1;
+      const child = order[below] as number;
+      if (!before(child, slot)) break;
+      order[at] = child;
       at = below;
     }
-    entries[at] = moving;
+    order[at] = slot;
   }
 
   return {
     push(time, run, cause = 0) {
+      if (size === order.length) grow();
+      const slot = freed > 0 ? (free[--freed] as number) : size;
       sequence += 1;
-      entries.push({ time, sequence, run, cause });
-      rise(entries.length - 1);
+      times[slot] = time;
+      sequences[slot] = sequence;
+      causes[slot] = cause;
+      runs[slot] = run;
+      rise(slot, size);
+      size += 1;
     },
     pop() {
-      const first = entries[0];
-      const last = entries.pop();
-      if (first === undefined || last === undefined) return null;
-      if (entries.length > 0) sink(last);
-      return first;
+      if (size === 0) return false;
+      const first = order[0] as number;
+      popped.time = times[first] as number;
+      popped.cause = causes[first] as number;
+      popped.run = runs[first] as () => void;
+      runs[first] = NOTHING;
+      free[freed] = first;
+      freed += 1;
+      size -= 1;
+      if (size > 0) sink(order[size] as number);
+      return true;
     },
-    nextTime: () => entries[0]?.time ?? Infinity,
-    size: () => entries.length,
+    time: () => popped.time,
+    cause: () => popped.cause,
+    run: () => popped.run(),
+    nextTime: () => (size === 0 ? Infinity : (times[order[0] as number] as number)),
+    size: () => size,
   };
 }
 
-function before(a: Entry, b: Entry): boolean {
-  return a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
+function copied<T extends Float64Array | Int32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

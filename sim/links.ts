@@ -11,7 +11,7 @@ import { assert } from "../kernel/assert.ts";
 import type { CloseReason } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { below, chance } from "../kernel/prng.ts";
-import type { Mishap, Network, Station } from "./network.ts";
+import { type Mishap, type Network, type Station, withFlippedBit } from "./network.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 const HANDSHAKE = 3 * SECOND;
@@ -57,21 +57,32 @@ export type LinkTable = {
 export function createLinkTable(network: Network): LinkTable {
   const { timeline, draws } = network;
   const links = new Set<Link>();
-  const ends = new Map<string, { readonly link: Link; readonly end: End }>();
+  const ends = new Map<Station, Map<ConnId, { readonly link: Link; readonly end: End }>>();
   network.onChange(() => {
     for (const link of links) review(link);
   });
+
+  function endOf(station: Station, conn: ConnId) {
+    return ends.get(station)?.get(conn);
+  }
+
+  function setEnd(link: Link, end: End): void {
+    const { station, conn } = end;
+    const known = ends.get(station);
+    if (known === undefined) ends.set(station, new Map([[conn, { link, end }]]));
+    else known.set(conn, { link, end });
+  }
 
   function dial(station: Station, conn: ConnId, address: Address): void {
     const target = network.stationAt(address);
     const dialler = newEnd(station, conn);
     if (target === undefined) {
       const alone = { dialler, acceptor: dialler };
-      ends.set(key(station, conn), { link: alone, end: dialler });
+      setEnd(alone, dialler);
       return timeline.after(HANDSHAKE, () => fail(alone, dialler, "refused"));
     }
     const link: Link = { dialler, acceptor: newEnd(target, 0 as ConnId) };
-    ends.set(key(station, conn), { link, end: dialler });
+    setEnd(link, dialler);
     const stream = draws.next("dial", station.name, target.name);
     const out = network.delay(network.ruleOf(station, target), stream);
     const back = network.delay(network.ruleOf(target, station), stream);
@@ -95,8 +106,8 @@ export function createLinkTable(network: Network): LinkTable {
     station.ports += 1;
     const acceptor: End = { ...newEnd(target, (target.accepted * 2) as ConnId), state: "open" };
     const open: Link = { dialler, acceptor };
-    ends.set(key(target, acceptor.conn), { link: open, end: acceptor });
-    ends.set(key(station, dialler.conn), { link: open, end: dialler });
+    setEnd(open, acceptor);
+    setEnd(open, dialler);
     links.add(open);
     const host = station.address.slice(0, station.address.lastIndexOf(":"));
     const port = 32_768 + (station.ports % 28_000);
@@ -114,7 +125,7 @@ export function createLinkTable(network: Network): LinkTable {
   /** A dial that is still one ends. */
   function fail(link: Link, dialler: End, why: CloseReason): void {
     if (dialler.state !== "dialling") return;
-    end(ends.get(key(dialler.station, dialler.conn))?.link ?? link, dialler, why);
+    end(endOf(dialler.station, dialler.conn)?.link ?? link, dialler, why);
   }
 
   /** One end goes; it hears why, unless its process went. */
@@ -122,7 +133,7 @@ export function createLinkTable(network: Network): LinkTable {
     if (gone.state === "ended") return;
     gone.state = "ended";
     gone.held = [];
-    ends.delete(key(gone.station, gone.conn));
+    ends.get(gone.station)?.delete(gone.conn);
     if (link.dialler.state === "ended" && link.acceptor.state === "ended") links.delete(link);
     if (why !== null) {
       const { station, conn } = gone;
@@ -135,12 +146,13 @@ export function createLinkTable(network: Network): LinkTable {
   }
 
   function send(station: Station, conn: ConnId, bytes: Uint8Array): void {
-    const found = ends.get(key(station, conn));
+    const found = endOf(station, conn);
     if (found === undefined || found.end.state !== "open") return;
     const { link, end: from } = found;
     const to = other(link, from);
-    const rule = network.ruleOf(station, to.station);
-    const stream = draws.next("frame", station.name, to.station.name);
+    const pair = network.pairOf(station, to.station);
+    const { rule } = pair;
+    const stream = pair.frames.next();
     const again = chance(stream, rule.loss.hits, rule.loss.outOf);
     const delay = network.delay(rule, stream);
     const left = network.reserve(station.up, bytes.length + FRAME_HEADER_BYTES);
@@ -148,7 +160,6 @@ export function createLinkTable(network: Network): LinkTable {
     const slowness = slow ? below(stream, rule.long + 1) : 0;
     const arrival = Math.max(to.lastArrival, left + delay + slowness + (again ? RETRANSMIT : 0));
     to.lastArrival = arrival;
-    const copy = bytes.slice();
     // What is sent to an end that went meets nobody.
     const heard = to.state !== "ended" && (to.station.state === "up" || to.station.state === "paused");
     const say = (kind: Mishap["kind"]): void => {
@@ -156,12 +167,12 @@ export function createLinkTable(network: Network): LinkTable {
     };
     if (again) say("retransmit");
     if (slow) say("tail");
-    if (copy.length > 0 && chance(stream, rule.flip.hits, rule.flip.outOf)) {
-      const bit = below(stream, copy.length * 8);
-      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    let sent = bytes;
+    if (bytes.length > 0 && chance(stream, rule.flip.hits, rule.flip.outOf)) {
+      sent = withFlippedBit(bytes, below(stream, bytes.length * 8));
       say("flip");
     }
-    timeline.at(arrival, () => arrive(link, to, copy));
+    timeline.at(arrival, () => arrive(link, to, sent));
   }
 
   function arrive(link: Link, to: End, bytes: Uint8Array): void {
@@ -254,17 +265,16 @@ export function createLinkTable(network: Network): LinkTable {
 
   return {
     dial(station, conn, address) {
-      assert(!ends.has(key(station, conn)), "a connection id is used once");
+      assert(endOf(station, conn) === undefined, "a connection id is used once");
       dial(station, conn, address);
     },
     send,
     close(station, conn) {
-      const found = ends.get(key(station, conn));
+      const found = endOf(station, conn);
       if (found !== undefined) end(found.link, found.end, "asked");
     },
     drop(station) {
-      for (const { link, end: each } of ends.values()) {
-        if (each.station !== station) continue;
+      for (const { link, end: each } of [...(ends.get(station)?.values() ?? [])]) {
         const stream = draws.next("goodbye", station.name, other(link, each).station.name);
         each.goodbye = chance(stream, 1, 2) ? "closed" : "broken";
         end(link, each, null);
@@ -282,7 +292,7 @@ export function createLinkTable(network: Network): LinkTable {
         each.vanished = true;
         end(link, each, "broken");
       }),
-    count: () => ends.size,
+    count: () => [...ends.values()].reduce((sum, each) => sum + each.size, 0),
   };
 }
 
@@ -292,10 +302,6 @@ function other(link: Link, end: End): End {
 
 function isAt({ station }: End, pattern: string): boolean {
   return pattern === "*" || pattern === station.name;
-}
-
-function key(station: Station, conn: ConnId): string {
-  return `${station.name} ${conn}`;
 }
 
 function newEnd(station: Station, conn: ConnId): End {

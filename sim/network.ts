@@ -12,7 +12,7 @@ import { assert } from "../kernel/assert.ts";
 import type { CloseReason, ConnSide } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { below, chance, type Prng } from "../kernel/prng.ts";
-import type { Draws } from "./draw.ts";
+import type { Draws, Source } from "./draw.ts";
 import { MILLISECOND, SECOND, type Timeline } from "./timeline.ts";
 
 export type StationState = "off" | "closed" | "up" | "paused";
@@ -46,6 +46,22 @@ export type Station = {
 
 /** One direction of a host's line: what is sent waits for what was sent before. */
 export type Lane = { bitsPerSecond: number; freeAt: number };
+
+/** All traffic from one host to another. */
+export type Pair = {
+  readonly from: Station;
+  readonly to: Station;
+  readonly datagrams: Source;
+  readonly frames: Source;
+  /** As the rules are now. */
+  rule: Rule;
+  /** No cut is in between. */
+  reached: boolean;
+  /** Which state of rules and cuts that was. */
+  version: number;
+  /** When a burst of losses ends. */
+  burstEnd: number;
+};
 
 /** N of `outOf`. */
 export type Share = { readonly hits: number; readonly outOf: number };
@@ -142,6 +158,7 @@ export type Network = {
   /** Later rules go before earlier ones, field by field. `*` is every host. */
   addRule(from: string, to: string, rule: Partial<Rule>): void;
   ruleOf(from: Station, to: Station): Rule;
+  pairOf(from: Station, to: Station): Pair;
   delay(rule: Rule, stream: Prng): number;
   /** The moment at which the line has taken these bytes. */
   reserve(lane: Lane, bytes: number): number;
@@ -156,10 +173,11 @@ export type Network = {
 export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const byAddress = new Map<Address, Station>();
   const names = new Map<string, readonly Address[]>();
-  const burstEnds = new Map<string, number>();
   const cuts = new Set<string>();
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
-  const ruleCache = new Map<string, Rule>();
+  const pairs = new Map<Station, Map<Station, Pair>>();
+  /** Counts changes of rules and cuts. */
+  let version = 1;
   const listeners: (() => void)[] = [];
   const watchers: ((mishap: Mishap) => void)[] = [];
   const counts = { sent: 0, delivered: 0, lost: 0, doubled: 0, tooLong: 0, dropped: 0, bytes: 0 };
@@ -173,26 +191,41 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   }
 
   function reaches(a: Station, b: Station): boolean {
-    if (a === b || cuts.size === 0) return true;
-    return !(
-      cuts.has(`${a.name}>${b.name}`) ||
-      cuts.has(`${a.name}>*`) ||
-      cuts.has(`*>${b.name}`) ||
-      cuts.has("*>*")
-    );
+    return a === b || cuts.size === 0 || pairOf(a, b).reached;
   }
 
   function ruleOf(from: Station, to: Station): Rule {
-    const name = `${from.name}>${to.name}`;
-    let found = ruleCache.get(name);
-    if (found === undefined) {
-      found = CALM;
-      for (const each of rules) {
-        if (matches(each.from, from) && matches(each.to, to)) found = { ...found, ...each.rule };
-      }
-      ruleCache.set(name, found);
+    return pairOf(from, to).rule;
+  }
+
+  function pairOf(from: Station, to: Station): Pair {
+    let known = pairs.get(from);
+    if (known === undefined) pairs.set(from, (known = new Map<Station, Pair>()));
+    let pair = known.get(to);
+    if (pair === undefined) {
+      const datagrams = draws.source("datagram", from.name, to.name);
+      const frames = draws.source("frame", from.name, to.name);
+      pair = { from, to, datagrams, frames, rule: CALM, reached: true, version: 0, burstEnd: 0 };
+      known.set(to, pair);
+    }
+    if (pair.version !== version) {
+      pair.rule = findRule(from, to);
+      pair.reached = cuts.size === 0 || !isCut(from.name, to.name);
+      pair.version = version;
+    }
+    return pair;
+  }
+
+  function findRule(from: Station, to: Station): Rule {
+    let found = CALM;
+    for (const each of rules) {
+      if (matches(each.from, from) && matches(each.to, to)) found = { ...found, ...each.rule };
     }
     return found;
+  }
+
+  function isCut(from: string, to: string): boolean {
+    return cuts.has(`${from}>${to}`) || cuts.has(`${from}>*`) || cuts.has(`*>${to}`) || cuts.has("*>*");
   }
 
   function delay(rule: Rule, stream: Prng): number {
@@ -207,9 +240,9 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   }
 
   /** A loss outside a burst begins one. */
-  function isInBurst(pair: string, length: number, lost: boolean): boolean {
-    if (timeline.now() < (burstEnds.get(pair) ?? 0)) return true;
-    if (lost) burstEnds.set(pair, timeline.now() + length);
+  function isInBurst(pair: Pair, length: number, lost: boolean): boolean {
+    if (timeline.now() < pair.burstEnd) return true;
+    if (lost) pair.burstEnd = timeline.now() + length;
     return false;
   }
 
@@ -264,17 +297,21 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       counts.sent += 1;
       counts.bytes += bytes.length;
       const target = byAddress.get(to);
-      const stream = draws.next("datagram", from.name, target?.name ?? to);
-      const say = (kind: Mishap["kind"]): void => {
-        if (target !== undefined) mishap({ kind, what: "datagram", from, to: target, bytes });
-      };
-      if (target === undefined || !reaches(from, target)) {
+      if (target === undefined) {
+        counts.dropped += 1;
+        return;
+      }
+      const pair = pairOf(from, target);
+      const stream = pair.datagrams.next();
+      const say = (kind: Mishap["kind"]): void =>
+        mishap({ kind, what: "datagram", from, to: target, bytes });
+      if (!pair.reached && from !== target) {
         say("cut");
         counts.dropped += 1;
         return;
       }
       // Each draw is made whatever the rule says: changing one chance leaves the others as they were.
-      const rule = ruleOf(from, target);
+      const { rule } = pair;
       const lost = chance(stream, rule.loss.hits, rule.loss.outOf);
       const doubled = chance(stream, rule.dup.hits, rule.dup.outOf);
       const first = delay(rule, stream);
@@ -289,22 +326,20 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         return;
       }
       const left = reserve(from.up, bytes.length + HEADER_BYTES);
-      const copy = bytes.slice();
-      if (damaged && !lost && copy.length > 0) {
-        copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-        say("corrupt");
-      }
-      const inBurst = rule.burst > 0 && isInBurst(`${from.name}>${target.name}`, rule.burst, lost);
+      const corrupt = damaged && !lost && bytes.length > 0;
+      const sent = corrupt ? withFlippedBit(bytes, bit) : bytes;
+      if (corrupt) say("corrupt");
+      const inBurst = rule.burst > 0 && isInBurst(pair, rule.burst, lost);
       if (lost || inBurst) say(inBurst ? "burst" : "loss");
       if (doubled) say("dup");
       if (slow) say("tail");
       if (lost || inBurst) counts.lost += 1;
-      else timeline.at(left + first + slowness, () => arrive(from, target, copy));
+      else timeline.at(left + first + slowness, () => arrive(from, target, sent));
       if (!doubled) return;
       counts.doubled += 1;
       timeline.at(left + second, () => {
         if (second >= OLD) say("dup_old");
-        arrive(from, target, copy.slice());
+        arrive(from, target, sent);
       });
     },
     resolve(station, name, done) {
@@ -332,6 +367,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     cut(a, b) {
       const before = cuts.size;
       cuts.add(`${a}>${b}`);
+      version += 1;
       changed();
       return cuts.size > before;
     },
@@ -341,15 +377,17 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         const [from = "", to = ""] = name.split(">");
         if ((a === "*" || a === from) && (b === "*" || b === to)) cuts.delete(name);
       }
+      version += 1;
       changed();
       return cuts.size < before;
     },
     reaches,
     addRule(from, to, rule) {
       rules.push({ from, to, rule });
-      ruleCache.clear();
+      version += 1;
     },
     ruleOf,
+    pairOf,
     delay,
     reserve,
     onMishap(heard) {
@@ -360,6 +398,13 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       listeners.push(heard);
     },
   };
+}
+
+/** A copy: what was sent is never changed, because others may hold it, too. */
+export function withFlippedBit(bytes: Uint8Array, bit: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return copy;
 }
 
 function matches(pattern: string, station: Station): boolean {

@@ -8,7 +8,7 @@ import { type FsCall, FsFailure, type FsValue, type StorageProgram } from "../ke
 import { createDispatch, enqueue, finished, next } from "../kernel/storage/dispatch.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
 import type { SimDisk } from "./disk.ts";
-import type { Draws } from "./draw.ts";
+import type { Draws, Source } from "./draw.ts";
 import { MachineFailure } from "./failure.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -66,6 +66,15 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   let slowness = 1;
   const waiting: (() => void)[] = [];
 
+  const wakes = draws.source("thread", host);
+  const answers = draws.source("answer", host);
+  const costs = new Map<FsCall["call"], Source>();
+  function sourceOf(call: FsCall["call"]): Source {
+    let source = costs.get(call);
+    if (source === undefined) costs.set(call, (source = draws.source("call", host, call)));
+    return source;
+  }
+
   function start(): void {
     if (dead) return;
     for (let found = next(dispatch); found !== null; found = next(dispatch)) {
@@ -79,7 +88,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   }
 
   function wakeMicros(): number {
-    return 1 + below(draws.next("thread", host), 40);
+    return 1 + below(wakes.next(), 40);
   }
 
   /** One thread takes programs until none is ready. */
@@ -148,7 +157,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
     finished(dispatch, job.op);
     jobs.delete(job.op);
     options.changed();
-    timeline.after(1 + below(draws.next("answer", host), ANSWER_MICROS_MAX), () => {
+    timeline.after(1 + below(answers.next(), ANSWER_MICROS_MAX), () => {
       if (!dead) job.done(result);
     });
     start();
@@ -157,7 +166,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   function costOf(call: FsCall): number {
     const [least, spread] = COSTS[call.call] ?? [2, 8];
     const bytes = call.call === "write" ? call.bytes.length : "length" in call ? call.length : 0;
-    const drawn = spread === 0 ? 0 : below(draws.next("call", host, call.call), spread);
+    const drawn = spread === 0 ? 0 : below(sourceOf(call.call).next(), spread);
     return (least + drawn + (bytes >> 10)) * slowness;
   }
 

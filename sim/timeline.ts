@@ -39,13 +39,12 @@ export function createTimeline(): Timeline {
 
   function step(until: number): boolean {
     if (heap.nextTime() > until) return false;
-    const entry = heap.pop();
-    assert(entry !== null, "what is due exists");
+    if (!heap.pop()) return false;
     limit = until;
-    now = entry.time;
+    now = heap.time();
     count += 1;
-    cause = entry.cause;
-    entry.run();
+    cause = heap.cause();
+    heap.run();
     cause = 0;
     return true;
   }

@@ -28,7 +28,7 @@ test("a heap gives times in order, and equal times in the order in which they ca
       const heap = createHeap();
       const out: [number, number][] = [];
       for (const [at, time] of times.entries()) heap.push(time, () => out.push([time, at]));
-      for (let entry = heap.pop(); entry !== null; entry = heap.pop()) entry.run();
+      while (heap.pop()) heap.run();
       expect(out).toEqual(
         times.map((time, at) => [time, at]).toSorted((a, b) => a[0]! - b[0]! || a[1]! - b[1]!),
       );
