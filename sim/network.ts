@@ -303,8 +303,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       }
       const pair = pairOf(from, target);
       const stream = pair.datagrams.next();
-      const say = (kind: Mishap["kind"]): void =>
-        mishap({ kind, what: "datagram", from, to: target, bytes });
+      const say = (kind: Mishap["kind"]): void => mishap({ kind, what: "datagram", from, to: target, bytes });
       if (!pair.reached && from !== target) {
         say("cut");
         counts.dropped += 1;

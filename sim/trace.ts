@@ -1,9 +1,10 @@
 /**
  * A rolling hash of everything that happened, in order. Two runs with equal digests did the same; the last moments are
- * kept to be shown. Not for secrets: four 32-bit lanes of multiply and rotate.
+ * kept to be shown.
  */
 import type { Effect } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
+import { createRollingHash } from "./rolling-hash.ts";
 import type { Timeline } from "./timeline.ts";
 
 export type Moment = {
@@ -38,6 +39,8 @@ export type Trace = {
   record(host: string, event: Event, effects: readonly Effect[]): Moment;
   /** Something that is no event of a machine, at a host where it has one; returns its number. */
   note(text: string, host?: string): number;
+  /** A plain value that belongs to what happened, like the state of a machine now and then. */
+  absorb(value: unknown): void;
   /** 32 hex digits of everything so far. */
   digest(): string;
   steps(): number;
@@ -48,69 +51,10 @@ export type Trace = {
 const RECENT_MAX = 200;
 
 export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace {
-  const lanes = new Uint32Array([0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x6a09e667]);
-  let at = 0;
+  const hash = createRollingHash();
   let steps = 0;
   let ids = 0;
   let recent: Moment[] = [];
-
-  function word(value: number): void {
-    const mixed = Math.imul((lanes[at & 3] as number) ^ value, 0x85ebca6b);
-    const turned = ((mixed << 13) | (mixed >>> 19)) ^ (mixed >>> 16);
-    at += 1;
-    lanes[at & 3] = ((lanes[at & 3] as number) + Math.imul(turned, 5) + 0xe6546b64) >>> 0;
-  }
-
-  function number(value: number): void {
-    word(1);
-    if (Number.isSafeInteger(value)) {
-      word(value | 0);
-      word(Math.floor(value / 2 ** 32) | 0);
-    } else {
-      text(String(value));
-    }
-  }
-
-  function text(value: string): void {
-    word(2);
-    word(value.length);
-    for (let index = 0; index < value.length; index++) word(value.charCodeAt(index));
-  }
-
-  function bytes(value: Uint8Array): void {
-    word(3);
-    word(value.length);
-    let index = 0;
-    for (; index + 4 <= value.length; index += 4) {
-      const low = (value[index] as number) | ((value[index + 1] as number) << 8);
-      word(low | ((value[index + 2] as number) << 16) | ((value[index + 3] as number) << 24));
-    }
-    for (; index < value.length; index++) word(value[index] as number);
-  }
-
-  /** Any plain value, by its kind, content and order. */
-  function plain(value: unknown): void {
-    if (typeof value === "string") return text(value);
-    if (typeof value === "number") return number(value);
-    if (typeof value === "bigint" || typeof value === "boolean") return text(String(value));
-    if (value === null || value === undefined) return word(value === null ? 4 : 5);
-    if (value instanceof Uint8Array) return bytes(value);
-    if (value instanceof Map || value instanceof Set || Array.isArray(value)) {
-      word(6);
-      for (const each of value as Iterable<unknown>) plain(each);
-      return word(7);
-    }
-    if (ArrayBuffer.isView(value)) {
-      return bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    }
-    word(8);
-    for (const [key, each] of Object.entries(value)) {
-      if (typeof each === "function") continue;
-      text(key);
-      plain(each);
-    }
-    word(9);
-  }
 
   return {
     record(host, event, effects) {
@@ -119,11 +63,11 @@ export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace
       const time = timeline.now();
       const moment: Moment = { step: steps, time, host, event, effects, cause: timeline.cause(), id: ids };
       timeline.setCause(ids);
-      number(time);
-      text(host);
-      plain(canonical(event));
-      plain(effects);
-      reader.moment?.(moment, lanes[at & 3] as number);
+      hash.number(time);
+      hash.text(host);
+      hash.plain(canonical(event));
+      hash.plain(effects);
+      reader.moment?.(moment, hash.short());
       recent.push(moment);
       if (recent.length >= 2 * RECENT_MAX) recent = recent.slice(-RECENT_MAX);
       return moment;
@@ -133,11 +77,12 @@ export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace
       const time = timeline.now();
       reader.note?.({ id: ids, cause: timeline.cause(), time, text: about, host: host ?? null });
       timeline.setCause(ids);
-      number(time);
-      text(about);
+      hash.number(time);
+      hash.text(about);
       return ids;
     },
-    digest: () => Array.from(lanes, (lane) => lane.toString(16).padStart(8, "0")).join(""),
+    absorb: (value) => hash.plain(value),
+    digest: () => hash.digest(),
     steps: () => steps,
     recent: () => recent.slice(-RECENT_MAX),
   };

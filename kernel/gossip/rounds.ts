@@ -112,9 +112,7 @@ function messagesOf(view: View, rounds: RoundState, news: News): readonly Gossip
   const watching = some(news.watching, textBytes);
   const inProgress = new Map(some(news.inProgress, ([path]) => textBytes(path) + PROGRESS_BYTES));
   const deleted = some(news.deleted, ([path]) => textBytes(path) + HASH_BYTES + 1);
-  const messages: GossipMessage[] = [
-    { type: "BaseDirs", inProgress, watching, deleted, baseDirs, complete },
-  ];
+  const messages: GossipMessage[] = [{ type: "BaseDirs", inProgress, watching, deleted, baseDirs, complete }];
   for (const [path, { image, mask, source }] of news.inProgress) {
     if (inProgress.has(path)) continue;
     messages.push({ type: "Downloading", path, image, mask, source, watches: [] });
