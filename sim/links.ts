@@ -274,7 +274,7 @@ export function createLinkTable(network: Network): LinkTable {
       if (found !== undefined) end(found.link, found.end, "asked");
     },
     drop(station) {
-      for (const { link, end: each } of [...(ends.get(station)?.values() ?? [])]) {
+      for (const { link, end: each } of ends.get(station)?.values() ?? []) {
         const stream = draws.next("goodbye", station.name, other(link, each).station.name);
         each.goodbye = chance(stream, 1, 2) ? "closed" : "broken";
         end(link, each, null);
