@@ -46,7 +46,12 @@ export async function showViews(
   }
   if (html !== null) {
     const { writePage } = await import("./page.ts");
-    const bytes = await writePage(html, { name, recording, digest: finding.digest, mutant: hunters.mutant });
+    const bytes = await writePage(html, {
+      name: named(name),
+      recording,
+      digest: finding.digest,
+      mutant: hunters.mutant,
+    });
     process.stderr.write(`${html}: ${Math.ceil(bytes / 1000)} kB, opens in a browser without a server\n`);
   }
   return finding;
@@ -57,4 +62,9 @@ function recordingOf({ recording, digest }: Finding): Recording {
   if (recording.digest !== digest)
     throw new Error(`recording a run has changed it: ${recording.digest} is not ${digest}`);
   return recording;
+}
+
+/** A file without its folder, which says nothing to who gets the page. */
+function named(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
 }

@@ -10,7 +10,7 @@ const SHOWN_MAX = 8; // effects of one event
 export function createHead(store: Store): HTMLElement {
   const facts = h("p", { class: "facts" });
   const digest = h("p", { class: "digest" });
-  const mutant = h("p", { class: "mutant" });
+  const mutant = h("details", { class: "mutant" });
   const element = h("header", {}, h("h1", {}, "Ciruela, simulated"), facts, digest, mutant);
   store.onChange((shown) => {
     const { recording, embedded, running, ranHere } = shown;
@@ -34,14 +34,14 @@ export function createHead(store: Store): HTMLElement {
     const planted = embedded.mutant;
     mutant.hidden = planted === null;
     if (planted === null) return;
-    fill(
-      mutant,
-      `A bug is planted in the kernel of this page: ${planted.name}, in ${planted.file}. Instead of `,
-      h("code", {}, planted.before.trim()),
-      " it has ",
-      h("code", {}, planted.after.trim() || "nothing"),
-      ".",
+    const [file, before, after] = [planted.file, planted.before.trim(), planted.after.trim() || "nothing"];
+    const title = h(
+      "summary",
+      {},
+      "A bug is planted in the kernel of this page: ",
+      h("code", {}, planted.name),
     );
+    fill(mutant, title, `In ${file}, instead of `, h("code", {}, before), " there is ", h("code", {}, after));
   });
   return element;
 }
@@ -54,19 +54,19 @@ export function createVerdict(store: Store): HTMLElement {
     const event = failing === null ? undefined : entries[failing];
     fill(
       element,
-      h("h2", {}, h("code", { id: "oracle" }, failure.code), ` at ${printClock(failure.time)}`),
-      h("p", { id: "detail" }, `${failure.detail.split("\n")[0]?.replace(/^\w+: /, "")}.`),
-      h("p", {}, `The promise that was broken: ${promise}.`),
       h(
-        "p",
-        {},
-        "Failing event: ",
+        "div",
+        { class: "tools" },
+        h("h2", {}, h("code", { id: "oracle" }, failure.code), ` at ${printClock(failure.time)}`),
+        h("span", { class: "quiet" }, "failing event"),
         h(
           "button",
           { type: "button", id: "failing", onclick: () => store.choose(failing ?? 0) },
           nameOf(event),
         ),
       ),
+      h("p", { id: "detail" }, `${failure.detail.split("\n")[0]?.replace(/^\w+: /, "")}.`),
+      h("p", {}, `The promise that was broken: ${promise}.`),
     );
   });
   return element;

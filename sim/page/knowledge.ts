@@ -72,6 +72,9 @@ export function createState(store: Store): HTMLElement {
 export function createDisk(store: Store): HTMLElement {
   const title = h("h3", {});
   const tree = h("ul", { class: "tree" });
+  const gone = h("ul", { class: "tree" });
+  const count = h("summary", {});
+  const more = h("details", {}, count, gone);
   const legend = h(
     "p",
     { class: "legend" },
@@ -89,6 +92,7 @@ export function createDisk(store: Store): HTMLElement {
     legend,
     title,
     tree,
+    more,
   );
   store.onChange((shown) => {
     if (shown.tab !== "disk") return;
@@ -96,12 +100,21 @@ export function createDisk(store: Store): HTMLElement {
     title.textContent = `On the disk of ${shown.host}. ${sinceText(shown)}`;
     if (pair === null) return fill(tree, unknown());
     const lines = treeOf(pair.before, pair.now);
+    const [ghosts, visible] = [lines.filter(isGhost), lines.filter((line) => !isGhost(line))];
     fill(
       tree,
-      ...(lines.length === 0 ? [h("li", {}, "Nothing yet.")] : lines.slice(0, ROWS_MAX).map(treeLine)),
+      ...(visible.length === 0 ? [h("li", {}, "Nothing.")] : visible.slice(0, ROWS_MAX).map(treeLine)),
     );
+    fill(gone, ...ghosts.slice(0, ROWS_MAX).map(treeLine));
+    more.hidden = ghosts.length === 0;
+    count.textContent = `${ghosts.length} that no reader sees, and that a power cut may bring back`;
   });
   return element;
+}
+
+/** Removed, but not on the disk. */
+function isGhost({ durability, change }: TreeLine): boolean {
+  return durability === "removed_volatile" && change !== "gone";
 }
 
 function treeLine({ name, kind, bytes, durability, change, depth }: TreeLine): HTMLElement {

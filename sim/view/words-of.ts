@@ -12,8 +12,6 @@ export function printClock(micros: number): string {
 /** One sentence: who did or heard what. */
 export function sentenceOf(entry: Entry): string {
   switch (entry.kind) {
-    case "fault":
-      return `The script, or a fault: ${entry.text}`;
     case "message": {
       const met = entry.fate === null ? "" : `, ${FATES[entry.fate]}`;
       return `${entry.host} hears ${entry.word} from ${entry.from ?? "somebody"}, ${entry.bytes} bytes${met}`;

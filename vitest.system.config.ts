@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** What needs more than Node: each file says which package of Debian, and fails without it. */
+export default defineConfig({
+  test: {
+    include: ["test/system/**/*.system.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    pool: "forks",
+    fileParallelism: false,
+  },
+});
