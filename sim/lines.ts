@@ -1,4 +1,11 @@
-/** A run as lines of JSON, one an event or a fault, for other tools. */
+/**
+ * A run as lines of JSON for other tools, in the order in which it happened; `type` tells them apart:
+ *
+ *   event   an event of a machine: step, time in microseconds, host, event, effects, id, and the id of its cause
+ *   fault   what is no event: a line of the script, a start, a crash: time, text, host or null, id, cause
+ *   mishap  a message that did not arrive as it was sent: kind, what, from, to, bytes, and the id of who sent it
+ *   end     failure or null, and the digest
+ */
 import type { Crypto } from "./crypto.ts";
 import { runScript } from "./run.ts";
 import type { Script } from "./script.ts";
@@ -11,6 +18,10 @@ export function linesOf(script: Script, cast: Cast, crypto: Crypto): readonly st
     reader: {
       moment: (moment) => void lines.push(JSON.stringify({ type: "event", ...moment }, plain)),
       note: (note) => void lines.push(JSON.stringify({ type: "fault", ...note }, plain)),
+    },
+    mishap({ kind, what, from, to, bytes }, cause) {
+      const ends = { from: from.name, to: to.name };
+      lines.push(JSON.stringify({ type: "mishap", kind, what, ...ends, bytes, cause }, plain));
     },
   });
   lines.push(JSON.stringify({ type: "end", failure, digest }));

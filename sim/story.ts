@@ -44,8 +44,8 @@ export type Teller = {
 };
 
 const SAID: Readonly<Record<string, string>> = {
-  upload_accepted: "accepts the upload",
-  upload_refused: "refuses the upload",
+  upload_accepted: "accepts the upload of",
+  upload_refused: "refuses the upload of",
   download_started: "promises to fetch",
   download_done: "has committed",
   download_aborted: "gives up",

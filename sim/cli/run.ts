@@ -26,7 +26,7 @@ export const runCommand = command({
   Runs seeds, or a script; - reads standard input. One in ten seeds is run twice, the second time with its servers
   made and listed in another order. Before an option the word \`run\` may be left out; --script FILE is FILE.
     --check         every one twice, and the first event and field that differ
-    --trace ndjson  every event of one run, one JSON object a line
+    --trace ndjson  everything of one run, one JSON object a line: \`sim/lines.ts\` says which
     --diagram       one run as a sequence diagram of plain text: of a failure, what led to it
     --html FILE     one run as a page for a browser: every moment of it, and the script to be changed and run there
     --no-shrink     a failing script as it is

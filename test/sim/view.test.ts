@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { kernelCast } from "../../sim/cast.ts";
 import { createCrypto } from "../../sim/crypto.ts";
 import { contentBytes, contentOf } from "../../sim/content.ts";
+import { linesOf } from "../../sim/lines.ts";
 import { parseScript } from "../../sim/parse.ts";
 import { planScript } from "../../sim/plan.ts";
 import { runScript } from "../../sim/run.ts";
@@ -89,6 +90,30 @@ describe("a recording", () => {
     );
     expect(flowsUntil(blocks, (blocks[0]?.entry ?? 0) - 1)).toEqual([]);
   });
+});
+
+test("a trace of lines has all that happened, in one order, each thing with what caused it", () => {
+  const script = scriptOf(
+    "seed 3\ncluster 2 levels=1 append=no disk=weak\nlink *>* loss=1/4\nat 3s crash n1 disk=weak\n",
+  );
+  const lines = linesOf(script, kernelCast, crypto).map(
+    (line) => JSON.parse(line) as Record<string, unknown>,
+  );
+  const { entries, steps, digest } = record(script);
+  const kinds = { message: "event", local: "event", fault: "fault", mishap: "mishap", end: "end" } as const;
+  expect(lines.map(({ type }) => type)).toEqual(entries.map(({ kind }) => kinds[kind]));
+  expect(lines.filter(({ type }) => type === "event").map(({ step }) => step)).toEqual(
+    Array.from({ length: steps }, (_, at) => at + 1),
+  );
+  const ids = new Set(lines.map(({ id }) => id));
+  const mishaps = lines.filter(({ type }) => type === "mishap");
+  expect(mishaps.length).toBeGreaterThan(0);
+  for (const { cause, from, bytes } of mishaps) {
+    expect(ids).toContain(cause);
+    expect(["n1", "n2"]).toContain(from);
+    expect(bytes).toMatch(/^([0-9a-f]{2})+$/);
+  }
+  expect(lines.at(-1)).toEqual({ type: "end", failure: null, digest });
 });
 
 test("a moment and a difference give the later moment", () => {
