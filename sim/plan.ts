@@ -38,11 +38,13 @@ const FAULTS_END = 25 * SECOND;
 const RARE = 6; // one in so many runs has each rare kind
 const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
 
-export function planScript(seed: number): Script {
+/** `asked`: a number of servers instead of a drawn one; the faults are of the same kinds and number. */
+export function planScript(seed: number, asked: number | null = null): Script {
   const draw = (...identity: readonly string[]): Prng => keyed(seed, "plan", ...identity);
   const on = new Set<FaultKind>(FAULT_KINDS.filter((kind) => chance(draw("swarm", kind), 1, 2)));
   const shape = draw("shape");
-  const nodes = 2 + below(shape, 4);
+  const drawn = 2 + below(shape, 4);
+  const nodes = asked ?? drawn;
   const levels = chance(shape, 1, 4) ? 2 : 1;
   const append = chance(shape, 1, 5);
   const disk: CrashModel = chance(shape, 1, 3) ? "ordered" : "weak";

@@ -15,7 +15,8 @@ export type RollingHash = {
 
 type Sum = { readonly low: number; readonly high: number };
 
-const REMEMBERED_BYTES_MIN = 512;
+const SUMMED_BYTES_MIN = 64;
+const REMEMBERED_BYTES_MIN = 2_048; // a shorter one is summed up in less time than it is found
 
 export function createRollingHash(): RollingHash {
   let a = 0x1e3779b9;
@@ -60,11 +61,11 @@ export function createRollingHash(): RollingHash {
   function bytes(value: Uint8Array): void {
     word(3);
     word(value.length);
-    if (value.length < REMEMBERED_BYTES_MIN) {
+    if (value.length < SUMMED_BYTES_MIN) {
       for (let at = 0; at < value.length; at++) word(value[at] as number);
       return settle();
     }
-    let sum = sums.get(value);
+    let sum = value.length < REMEMBERED_BYTES_MIN ? sumOf(value) : sums.get(value);
     if (sum === undefined) sums.set(value, (sum = sumOf(value)));
     word(sum.low);
     word(sum.high);

@@ -17,7 +17,7 @@ import {
   levelOf,
 } from "../ids.ts";
 import { compareText } from "../text.ts";
-import type { BaseDirs, Progress } from "../wire/packet.ts";
+import type { BaseDirs, Packet, Progress } from "../wire/packet.ts";
 
 export type Peer = {
   readonly machine: MachineId;
@@ -49,6 +49,8 @@ export type View = {
   sorted: readonly Peer[] | null;
   strangers: readonly Address[] | null;
   readonly byAddress: Map<Address, MachineId>;
+  /** The last packets of some addresses, to be recognised. */
+  readonly packets: Map<Address, { readonly bytes: Uint8Array; readonly packet: Packet }>;
   lastHeardAt: MonoMs | null;
   /** Datagrams that were not listened to: from nobody's address, or undecodable. */
   unlisted: number;
@@ -66,6 +68,7 @@ export function createView(self: MachineId, limits: Limits): View {
     sorted: null,
     strangers: null,
     byAddress: new Map(),
+    packets: new Map(),
     lastHeardAt: null,
     unlisted: 0,
     undecodable: 0,

@@ -6,6 +6,7 @@ import { progressMask } from "../fetch/download.ts";
 import { type News, sendTo } from "../gossip/rounds.ts";
 import {
   type Peer,
+  type View,
   heard,
   heardSelf,
   mayTellConfig,
@@ -15,6 +16,7 @@ import {
 import { type Address, type ImageId, type MachineId, type Now, type VPath, levelOf } from "../ids.ts";
 import { servers } from "../publish/watch.ts";
 import { heardDigest } from "../reconcile/reconcile.ts";
+import { equalBytes } from "../text.ts";
 import { type GossipMessage, type Packet, decodePacket } from "../wire/packet.ts";
 import { digestOfConfigList } from "../wire/state-file.ts";
 import { ownDigest, reconcileOuts, reconcileView } from "./comparing.ts";
@@ -24,6 +26,8 @@ import { type NodeState, trace } from "./state.ts";
 
 /** Packets that one packet brings about: its sender's address may be made up. */
 const TOLD_AT_ONCE_MAX = 8;
+/** Packets that are kept to be recognised: at most 90 KB, and of no use in a cluster of many more servers. */
+const PACKETS_KEPT_MAX = 64;
 
 export function newsOf(node: NodeState): News {
   const inProgress = [...node.downloads.values()].map(
@@ -61,12 +65,11 @@ export function datagram(node: NodeState, from: Address, bytes: Uint8Array, now:
     node.view.unlisted += 1;
     return;
   }
-  const decoded = decodePacket(bytes);
-  if (!decoded.ok) {
+  const packet = packetFrom(node.view, from, bytes);
+  if (packet === null) {
     node.view.undecodable += 1;
     return;
   }
-  const packet = decoded.value;
   if (packet.machine === node.config.machine) {
     if (heardSelf(node.view, from, now.mono)) trace(out, "own_machine_id_heard", { from });
     return;
@@ -74,6 +77,21 @@ export function datagram(node: NodeState, from: Address, bytes: Uint8Array, now:
   const peer = heard(node.view, packet.machine, from, now.mono);
   if (peer !== null) tellConfig(node, peer, packet, now, out);
   gossiped(node, packet.message, from, peer, now, out);
+}
+
+/** A server at rest says the same in each round: what came last from an address is not decoded again. */
+function packetFrom(view: View, from: Address, bytes: Uint8Array): Packet | null {
+  const last = view.packets.get(from);
+  if (last !== undefined && equalBytes(last.bytes, bytes)) return last.packet;
+  const decoded = decodePacket(bytes);
+  if (!decoded.ok) return null;
+  if (bytes.length > view.limits.packetBytesMax) return decoded.value;
+  for (const oldest of view.packets.keys()) {
+    if (view.packets.size < PACKETS_KEPT_MAX) break;
+    view.packets.delete(oldest);
+  }
+  view.packets.set(from, { bytes, packet: decoded.value });
+  return decoded.value;
 }
 
 /** The sender's idea of our configuration is wrong: it is told, at a bounded rate. */

@@ -8,6 +8,7 @@ import { mutantsCommand } from "./mutants.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { shrinkCommand } from "./shrink.ts";
+import { speedCommand } from "./speed.ts";
 import { whyCommand } from "./why.ts";
 
 /** In the order of the help text. */
@@ -21,6 +22,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["keep", keepCommand],
   ["merge", mergeCommand],
   ["mutants", mutantsCommand],
+  ["speed", speedCommand],
 ]);
 
 export type ParsedArguments =

@@ -81,6 +81,11 @@ export function wholeNumber(option: string, text: string, least: number, most: n
   return value;
 }
 
+/** `3,10,30`: whole numbers, in the order in which they stand there. */
+export function numbersOf(option: string, text: string, least: number, most: number): readonly number[] {
+  return text.split(",").map((each) => wholeNumber(option, each, least, most));
+}
+
 function whole(text: string, least: number, most: number): number | null {
   const value = Number(text);
   return /^\d{1,16}$/.test(text) && value >= least && value <= most ? value : null;

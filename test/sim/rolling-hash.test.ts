@@ -22,7 +22,7 @@ test("values that differ in kind, content, order or nesting have other digests",
 
 test("each byte of a long array counts, wherever the array lies in memory", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 500, max: 3_000 }), fc.nat(3), fc.nat(), (length, shift, at) => {
+    fc.property(fc.oneof(fc.integer({ min: 60, max: 70 }), fc.integer({ min: 2_000, max: 2_100 })), fc.nat(3), fc.nat(), (length, shift, at) => {
       const bytes = new Uint8Array(length).map((_, nth) => nth * 31);
       const moved = new Uint8Array(length + shift).subarray(shift);
       moved.set(bytes);
