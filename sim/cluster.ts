@@ -244,11 +244,15 @@ export function setPeers(cluster: Cluster, name: string, peers: NodeSpec["peers"
 }
 
 /** Each upload is a process on a computer of its own, so that one name may upload twice. */
-export function startUpload(cluster: Cluster, cast: Cast, verb: UploadVerb): void {
+export function startUpload(
+  cluster: Cluster,
+  cast: Cast,
+  verb: UploadVerb,
+  content: Content = contentOf(verb.content, verb.files, verb.bytes),
+): void {
   const { world, clients, oracle } = cluster;
   const id = clients.size + 1;
   const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
-  const content: Content = contentOf(verb.content, verb.files, verb.bytes);
   cluster.bytes += contentBytes(content);
   oracle.expectUpload({ id, path: verb.path, content, key: verb.key });
   for (const to of verb.to) {

@@ -11,6 +11,7 @@ import { assert } from "../kernel/assert.ts";
 import type { CloseReason } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { below, chance } from "../kernel/prng.ts";
+import { receive, transmit } from "./lane.ts";
 import { type Mishap, type Network, type Station, withFlippedBit } from "./network.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
@@ -155,7 +156,7 @@ export function createLinkTable(network: Network): LinkTable {
     const stream = pair.frames.next();
     const again = chance(stream, rule.loss.hits, rule.loss.outOf);
     const delay = network.delay(rule, stream);
-    const left = network.reserve(station.up, bytes.length + FRAME_HEADER_BYTES);
+    const left = transmit(station.up, timeline.now(), bytes.length + FRAME_HEADER_BYTES);
     const slow = rule.tail.hits > 0 && chance(stream, rule.tail.hits, rule.tail.outOf);
     const slowness = slow ? below(stream, rule.long + 1) : 0;
     const arrival = Math.max(to.lastArrival, left + delay + slowness + (again ? RETRANSMIT : 0));
@@ -183,7 +184,8 @@ export function createLinkTable(network: Network): LinkTable {
       to.held.push(bytes);
       return;
     }
-    const taken = network.reserve(to.station.down, bytes.length + FRAME_HEADER_BYTES);
+    const { up } = other(link, to).station;
+    const taken = receive(to.station.down, up, timeline.now(), bytes.length + FRAME_HEADER_BYTES);
     // A process that reads late gets everything in its order, later.
     to.readAt = Math.max(to.readAt, taken, to.station.readsAt);
     timeline.at(to.readAt, () => {

@@ -13,6 +13,7 @@ import type { CloseReason, ConnSide } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import { below, chance, type Prng } from "../kernel/prng.ts";
 import type { Draws, Source } from "./draw.ts";
+import { createLane, type Lane, receive, transmit } from "./lane.ts";
 import { MILLISECOND, SECOND, type Timeline } from "./timeline.ts";
 
 export type StationState = "off" | "closed" | "up" | "paused";
@@ -43,9 +44,6 @@ export type Station = {
   /** Until when its process reads no connection. */
   readsAt: number;
 };
-
-/** One direction of a host's line: what is sent waits for what was sent before. */
-export type Lane = { bitsPerSecond: number; freeAt: number };
 
 /** All traffic from one host to another. */
 export type Pair = {
@@ -160,8 +158,6 @@ export type Network = {
   ruleOf(from: Station, to: Station): Rule;
   pairOf(from: Station, to: Station): Pair;
   delay(rule: Rule, stream: Prng): number;
-  /** The moment at which the line has taken these bytes. */
-  reserve(lane: Lane, bytes: number): number;
   /** Told after each change of who reaches whom and of a station's state. */
   onChange(heard: () => void): void;
   /** Told of each fault as it hits. */
@@ -232,13 +228,6 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     return rule.delayMin + below(stream, rule.delayMax - rule.delayMin + 1);
   }
 
-  function reserve(lane: Lane, bytes: number): number {
-    const now = timeline.now();
-    if (lane.bitsPerSecond === Infinity) return now;
-    lane.freeAt = Math.max(now, lane.freeAt) + Math.ceil((bytes * 8 * SECOND) / lane.bitsPerSecond);
-    return lane.freeAt;
-  }
-
   /** A loss outside a burst begins one. */
   function isInBurst(pair: Pair, length: number, lost: boolean): boolean {
     if (timeline.now() < pair.burstEnd) return true;
@@ -253,7 +242,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       counts.dropped += 1;
       return;
     }
-    const taken = reserve(to.down, bytes.length + HEADER_BYTES);
+    const taken = receive(to.down, from.up, timeline.now(), bytes.length + HEADER_BYTES);
     timeline.at(taken, () => {
       if (to.state !== "up" && to.state !== "paused") return;
       counts.delivered += 1;
@@ -273,8 +262,8 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         listens,
         ear,
         state: "closed",
-        up: { bitsPerSecond: Infinity, freeAt: 0 },
-        down: { bitsPerSecond: Infinity, freeAt: 0 },
+        up: createLane(),
+        down: createLane(),
         ports: 0,
         accepted: 0,
         lives: 0,
@@ -324,7 +313,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         counts.dropped += 1;
         return;
       }
-      const left = reserve(from.up, bytes.length + HEADER_BYTES);
+      const left = transmit(from.up, timeline.now(), bytes.length + HEADER_BYTES);
       const corrupt = damaged && !lost && bytes.length > 0;
       const sent = corrupt ? withFlippedBit(bytes, bit) : bytes;
       if (corrupt) say("corrupt");
@@ -388,7 +377,6 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     ruleOf,
     pairOf,
     delay,
-    reserve,
     onMishap(heard) {
       watchers.push(heard);
     },

@@ -9,6 +9,7 @@ import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { shrinkCommand } from "./shrink.ts";
 import { speedCommand } from "./speed.ts";
+import { swarmCommand } from "./swarm.ts";
 import { whyCommand } from "./why.ts";
 
 /** In the order of the help text. */
@@ -23,6 +24,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["merge", mergeCommand],
   ["mutants", mutantsCommand],
   ["speed", speedCommand],
+  ["swarm", swarmCommand],
 ]);
 
 export type ParsedArguments =
