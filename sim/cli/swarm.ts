@@ -61,9 +61,19 @@ async function swarm({ nodes, sizes, bitsPerSecond, seed }: Asked): Promise<numb
   const crypto = createCrypto(await createFastCrypto());
   const say = (cells: readonly string[]): void => void process.stdout.write(`${rowOf(cells, WIDTHS)}\n`);
   say([
-    "servers", "size MB", "blocks", "least s", "took s", "efficiency",
-    "total / least", "client/image", "most up MB", "most down MB", "events", "CPU s",
-  ]); // biome-ignore format: as it is printed
+    "servers",
+    "size MB",
+    "blocks",
+    "least s",
+    "took s",
+    "efficiency",
+    "total / least",
+    "client/image",
+    "most up MB",
+    "most down MB",
+    "events",
+    "CPU s",
+  ]);
   let all = true;
   for (const servers of nodes) {
     for (const bytes of sizes) {

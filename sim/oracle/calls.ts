@@ -1,6 +1,6 @@
 /** What storage programs do to files, call by call. */
 import type { FsCall } from "../../kernel/storage/call.ts";
-import { equalBytes } from "../../kernel/text.ts";
+import { equalWords } from "../pieces.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Site } from "./trees.ts";
 import { Violation } from "./violation.ts";
@@ -15,7 +15,8 @@ export function judgeWrite(
   for (const { content } of ledger.uploads.values()) {
     for (const entry of content.values()) {
       if (entry.kind !== "file") continue;
-      if (equalBytes(entry.bytes.subarray(offset, offset + bytes.length), bytes)) return;
+      if (entry.bytes[offset] !== bytes[0]) continue;
+      if (equalWords(entry.bytes.subarray(offset, offset + bytes.length), bytes)) return;
     }
   }
   throw new Violation("wrong_bytes", `${host} wrote ${bytes.length} bytes at ${offset} of no uploaded file`);
