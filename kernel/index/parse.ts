@@ -36,6 +36,7 @@ export type IndexRefusal =
   | "unsupported_hash"
   | "index_bad_block_size"
   | "index_bad_footer"
+  | "index_trailing_data" // a footer in front of the footer
   | "index_hash_mismatch"
   | "index_bad_root"
   | "index_bad_line"
@@ -44,7 +45,8 @@ export type IndexRefusal =
   | "index_bad_escape"
   | "index_name_too_long"
   | "index_too_deep"
-  | "index_order" // directories or names not in strictly increasing order, or a parent missing
+  | "index_order" // directories or names not in increasing order, or a parent missing
+  | "index_duplicate"
   | "index_conflict" // one name is an entry and a directory
   | "index_bad_size"
   | "index_bad_hash_count"
@@ -70,10 +72,13 @@ const SPACE = 0x20;
 const SLASH = 0x2f;
 const HEADER_BYTES_MAX = 4096; // the scanner writes 45; extra keys are allowed
 const FOOTER_BYTES = 65; // 64 digits and a line end
-const HEADER = /^DIRSIGNATURE\.v1 (\S+) block_size=(0|[1-9][0-9]{0,15})((?: [^\s=]+=\S*)*)$/;
+const HEADER = /^DIRSIGNATURE\.v1 (\S+) block_size=(\S*)((?: [^\s=]+=\S*)*)$/;
+const BLOCK_SIZE = /^[1-9][0-9]{0,15}$/;
+const SIZE = /^(0|[1-9][0-9]{0,15})$/; // 2^53 has 16 digits
 
 export function parseIndex(text: Uint8Array, want: Wanted, digest: DigestBytes): Parsed<PackedIndex> {
   if (text.length > INDEX_BYTES_MAX) return refused("index_too_large", `${text.length} bytes`);
+  if (text.length <= FOOTER_BYTES) return refused("index_truncated");
   const header = parseHeader(text, want.anyBlockBytes ?? false);
   if (!header.ok) return header;
   const { start, hashName, blockBytes } = header.value;
@@ -81,6 +86,9 @@ export function parseIndex(text: Uint8Array, want: Wanted, digest: DigestBytes):
   if (end < start) return refused("index_truncated");
   const footer = parseFooter(text.subarray(end), text[end - 1]);
   if (!footer.ok) return footer;
+  const before = end - FOOTER_BYTES;
+  if (before >= start && parseFooter(text.subarray(before, end), text[before - 1]).ok)
+    return refused("index_trailing_data");
   const body = text.subarray(start, end);
   const actual = toHex(digest(hashName, body));
   if (actual !== footer.value || (want.image !== null && actual !== want.image)) {
@@ -104,9 +112,10 @@ function parseHeader(text: Uint8Array, anyBlockBytes: boolean): Parsed<Header> {
   if (hashName !== "blake2b/256" && hashName !== "sha512/256") {
     return refused("unsupported_hash", hashName?.slice(0, 64));
   }
-  const blockBytes = Number(match[2]);
+  const digits = match[2] ?? "";
+  const blockBytes = BLOCK_SIZE.test(digits) ? Number(digits) : 0;
   if (blockBytes < 1 || (blockBytes !== BLOCK_BYTES && !anyBlockBytes)) {
-    return refused("index_bad_block_size", match[2]);
+    return refused("index_bad_block_size", digits.slice(0, 64));
   }
   return accepted({ start: end + 1, hashName, blockBytes });
 }
@@ -161,7 +170,9 @@ function parseDirectory(line: Uint8Array, cursor: Cursor, builder: IndexBuilder)
   for (let at = 0; at < parent; at++) if (parts[at] !== cursor.directory[at]) return refused("index_order");
   const sibling = cursor.directory[parent];
   const own = parts[parent];
-  if (own === undefined || (sibling !== undefined && own <= sibling)) return refused("index_order");
+  if (own === undefined || (sibling !== undefined && own <= sibling)) {
+    return refused(own === sibling ? "index_duplicate" : "index_order");
+  }
   if (cursor.entries[parent]?.has(own)) return refused("index_conflict");
   cursor.directory = parts;
   cursor.prefix = `${path}/` as ByteString;
@@ -180,7 +191,8 @@ function parseEntry(line: Uint8Array, cursor: Cursor, builder: IndexBuilder): Pa
   if (name === null) return refused("index_bad_escape");
   const checked = checkName(name);
   if (!checked.ok) return checked;
-  if (cursor.lastName !== null && name <= cursor.lastName) return refused("index_order");
+  if (name === cursor.lastName) return refused("index_duplicate");
+  if (cursor.lastName !== null && name < cursor.lastName) return refused("index_order");
   const path = (cursor.prefix + name) as ByteString;
   if (path.length > PATH_BYTES_MAX) return refused("index_name_too_long");
   cursor.lastName = name;
@@ -214,7 +226,7 @@ function parseFile(
   const found = rest.indexOf(SPACE);
   const sizeEnd = found < 0 ? rest.length : found;
   const digits = byteString(rest.subarray(0, Math.min(sizeEnd, 32)));
-  if (!/^(0|[1-9][0-9]*)$/.test(digits)) return refused("index_bad_size");
+  if (!SIZE.test(digits)) return refused("index_bad_size");
   const size = Number(digits);
   if (size > FILE_BYTES_MAX || builder.totalBytes + size > FILE_BYTES_MAX) return refused("image_too_large");
   const blocks = blocksOf(size, builder.blockBytes);
