@@ -197,10 +197,7 @@ test.each(BROKEN)(
     const name = indexNameIn(world.tree(world.roots.db));
     plant(world, world.roots.db, { [name]: breakIt(Buffer.from(whole)).toString("latin1") });
     expect(codeOf(run(world, { kind: "load_index", image: index.image }))).toBe("index_missing");
-    const [dir = "", file = ""] = [
-      name.slice(0, name.lastIndexOf("/")),
-      name.slice(name.lastIndexOf("/") + 1),
-    ];
+    const [dir, file] = [name.slice(0, name.lastIndexOf("/")), name.slice(name.lastIndexOf("/") + 1)];
     const kept = [...world.tree(world.roots.db).keys()].filter((each) => each.startsWith(`${dir}/.${file}`));
     expect(kept).toHaveLength(1);
     done(world, "index", { kind: "store_index", image: index.image, text: whole });
