@@ -1,6 +1,7 @@
 /** All commands by name, and the one that a command line asks for. */
 import { type Command, type Prepared, Usage } from "./command.ts";
 import { demoCommand } from "./demo.ts";
+import { gossipCommand } from "./gossip.ts";
 import { huntCommand } from "./hunt.ts";
 import { keepCommand } from "./keep.ts";
 import { mergeCommand } from "./merge.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["mutants", mutantsCommand],
   ["speed", speedCommand],
   ["swarm", swarmCommand],
+  ["gossip", gossipCommand],
 ]);
 
 export type ParsedArguments =
