@@ -57,6 +57,10 @@ const AFTERMATH = 3 * SECOND; // what was reached has to stay
 const CLOCK_ERROR_MS_MAX = 150_000; // the operator sets a clock right that is further off
 
 export function runScript(script: Script, cast: Cast, options: RunOptions = {}): Outcome {
+  return withoutChance(() => runInJail(script, cast, options));
+}
+
+function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   const cluster = createCluster(script, cast, options);
   const { world, oracle, tally, triggers, nodes, clients } = cluster;
   const idle: string[] = [];
@@ -209,6 +213,7 @@ export function runScript(script: Script, cast: Cast, options: RunOptions = {}):
   } catch (error) {
     failure = failureOf(error, cluster);
   }
+  world.close();
   return {
     ...result,
     failure,
