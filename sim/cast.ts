@@ -12,6 +12,12 @@ import type { Process, Start } from "./host.ts";
 import type { Observation } from "./oracle.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 
+/**
+ * Where an order of a server counts: holders are asked in the order in which they were drawn, the index that was used
+ * last goes last, and what waits for a connection fails in the order in which it was asked.
+ */
+const ORDERED: ReadonlySet<string> = new Set(["sources", "held", "calls"]);
+
 export const kernelCast: Cast = { node: nodeProcess, client: clientProcess, observe };
 
 function configOf(spec: NodeSpec): Config {
@@ -56,6 +62,7 @@ function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start): Process {
     },
     isReconciling: () => [...state.reconcile.asking.values()].some(({ open }) => open === null),
     listens: "when_ready",
+    ordered: ORDERED,
   };
 }
 

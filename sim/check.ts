@@ -1,12 +1,12 @@
 /** One script judged: run, run again where that is asked, and made smaller when it goes wrong. Plain data comes out. */
 import { createCrypto, type Crypto } from "./crypto.ts";
-import { firstDifference } from "./difference.ts";
+import { firstDifference, SHUFFLE } from "./difference.ts";
 import { type Failure, type Outcome, runScript } from "./run.ts";
 import type { Cast } from "./spec.ts";
 import type { Counts } from "./tally.ts";
 import { printScript, type Script } from "./script.ts";
 import { shrinkScript } from "./shrink.ts";
-import { printMoment } from "./trace.ts";
+import { printMoment, type TraceReader } from "./trace.ts";
 import type { Recording } from "./view/recording.ts";
 
 export type Finding = {
@@ -49,7 +49,7 @@ export type Trouble =
 
 export type CheckOptions = {
   readonly crypto: Crypto;
-  /** Runs it twice and compares the digests. */
+  /** Runs it twice and compares what was done, and what the machines knew after each event. */
   readonly twice: boolean;
   /** Runs that may be spent on a smaller script. */
   readonly shrinkRunsMax: number;
@@ -60,8 +60,10 @@ const EVENTS_SHOWN = 12;
 export function check(script: Script, cast: Cast, options: CheckOptions): Finding {
   const { crypto, twice, shrinkRunsMax } = options;
   const marks: Record<string, number> = {};
+  const states = createStates();
   const outcome = runScript(script, cast, {
     crypto,
+    ...(twice ? { reader: states.reader } : {}),
     marked: (_, mark) => {
       marks[mark] = (marks[mark] ?? 0) + 1;
     },
@@ -79,7 +81,7 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     serverTime: time * outcome.servers,
     marks: { ...marks, ...outcome.sights },
     script: printScript(script),
-    trouble: (twice ? difference(script, cast, digest) : null) ?? violation(outcome),
+    trouble: (twice ? difference(script, cast, digest, states.sum()) : null) ?? violation(outcome),
   };
 
   function violation({ failure, world }: Outcome): Trouble | null {
@@ -97,9 +99,23 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
  * The second run shares nothing with the first, so that a memory between runs shows as well, and takes its servers in
  * another order.
  */
-function difference(script: Script, cast: Cast, digest: string): Trouble | null {
+function difference(script: Script, cast: Cast, digest: string, sum: number): Trouble | null {
   const crypto = createCrypto();
-  const again = runScript(script, cast, { crypto, shuffle: 1 }).digest;
-  if (again === digest) return null;
+  const states = createStates();
+  const again = runScript(script, cast, { crypto, shuffle: SHUFFLE, reader: states.reader }).digest;
+  if (again === digest && states.sum() === sum) return null;
   return { kind: "nondeterminism", again, where: firstDifference(script, cast, crypto) };
+}
+
+/** What all machines knew after each event, as a number. */
+function createStates(): { readonly reader: TraceReader; sum(): number } {
+  let sum = 0;
+  return {
+    reader: {
+      state(digest) {
+        sum = (Math.imul(sum, 31) + digest) >>> 0;
+      },
+    },
+    sum: () => sum,
+  };
 }

@@ -94,6 +94,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     seed: String(script.seed),
     ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
     ...(options.reader === undefined ? {} : { reader: options.reader }),
+    ...(options.shuffle === undefined ? {} : { shuffle: options.shuffle }),
     observer: {
       performed(host, call, request, op) {
         tally.performed(host.name, call, request, op);

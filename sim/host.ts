@@ -12,7 +12,7 @@ import { assert } from "../kernel/assert.ts";
 import type { TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import type { Address, ConnId, Now, OpId } from "../kernel/ids.ts";
-import { below } from "../kernel/prng.ts";
+import { below, keyed } from "../kernel/prng.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall } from "../kernel/storage/call.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
@@ -23,6 +23,7 @@ import type { Draws } from "./draw.ts";
 import { MachineFailure } from "./failure.ts";
 import type { LinkTable } from "./links.ts";
 import type { Network, Station } from "./network.ts";
+import { disorder, type Known, type Ordered } from "./state-digest.ts";
 import { createSimStorage, type ProgramOf, type SimStorage } from "./storage.ts";
 import { printMoment, type Trace } from "./trace.ts";
 
@@ -44,6 +45,8 @@ export type Process = {
   readonly page?: (path: string) => Uint8Array | null;
   /** All that it knows, for who looks on; not to be changed. */
   readonly inspect?: () => object;
+  /** Where in it an order counts; everywhere, unless it says so. */
+  readonly ordered?: Ordered;
   /** The signatures of a payload by every key of its user. */
   readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
   /** Has it asked a peer for a listing, and waits? */
@@ -100,6 +103,8 @@ export type Host = {
   machine(): Machine | null;
   /** What its process knows; null while none runs. */
   inspect(): object | null;
+  /** The same, and which of it is in an order that counts. */
+  known(): Known | null;
   start(): void;
   crash(how: Crash): void;
   pause(): void;
@@ -126,14 +131,21 @@ export type Surroundings = {
   readonly crypto: Crypto;
   readonly trace: Trace;
   readonly observer: Observer;
+  /** Above 0: bags in what machines know are put into another order before each event, which must change nothing. */
+  readonly shuffle: number;
 };
 
 type Life = { readonly driver: Driver; readonly storage: SimStorage; readonly process: Process };
 
+const STATE_EACH = 64; // events of a process: so often what it knows goes into the trace
 const DIGEST_MICROS_MIN = 20;
 const VERIFY_MICROS = 150; // one Ed25519 verification
 const SIGN_MICROS = 60; // one signature
 const AGENT_MICROS_MAX = 5_000; // the way to an agent and back
+
+function knownOf({ inspect, ordered = "all" }: Process): Known | null {
+  return inspect === undefined ? null : { inspect, ordered };
+}
 
 export function createHost(spec: HostSpec, around: Surroundings): Host {
   const { network, links, draws, crypto, trace, observer } = around;
@@ -154,6 +166,9 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   let tamper: Tamper | null = null;
   let wanted = 0;
   let performed = 0;
+  // Events that the machine has taken, and alarms that the driver has set after them.
+  let steps = 0;
+  let alarms = 0;
 
   const station = network.attach(name, spec.address, spec.listens, {
     datagram(from, bytes) {
@@ -182,10 +197,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   /** Now, or when the pause ends; never in another process than the one it is meant for. */
   function whenRunning(run: () => void): void {
     if (life === null) return;
-    if (!paused) {
-      run();
-      return expectPerformed();
-    }
+    if (!paused) return atOnce(run);
     const cause = timeline.cause();
     held.push(() => {
       timeline.setCause(cause);
@@ -193,13 +205,25 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     });
   }
 
-  /** The driver performs all effects of an event before it returns; one that waits for anything else parts runs. */
-  function expectPerformed(): void {
-    if (wanted === performed) return;
+  /**
+   * The driver gives an event to the machine, performs all its effects and sets the alarm before it returns; one that
+   * waits for anything in between parts runs.
+   */
+  function atOnce(run: () => void): void {
+    const mine = life;
+    const before = steps;
+    const alarmsBefore = alarms;
+    run();
+    if (wanted !== performed) throw leftForLater(`${wanted - performed} effects were`);
+    if (mine === null || mine !== life) return;
+    if (steps === before) throw leftForLater("an event was");
+    if (alarms === alarmsBefore) throw leftForLater("the alarm was");
+  }
+
+  function leftForLater(what: string): MachineFailure {
     const [last] = trace.recent().slice(-1);
-    const where = last === undefined ? "" : printMoment(last);
-    const failure = new Error(`invariant broken: ${wanted - performed} effects were left for later`);
-    throw new MachineFailure(name, where, failure);
+    const where = last === undefined ? "before the first event of all" : printMoment(last);
+    return new MachineFailure(name, where, new Error(`invariant broken: ${what} left for later`));
   }
 
   function counted<A extends readonly unknown[]>(run: (...given: A) => void): (...given: A) => void {
@@ -218,12 +242,19 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
   }
 
   /** Counts and hashes what the machine does, and says where it was when it throws. */
-  function watched(machine: Machine): Machine {
+  function watched(process: Process): Machine {
+    const { machine } = process;
+    const known = knownOf(process);
+    const order = keyed("disorder", String(around.shuffle), name);
+    let taken = 0;
     return {
       step(event, now) {
         try {
+          if (around.shuffle > 0 && known !== null) disorder(known, order);
           const effects = machine.step(event, now);
-          trace.record(name, event, effects);
+          steps += 1;
+          taken += 1;
+          trace.record(name, event, effects, known, taken % STATE_EACH === 0);
           wanted += effects.length;
           observer.changed?.(host);
           return effects;
@@ -254,6 +285,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         now: () => clock.now(),
         setAlarm(at, ring) {
           if (mine !== lives) return;
+          alarms += 1;
           clock.setAlarm(at, () => {
             if (mine === lives) whenRunning(ring);
           });
@@ -378,6 +410,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     clock,
     state: () => (life === null ? "down" : paused ? "paused" : "running"),
     machine: () => life?.process.machine ?? null,
+    known: () => (life === null ? null : knownOf(life.process)),
     inspect: () => life?.process.inspect?.() ?? null,
     start() {
       if (life !== null) return;
@@ -397,15 +430,14 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         changed: () => observer.changed?.(host),
       });
       storage.setSlowness(slowness);
-      const driver = createDriver(watched(process.machine), portsOf(storage, process));
+      const driver = createDriver(watched(process), portsOf(storage, process));
       life = { driver, storage, process };
       wanted = performed;
       trace.note(`start ${name}`, name);
       if (process.listens === "at_once") listen();
       else network.setState(station, "closed");
-      for (const event of process.events) driver.feed(event);
-      driver.feed({ kind: "wake" });
-      expectPerformed();
+      for (const event of process.events) atOnce(() => driver.feed(event));
+      atOnce(() => driver.feed({ kind: "wake" }));
     },
     crash(how) {
       if (life === null) {

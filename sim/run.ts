@@ -209,7 +209,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   };
   let failure: Failure | null = null;
   try {
-    result = withoutChance(run);
+    result = run();
   } catch (error) {
     failure = failureOf(error, cluster);
   }

@@ -5,6 +5,7 @@
 import type { Effect } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import { createRollingHash } from "./rolling-hash.ts";
+import { type Known, stateDigest } from "./state-digest.ts";
 import type { Timeline } from "./timeline.ts";
 
 export type Moment = {
@@ -32,11 +33,14 @@ export type Note = {
 /** Told of everything that is hashed, in order; it must not change anything. */
 export type TraceReader = {
   readonly moment?: (moment: Moment, hash: number) => void;
+  /** Told before its moment, after each event, of what the machine knows then, where it says so. */
+  readonly state?: (digest: number, known: Known) => void;
   readonly note?: (note: Note) => void;
 };
 
 export type Trace = {
-  record(host: string, event: Event, effects: readonly Effect[]): Moment;
+  /** `known`: what the machine knows after it; a part of the digest where it is `due`. */
+  record(host: string, event: Event, effects: readonly Effect[], known?: Known | null, due?: boolean): Moment;
   /** Something that is no event of a machine, at a host where it has one; returns its number. */
   note(text: string, host?: string): number;
   /** A plain value that belongs to what happened, like the state of a machine now and then. */
@@ -57,7 +61,7 @@ export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace
   let recent: Moment[] = [];
 
   return {
-    record(host, event, effects) {
+    record(host, event, effects, known = null, due = false) {
       steps += 1;
       ids += 1;
       const time = timeline.now();
@@ -67,6 +71,11 @@ export function createTrace(timeline: Timeline, reader: TraceReader = {}): Trace
       hash.text(host);
       hash.plain(canonical(event));
       hash.plain(effects);
+      if (known !== null && (due || reader.state !== undefined)) {
+        const state = stateDigest(known);
+        if (due) hash.number(state);
+        reader.state?.(state, known);
+      }
       reader.moment?.(moment, hash.short());
       recent.push(moment);
       if (recent.length >= 2 * RECENT_MAX) recent = recent.slice(-RECENT_MAX);

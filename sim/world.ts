@@ -5,6 +5,7 @@ import { createDraws, type Draws } from "./draw.ts";
 import { createHost, type Host, type HostSpec, type Observer } from "./host.ts";
 import { createLinkTable, type LinkTable } from "./links.ts";
 import { createNetwork, type Network } from "./network.ts";
+import { stateDigest } from "./state-digest.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { createTrace, type Trace, type TraceReader } from "./trace.ts";
 
@@ -20,6 +21,8 @@ export type World = {
   hosts(): readonly Host[];
   /** `time` in virtual microseconds. */
   runUntil(time: number): void;
+  /** At its end: what all machines know goes into the trace, in the order of the names of their hosts. */
+  close(): void;
   digest(): string;
 };
 
@@ -29,9 +32,17 @@ export type WorldOptions = {
   readonly reader?: TraceReader;
   /** Shared between worlds it saves time, and changes nothing. */
   readonly crypto?: Crypto;
+  /** Above 0: what has no order is put into another one, which must change nothing. */
+  readonly shuffle?: number;
 };
 
-export function createWorld({ seed, observer = {}, reader, crypto = createCrypto() }: WorldOptions): World {
+export function createWorld({
+  seed,
+  observer = {},
+  reader,
+  crypto = createCrypto(),
+  shuffle = 0,
+}: WorldOptions): World {
   const timeline = createTimeline();
   const draws = createDraws(seed);
   const network = createNetwork(timeline, draws);
@@ -46,13 +57,19 @@ export function createWorld({ seed, observer = {}, reader, crypto = createCrypto
     trace,
     addHost(spec) {
       assert(!hosts.has(spec.name), "a host's name is used once");
-      const host = createHost(spec, { network, links, draws, seed, crypto, trace, observer });
+      const host = createHost(spec, { network, links, draws, seed, crypto, trace, observer, shuffle });
       hosts.set(spec.name, host);
       return host;
     },
     host: (name) => hosts.get(name),
     hosts: () => [...hosts.values()],
     runUntil: (time) => timeline.runUntil(time),
+    close() {
+      for (const name of [...hosts.keys()].toSorted()) {
+        const known = hosts.get(name)?.known() ?? null;
+        if (known !== null) trace.absorb([name, stateDigest(known)]);
+      }
+    },
     digest: () => trace.digest(),
   };
 }

@@ -50,7 +50,9 @@ export function describeTrouble(name: string, finding: Finding, repeat: Repeat):
   if (trouble.kind === "nondeterminism") {
     return [
       `${name}: two runs differed after ${steps} steps, ${printTime(time)} of virtual time`,
-      `  ${finding.digest} and ${trouble.again}`,
+      trouble.again === finding.digest
+        ? `  both with the digest ${finding.digest}, but not in what a server or client knew meanwhile`
+        : `  ${finding.digest} and ${trouble.again}`,
       ...(trouble.where === null ? [] : [trouble.where]),
       `script:\n${indented(script)}`,
       `repeat: ${command}`,

@@ -1,0 +1,154 @@
+/**
+ * The state of a machine as a number, in another order, and as a copy that is compared: what two equal runs have to
+ * agree on besides what they do. A state is plain data. The maps and sets of a server are bags, apart from those in
+ * whose order something is decided: it counts for those, and for the others it must not matter.
+ */
+import { type Prng, shuffle } from "../kernel/prng.ts";
+
+/** Names of the fields whose maps and sets are in an order that counts; `all` where every order does. */
+export type Ordered = ReadonlySet<string> | "all";
+
+export type Known = {
+  inspect(): object;
+  readonly ordered: Ordered;
+};
+
+/** Told once, at the start, and never changed. */
+const CONSTANT: ReadonlySet<string> = new Set(["config", "limits"]);
+
+const TEXT = 2;
+const BYTES = 3;
+const NOTHING = 4;
+const LIST = 6;
+const BAG = 7;
+const RECORD = 8;
+
+/** 32 bits: by its kind, content, and order where that counts. */
+export function stateDigest({ inspect, ordered }: Known): number {
+  function digest(value: unknown, field: string): number {
+    switch (typeof value) {
+      case "string":
+        return textDigest(TEXT, value);
+      case "number":
+        return Number.isSafeInteger(value)
+          ? mix(mix(1, value | 0), Math.floor(value / 2 ** 32) | 0)
+          : textDigest(1, String(value));
+      case "object":
+        return value === null ? NOTHING : objectDigest(value, field);
+      default:
+        return textDigest(NOTHING, String(value));
+    }
+  }
+
+  function objectDigest(value: object, field: string): number {
+    if (ArrayBuffer.isView(value)) return viewDigest(value);
+    if (Array.isArray(value)) {
+      let list = LIST;
+      for (const each of value as readonly unknown[]) list = mix(list, digest(each, field));
+      return list;
+    }
+    if (value instanceof Map || value instanceof Set) {
+      const counts = ordered === "all" || ordered.has(field);
+      let sum = mix(BAG, value.size);
+      for (const [key, each] of value.entries() as Iterable<[unknown, unknown]>) {
+        const one = mix(digest(key, ""), value instanceof Map ? digest(each, field) : 0);
+        sum = counts ? mix(sum, one) : (sum + one) | 0;
+      }
+      return sum;
+    }
+    const index = imageOf(value);
+    if (index !== null) return textDigest(RECORD, index);
+    let record = RECORD;
+    for (const name in value) {
+      if (CONSTANT.has(name)) continue;
+      record = mix(textDigest(record, name), digest((value as Record<string, unknown>)[name], name));
+    }
+    return record;
+  }
+
+  return digest(inspect(), "") >>> 0;
+}
+
+/** Puts the entries of every bag into another order. */
+export function disorder({ inspect, ordered }: Known, prng: Prng): void {
+  if (ordered === "all") return;
+  const visit = (value: unknown, field: string): void => {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+    if (Array.isArray(value)) return value.forEach((each) => visit(each, field));
+    if (value instanceof Map || value instanceof Set) {
+      if (value instanceof Map) for (const each of value.values()) visit(each, field);
+      if (value.size > 1 && !ordered.has(field)) reorder(value, prng);
+      return;
+    }
+    if (imageOf(value) !== null) return;
+    for (const [name, each] of Object.entries(value)) if (!CONSTANT.has(name)) visit(each, name);
+  };
+  visit(inspect(), "");
+}
+
+function reorder(bag: Map<unknown, unknown> | Set<unknown>, prng: Prng): void {
+  if (bag instanceof Map) {
+    const entries = shuffle(prng, [...bag]);
+    bag.clear();
+    for (const [key, value] of entries) bag.set(key, value);
+  } else {
+    const values = shuffle(prng, [...bag]);
+    bag.clear();
+    for (const value of values) bag.add(value);
+  }
+}
+
+/** A copy that does not change any more, with bags in the order of their keys. */
+export function stateCopy({ inspect, ordered }: Known): unknown {
+  const copy = (value: unknown, field: string): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if (ArrayBuffer.isView(value)) return [...bytesOf(value)];
+    if (Array.isArray(value)) return value.map((each) => copy(each, field));
+    if (value instanceof Map || value instanceof Set) {
+      const isMap = value instanceof Map;
+      const entries = Array.from(
+        value.entries() as Iterable<[unknown, unknown]>,
+        ([key, each]) => [String(key), isMap ? copy(each, field) : true] as const,
+      );
+      const counts = ordered === "all" || ordered.has(field);
+      return new Map(counts ? entries : entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    }
+    const index = imageOf(value);
+    if (index !== null) return index;
+    const kept = Object.entries(value).filter(([name]) => !CONSTANT.has(name));
+    return Object.fromEntries(kept.map(([name, each]) => [name, copy(each, name)]));
+  };
+  return copy(inspect(), "");
+}
+
+/** An index is told by the image that it is the index of, and is never changed. */
+function imageOf(value: object): string | null {
+  return "image" in value && "hashes" in value && typeof value.image === "string" ? value.image : null;
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function viewDigest(view: ArrayBufferView): number {
+  const bytes = bytesOf(view);
+  let hash = mix(BYTES, bytes.length);
+  let at = 0;
+  for (; at + 4 <= bytes.length; at += 4) {
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    hash = mix(hash, low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24));
+  }
+  for (; at < bytes.length; at++) hash = mix(hash, bytes[at] as number);
+  return hash;
+}
+
+function textDigest(begin: number, text: string): number {
+  let hash = mix(begin, text.length);
+  for (let at = 0; at < text.length; at++) hash = mix(hash, text.charCodeAt(at));
+  return hash;
+}
+
+function mix(hash: number, value: number): number {
+  const mixed = Math.imul(hash ^ value, 0x85ebca6b);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) ^ (mixed >>> 15);
+}
