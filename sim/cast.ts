@@ -13,10 +13,11 @@ import type { Observation } from "./oracle.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 
 /**
- * Where an order of a server counts: holders are asked in the order in which they were drawn, the index that was used
- * last goes last, and what waits for a connection fails in the order in which it was asked.
+ * Where an order of a server counts: downloads have their turns in the order in which they began, holders are asked in
+ * the order in which they were drawn, what waits for a connection fails in the order in which it was asked, and the
+ * index that was used last goes last.
  */
-const ORDERED: ReadonlySet<string> = new Set(["sources", "held", "calls"]);
+const ORDERED: ReadonlySet<string> = new Set(["downloads", "sources", "calls", "held"]);
 
 export const kernelCast: Cast = { node: nodeProcess, client: clientProcess, observe };
 

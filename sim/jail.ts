@@ -41,22 +41,40 @@ const METHODS: readonly (readonly [owner: string, names: readonly string[]])[] =
   [
     "Date",
     [
-      ...["getFullYear", "getMonth", "getDate", "getDay", "getHours", "getMinutes", "getTimezoneOffset"],
-      ...[
-        "toString",
-        "toDateString",
-        "toTimeString",
-        "toLocaleString",
-        "toLocaleDateString",
-        "toLocaleTimeString",
-      ],
+      "getFullYear",
+      "getMonth",
+      "getDate",
+      "getDay",
+      "getHours",
+      "getMinutes",
+      "getTimezoneOffset",
+      "toString",
+      "toDateString",
+      "toTimeString",
+      "toLocaleString",
+      "toLocaleDateString",
+      "toLocaleTimeString",
     ],
   ],
 ];
 /** Every function of these reaches out of the process or into the machine. */
 const MODULES = [
-  ...["fs", "fs/promises", "net", "dgram", "dns", "dns/promises", "http", "https", "http2", "tls"],
-  ...["child_process", "worker_threads", "os", "timers", "timers/promises", "readline"],
+  "fs",
+  "fs/promises",
+  "net",
+  "dgram",
+  "dns",
+  "dns/promises",
+  "http",
+  "https",
+  "http2",
+  "tls",
+  "child_process",
+  "worker_threads",
+  "os",
+  "timers",
+  "timers/promises",
+  "readline",
 ];
 const ENTROPY = /^(random|generateKey|generatePrime|getRandomValues)/;
 
@@ -88,16 +106,13 @@ export function withoutChance<T>(run: () => T): T {
 
 /** Names that were imported from a module of Node follow the module only when it is told so. */
 function bindImports(): void {
-  const sync = globalsOf().process?.getBuiltinModule?.("module")?.["syncBuiltinESMExports"];
+  const globals = globalThis as unknown as Globals;
+  const sync = globals.process?.getBuiltinModule?.("module")?.["syncBuiltinESMExports"];
   if (typeof sync === "function") (sync as () => void)();
 }
 
-function globalsOf(): Globals {
-  return globalThis as unknown as Globals;
-}
-
 function findPlaces(): readonly Place[] {
-  const globals = globalsOf();
+  const globals = globalThis as unknown as Globals;
   const found: Place[] = [];
   const add = (owner: unknown, name: string, shown: string, jailed?: unknown): void => {
     if ((typeof owner !== "object" && typeof owner !== "function") || owner === null) return;

@@ -9,7 +9,7 @@ import { type Prng, shuffle } from "../kernel/prng.ts";
 export type Ordered = ReadonlySet<string> | "all";
 
 export type Known = {
-  inspect(): object;
+  readonly inspect: () => object;
   readonly ordered: Ordered;
 };
 
