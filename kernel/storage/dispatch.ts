@@ -113,11 +113,10 @@ function accessOf(request: DiskRequest): Access {
     : "alone";
 }
 
-/** Images lock their path, indexes their id; recovery runs before anything else is asked. */
+/** Images lock their path, indexes their id, counters their file; recovery runs before anything else is asked. */
 function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
-    case "save_transfer":
     case "list_indexes":
     case "walk":
     case "digest_files":
@@ -125,6 +124,8 @@ function lockOf(request: DiskRequest): string | null {
     case "seal_index":
     case "read_source":
       return null;
+    case "save_transfer":
+      return "transfer"; // its temporary has one name
     case "store_index":
     case "load_index":
     case "read_index":

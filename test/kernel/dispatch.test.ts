@@ -76,6 +76,15 @@ test("nothing overtakes a commit that waits for the same path", () => {
   expect(startAll(state)).toEqual([2, 3]);
 });
 
+test("counters are saved one after the other: what they are written to first has one name", () => {
+  const none = { bytes: 0, blocks: 0 };
+  const transfer = { fetched: none, reused: none, linked: none, served: none };
+  const state = queued({ kind: "save_transfer", transfer }, { kind: "save_transfer", transfer });
+  expect(startAll(state)).toEqual([0]);
+  finished(state, 0 as OpId);
+  expect(startAll(state)).toEqual([1]);
+});
+
 test("a full queue refuses the newest", () => {
   const state = createDispatch();
   for (let op = 0; op < STORAGE_QUEUE_MAX; op++) enqueue(state, op as OpId, read("/a/x"));
