@@ -105,6 +105,7 @@ function arbitraryDeed(nodesMax: number): fc.Arbitrary<Deed> {
     skew: fc.integer({ min: -10_000, max: 10_000 }).map(toMicros),
     frozen: fc.boolean(),
     key: fc.constantFrom("known" as const, "second" as const),
+    old: fc.constant(null),
     to: some,
   });
   return fc.oneof(

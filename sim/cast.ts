@@ -71,7 +71,7 @@ function clientProcess(spec: ClientSpec, { seed, now, crypto }: Start): Process 
   const { path, mode, to } = spec.upload;
   const config: uploader.UploaderConfig = {
     ...uploader.UPLOADER_DEFAULTS,
-    uploads: [{ source: spec.source, path: path as VPath, mode, oldImage: null }],
+    uploads: [{ source: spec.source, path: path as VPath, mode, oldImage: spec.oldImage as ImageId | null }],
     clusters: [{ name: "cluster", entryPoints: to }],
   };
   const state = uploader.createUploader(config, seed, now);

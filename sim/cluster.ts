@@ -3,6 +3,7 @@ import type { Address } from "../kernel/ids.ts";
 import { keyed, next } from "../kernel/prng.ts";
 import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
 import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
+import { createCrypto } from "./crypto.ts";
 import type { DiskImage } from "./disk.ts";
 import type { Host } from "./host.ts";
 import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
@@ -41,6 +42,8 @@ export type Cluster = {
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
+  /** What a client has signed; null while it has not. */
+  readonly imageOf: (client: string) => string | null;
   /** When a server's clock was last set. */
   readonly steps: Map<string, number>;
   /** Some copy was damaged or lost, by a fault. */
@@ -59,6 +62,7 @@ export const IMAGES = "/srv/site" as RootName;
 const IMAGES_DEVICE = 2; // a file system of its own: what syncs the images does not sync the database
 const SOURCE = "/home/source" as RootName;
 const PORT = 24_783;
+const NO_IMAGE = "0".repeat(64); // no image has this id
 const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
 /** Keys that may write where no `config` says otherwise. */
 const TRUSTED: readonly SigningKey[] = SIGNING_KEYS.filter((key) => key !== "stranger");
@@ -71,7 +75,14 @@ export function addressOf(name: string): Address {
 }
 
 export function createCluster(script: Script, cast: Cast, options: RunOptions): Cluster {
-  const oracle = createOracle();
+  const crypto = options.crypto ?? createCrypto();
+  const hostile = new Set<string>();
+  const oracle = createOracle({
+    db: DB,
+    digest: (bytes) => crypto.digest(bytes),
+    isHostile: (host) => hostile.has(host),
+  });
+  const signed = new Map<string, string>();
   const nodes = new Map<string, NodeSpec>();
   const tally = createTally((host) => nodes.has(host));
   const clients = new Map<string, ClientSpec>();
@@ -92,7 +103,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
 
   const world = createWorld({
     seed: String(script.seed),
-    ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
+    crypto,
     ...(options.reader === undefined ? {} : { reader: options.reader }),
     ...(options.shuffle === undefined ? {} : { shuffle: options.shuffle }),
     observer: {
@@ -100,10 +111,10 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         tally.performed(host.name, call, request, op);
         triggers.performed(host.name, call.call, request);
         const site = sites.get(host.name);
-        if (site === undefined) return;
-        if (changesNames(call)) oracle.check(site);
-        if (call.call === "write") oracle.written(site, call);
+        if (site !== undefined) oracle.performed(site, call);
       },
+      started: (host) => oracle.started(host.name),
+      stepped: (host, event, effects) => oracle.stepped(host.name, event, effects, world.timeline.now()),
       crashed(host) {
         const site = sites.get(host.name);
         if (site !== undefined) oracle.crashed(site);
@@ -115,11 +126,18 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       traced(host, mark, fields) {
         tally.marked(host.name, mark, String(fields["path"] ?? ""));
         triggers.changed(host.name);
+        const site = sites.get(host.name);
+        const moment = { time: world.timeline.now(), latest: host.clock.now().wall + FUTURE_MS };
+        if (site !== undefined) oracle.said(site, mark, fields, moment);
         hear(host, { kind: "mark", mark, fields });
         options.marked?.(host.name, mark, fields);
       },
       changed: (host) => triggers.changed(host.name),
-      reported: (host, report) => hear(host, { kind: "report", report }),
+      reported(host, report) {
+        hear(host, { kind: "report", report });
+        const client = clients.get(host.name);
+        if (client !== undefined) oracle.reported(client.id, report, (name) => sites.get(name));
+      },
       stopped(host) {
         if (!nodes.has(host.name)) return;
         world.timeline.after(SUPERVISOR, () => {
@@ -134,6 +152,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   });
   world.network.onMishap((mishap) => {
     const { kind, from, to } = mishap;
+    if (kind === "flip") oracle.doubt();
     if (kind !== "silent") tally.hit(kind, world.host(to.name) ?? null);
     else if (from.state === "paused" || from.readsAt > world.timeline.now()) tally.saw("slow_reader_closed");
     options.mishap?.(mishap, world.timeline.cause());
@@ -149,6 +168,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     if (seen.kind === "signed") {
       signedAt.set(seen.upload, world.timeline.now());
       const spec = [...clients.values()].find((each) => each.id === seen.upload);
+      if (spec !== undefined) signed.set(spec.name, seen.image);
       const name = `${spec?.upload.path} ${seen.image}`;
       images.set(name, [...(images.get(name) ?? []), seen.upload]);
     }
@@ -175,9 +195,10 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     saved: new Map(),
     left,
     steps,
-    hostile: new Set(),
+    hostile,
     robbed: new Set(),
     peerFiles: new Map(),
+    imageOf: (client) => signed.get(client) ?? null,
     spoilt: false,
     healed: false,
     hangsUntil: 0,
@@ -209,6 +230,7 @@ export function addNode(
     peers: peerFileOf(name, peers),
     signers: keys.map((key) => secretOf(cluster, key)),
   });
+  cluster.oracle.listed(name, peers.map(addressOf));
   const host = world.addHost({
     name,
     address: addressOf(name),
@@ -240,6 +262,8 @@ export function setPeers(cluster: Cluster, name: string, peers: NodeSpec["peers"
   if (spec === undefined) return false;
   if (!cluster.peerFiles.has(name)) cluster.peerFiles.set(name, spec.peers);
   cluster.nodes.set(name, { ...spec, peers });
+  const addresses = peers.map(({ address }) => address);
+  cluster.oracle.listed(name, addresses);
   cluster.world.host(name)?.feed({ kind: "peers_resolved", peers });
   return true;
 }
@@ -255,7 +279,9 @@ export function startUpload(
   const id = clients.size + 1;
   const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
   cluster.bytes += contentBytes(content);
-  oracle.expectUpload({ id, path: verb.path, content, key: verb.key });
+  const { path, key, mode } = verb;
+  const oldImage = verb.old === null ? null : (cluster.imageOf(verb.old) ?? NO_IMAGE);
+  oracle.expectUpload({ id, path, content, key, mode, old: oldImage });
   for (const to of verb.to) {
     const target = world.host(to);
     if (target?.station.state === "up" || target?.station.state === "paused")
@@ -270,6 +296,7 @@ export function startUpload(
     upload: verb,
     servers: verb.to.map(addressOf),
     secret: secretOf(cluster, verb.key),
+    oldImage,
   };
   clients.set(name, spec);
   const host = world.addHost({
@@ -293,6 +320,7 @@ function watchFaults(cluster: Cluster, host: Host): void {
     if (fault === undefined) return null;
     fault.left -= 1;
     cluster.tally.hit(fault.code, host);
+    cluster.oracle.disturbed(host.name);
     const sight = sightOf(call, fault.code);
     if (sight !== null) cluster.tally.saw(sight);
     return fault.code;
@@ -309,10 +337,6 @@ function sightOf(call: FsCall, code: FsCode): Sight | null {
 /** Hosts that are judged: those that are still members, and do not lie. */
 export function coreSites({ sites, left, hostile }: Cluster): readonly Site[] {
   return [...sites.values()].filter(({ host }) => !left.has(host) && !hostile.has(host));
-}
-
-function changesNames({ call }: FsCall): boolean {
-  return call === "rename" || call === "unlink" || call === "remove_directory";
 }
 
 export function machineOf(name: string): string {

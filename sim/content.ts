@@ -24,23 +24,26 @@ export type ContentEntry =
 export type Content = ReadonlyMap<string, ContentEntry>;
 
 const ODD_NAMES = ["plain", "two words", "tab\there", "new\nline", "ünï", "back\\slash", "-dash", "#7"];
+const LONG_NAME = "long".repeat(63); // 252 bytes of the 255 that a file system takes
 const BLOCK_BYTES = 32_768;
 
 export function contentOf(number: number, files: number, bytesMax: number): Content {
   const content = new Map<string, ContentEntry>();
   const draw = keyed("tree", String(number));
   if (chance(draw, 1, 3)) content.set("empty", { kind: "directory" });
+  if (chance(draw, 1, 6))
+    content.set(LONG_NAME, { kind: "file", bytes: someBytes(draw, 100), executable: false });
   if (chance(draw, 1, 3)) content.set("link", { kind: "link", target: "sub0/missing" as ByteString });
   for (let file = 0; file < files; file++) {
     const version = chance(keyed("version", String(number), String(file)), 1, 2) ? "common" : String(number);
     const folder = `sub${file % 3}`;
     if (file % 4 !== 0 && !content.has(folder)) content.set(folder, { kind: "directory" });
     const name = byteStringOfText(`${ODD_NAMES[file % ODD_NAMES.length]}${file}`);
-    const stream = keyed("file", version, String(file), String(bytesMax));
     content.set(file % 4 === 0 ? name : `${folder}/${name}`, {
       kind: "file",
-      bytes: someBytes(stream, sizeOf(stream, bytesMax)),
-      executable: chance(stream, 1, 4),
+      bytes: bytesOfFile(number, version, file, bytesMax),
+      // Drawn apart from the bytes: what may be linked may not be linked everywhere.
+      executable: chance(keyed("mode", String(number), String(file)), 1, 4),
     });
   }
   // What tells this number from every other, also when all files happen to be common.
@@ -50,6 +53,22 @@ export function contentOf(number: number, files: number, bytesMax: number): Cont
     executable: false,
   });
   return content;
+}
+
+/** Of one version at the place of a file; now and then what other files have too, or with a block put in front. */
+function bytesOfFile(number: number, version: string, file: number, bytesMax: number): Uint8Array {
+  const kind = below(keyed("kind", String(number), String(file)), 8);
+  const stream =
+    kind === 0
+      ? keyed("file", "same", String(bytesMax))
+      : keyed("file", version, String(file), String(bytesMax));
+  const bytes = someBytes(stream, sizeOf(stream, bytesMax));
+  if (kind !== 1 || bytesMax < 2 * BLOCK_BYTES) return bytes;
+  const front = someBytes(keyed("front", String(number), String(file)), BLOCK_BYTES);
+  const longer = new Uint8Array(front.length + bytes.length);
+  longer.set(front);
+  longer.set(bytes, front.length);
+  return longer;
 }
 
 export function contentBytes(content: Content): number {

@@ -70,6 +70,8 @@ export type FaultHook = (call: FsCall) => FsCode | null;
 export type SimDisk = FileSystem & {
   /** The root by which an open handle was reached. */
   rootOf(handle: Handle): RootName | null;
+  /** The number that an open file has as long as it lives. */
+  inodeOf(handle: Handle): number | null;
   /** Everything below a root by path (`a/b`), as a reader sees it just now. */
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
   /** Everything below a root, and what of it a power cut could not change. */
@@ -518,6 +520,7 @@ export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()
   return {
     perform,
     rootOf: (handle) => handles.get(handle)?.under ?? null,
+    inodeOf: (handle) => handles.get(handle)?.node.id ?? null,
     crash,
     kill,
     tree(root) {
@@ -556,6 +559,8 @@ export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()
       for (const [root, dir] of roots) {
         const from = image?.get(root);
         roots.set(root, from === undefined ? newDirectory(dir.device, null) : copyTree(from));
+        // Files of another disk keep their numbers here, and no new one gets any of those.
+        for (const { node } of from === undefined ? [] : descendants(from)) nodes = Math.max(nodes, node.id);
       }
     },
     damage(root, nth, below, how, only = "") {

@@ -131,6 +131,7 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
     case "betray":
       hit();
       cluster.hostile.add(host.name);
+      cluster.oracle.doubt();
       betray(host, verb.how, world);
       return true;
     default:

@@ -9,7 +9,7 @@
 import { createDriver, type Driver } from "../adapters/driver.ts";
 import type { Machine, Ports, Signer } from "../adapters/port.ts";
 import { assert } from "../kernel/assert.ts";
-import type { TraceFields } from "../kernel/effect.ts";
+import type { Effect, TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import type { Address, ConnId, Now, OpId } from "../kernel/ids.ts";
 import { below, keyed } from "../kernel/prng.ts";
@@ -73,6 +73,10 @@ export type Crash = CrashModel | "kept" | { readonly disk: DiskImage | null; rea
 
 /** What an observer is told; it must not change anything. */
 export type Observer = {
+  /** A process begins. */
+  readonly started?: (host: Host) => void;
+  /** Its machine was told something, and wants something. */
+  readonly stepped?: (host: Host, event: Event, effects: readonly Effect[]) => void;
   readonly performed?: (host: Host, call: FsCall, request: DiskRequest["kind"], op: OpId) => void;
   /** What it is about may be something else now. */
   readonly changed?: (host: Host) => void;
@@ -241,6 +245,23 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     });
   }
 
+  function tried<T>(event: Event, run: () => T): T {
+    try {
+      return run();
+    } catch (failure) {
+      const moment = {
+        step: trace.steps() + 1,
+        time: timeline.now(),
+        host: name,
+        event,
+        effects: [],
+        cause: 0,
+        id: 0,
+      };
+      throw new MachineFailure(name, printMoment(moment), failure);
+    }
+  }
+
   /** Counts and hashes what the machine does, and says where it was when it throws. */
   function watched(process: Process): Machine {
     const { machine } = process;
@@ -249,30 +270,15 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     let taken = 0;
     return {
       step(event, now) {
-        try {
-          if (around.shuffle > 0 && known !== null) disorder(known, order);
-          const effects = machine.step(event, now);
-          steps += 1;
-          taken += 1;
-          trace.record(name, event, effects, known, taken % STATE_EACH === 0);
-          wanted += effects.length;
-          observer.changed?.(host);
-          return effects;
-        } catch (failure) {
-          throw new MachineFailure(
-            name,
-            printMoment({
-              step: trace.steps() + 1,
-              time: timeline.now(),
-              host: name,
-              event,
-              effects: [],
-              cause: 0,
-              id: 0,
-            }),
-            failure,
-          );
-        }
+        if (around.shuffle > 0 && known !== null) disorder(known, order);
+        const effects = tried(event, () => machine.step(event, now));
+        steps += 1;
+        taken += 1;
+        trace.record(name, event, effects, known, taken % STATE_EACH === 0);
+        wanted += effects.length;
+        observer.changed?.(host);
+        observer.stepped?.(host, event, effects);
+        return effects;
       },
       wakeAt: () => machine.wakeAt(),
     };
@@ -434,6 +440,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       life = { driver, storage, process };
       wanted = performed;
       trace.note(`start ${name}`, name);
+      observer.started?.(host);
       if (process.listens === "at_once") listen();
       else network.setState(station, "closed");
       for (const event of process.events) atOnce(() => driver.feed(event));

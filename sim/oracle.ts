@@ -2,11 +2,19 @@
  * What must hold, judged by code of its own that shares nothing with what it judges. Each promise has a file below
  * `oracle/`, and its name in `violation.ts`.
  */
-import type { FsCall } from "../kernel/storage/call.ts";
-import { judgeWrite } from "./oracle/calls.ts";
+import type { Effect, TraceFields } from "../kernel/effect.ts";
+import type { Event } from "../kernel/event.ts";
+import type { Report } from "../kernel/report.ts";
+import type { FsCall, RootName } from "../kernel/storage/call.ts";
+import { judgeCall } from "./oracle/calls.ts";
+import { createClients } from "./oracle/clients.ts";
 import { type Circumstances, type Convergence, judgeConvergence } from "./oracle/convergence.ts";
+import { createDatabase } from "./oracle/database.ts";
 import { createLedger, type Observation, type Upload } from "./oracle/ledger.ts";
+import { createRest, type RestEnd } from "./oracle/rest.ts";
+import { createTraffic } from "./oracle/traffic.ts";
 import { createTrees, type Site } from "./oracle/trees.ts";
+import { createVerdicts } from "./oracle/verdicts.ts";
 import { Violation } from "./oracle/violation.ts";
 
 export { roundsToConverge, transferMicros } from "./oracle/convergence.ts";
@@ -14,44 +22,134 @@ export type { Observation, Upload } from "./oracle/ledger.ts";
 export type { Site } from "./oracle/trees.ts";
 export { Violation, type ViolationCode } from "./oracle/violation.ts";
 
+export type OracleOptions = {
+  readonly db: RootName;
+  /** Of a block, 32 bytes in hex. */
+  readonly digest: (bytes: Uint8Array) => string;
+  /** Whether somebody lies: nothing that it says or serves counts. */
+  readonly isHostile: (host: string) => boolean;
+};
+
+/** When something is said: virtual microseconds, and the latest signature in milliseconds that counts at that server. */
+export type Moment = { readonly time: number; readonly latest: number };
+
 /** Everything that judges throws `Violation`. */
 export type Oracle = {
   expectUpload(upload: Upload): void;
   observe(observation: Observation): void;
   /** An upload was accepted by a server whose clock allows no signature after `latest`, in milliseconds. */
   expectPresent(upload: number, host: string, latest: number): void;
+  /** Messages may have been damaged on their way from here on, or are of somebody who lies. */
+  doubt(): void;
+  /** A server's process begins. */
+  started(host: string): void;
+  stepped(host: string, event: Event, effects: readonly Effect[], time: number): void;
+  said(site: Site, mark: string, fields: TraceFields, moment: Moment): void;
+  /** A client to its user, of its upload. */
+  reported(upload: number, report: Report, siteOf: (host: string) => Site | undefined): void;
+  /** A server's peer file names these. */
+  listed(host: string, addresses: readonly string[]): void;
+  /** A call of a server's disk failed, by a fault. */
+  disturbed(host: string): void;
   /** A file of a site is not what it was, by a fault: where it is visible now it may be as it is. */
   damaged(site: Site, file: string): void;
   /** An index of a site is not what it was, by a fault: nobody can learn from there what is in its image. */
   indexDamaged(site: Site): void;
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
-  /** After anything that may have changed names there. */
+  /** After a call of a storage program. */
+  performed(site: Site, call: FsCall): void;
   check(site: Site): void;
-  written(site: Site, call: Extract<FsCall, { call: "write" }>): void;
   /** After a power cut: the state of signatures may go back to what was reported, and not further. */
   crashed(site: Site): void;
   convergence(circumstances: Circumstances): Convergence;
+  /** From here to the next call all is expected to be quiet. */
+  restBegins(sites: readonly Site[], time: number): void;
+  restEnds(end: RestEnd): void;
+  /** How an upload ended for its client; null when it did not. */
+  endOf(upload: number): { readonly ok: boolean; readonly servers: readonly string[] } | null;
 };
 
-export function createOracle(): Oracle {
+export function createOracle({ db, digest, isHostile }: OracleOptions): Oracle {
   const ledger = createLedger();
   const trees = createTrees(ledger);
+  const verdicts = createVerdicts(ledger, trees);
+  const database = createDatabase(ledger, trees, db);
+  const clients = createClients(ledger, trees);
+  const isDamaged = (host: string): boolean => trees.isDamaged(host) || isHostile(host);
+  const traffic = createTraffic({ ledger, digest, isDamaged });
+  const rest = createRest(traffic, db);
+  let doubt = false;
+  /** Servers whose start has met a part that it could not look at. */
+  const puzzled = new Set<string>();
+
+  function said(site: Site, mark: string, fields: TraceFields, { time, latest }: Moment): void {
+    const { host } = site;
+    rest.said(host, mark);
+    if (isHostile(host)) return;
+    if (mark === "problem") puzzled.add(host);
+    if (mark === "recovered" && !puzzled.has(host))
+      database.recovered(site, (path, image) => verdicts.fetchedAt(host, path) === image);
+    const word = (name: string): string => String(fields[name] ?? "");
+    const [path, image] = [word("path"), word("image")];
+    if (path === "" || image === "") return;
+    verdicts.said(site, mark, { path, image, reason: word("reason"), time, latest, doubt });
+    if (mark === "download_aborted") database.givenUp(host, path, image);
+  }
+
   return {
     expectUpload: (upload) => ledger.expect(upload),
-    observe: (observation) => ledger.note(observation),
+    observe(observation) {
+      ledger.note(observation);
+      if (observation.kind !== "accepted") return;
+      const upload = ledger.uploads.get(observation.upload);
+      if (upload !== undefined && upload.key !== "stranger")
+        database.promised(observation.host, upload.path, upload.id);
+    },
     expectPresent(id, host, latest) {
       const timestamp = ledger.signed.get(id)?.timestamp ?? 0;
       if (timestamp <= latest) return;
       const ahead = Math.round((timestamp - latest) / 1000);
       throw new Violation("future_taken", `${host} accepted #${id}, signed ${ahead} s later than it may be`);
     },
+    doubt() {
+      doubt = true;
+    },
+    started(host) {
+      puzzled.delete(host);
+      verdicts.started(host);
+      traffic.started(host);
+      rest.started(host);
+    },
+    stepped: (host, event, effects, time) => traffic.stepped(host, event, effects, time, doubt),
+    said,
+    reported: (upload, report, siteOf) =>
+      clients.reported(upload, report, (host) => (isHostile(host) ? undefined : siteOf(host))),
+    listed: (host, addresses) => traffic.listed(host, addresses),
+    disturbed: (host) => rest.disturbed(host),
     damaged: (site, file) => trees.damaged(site, file),
     indexDamaged: (site) => trees.indexDamaged(site),
-    forget: (site, path) => trees.forget(site, path),
+    forget(site, path) {
+      database.forget(site.host, path);
+      trees.forget(site, path);
+    },
+    performed(site, call) {
+      if (changesNames(call)) trees.review(site, false);
+      judgeCall(ledger, trees, site, call);
+      database.performed(site, call);
+    },
     check: (site) => trees.review(site, false),
-    written: (site, call) => judgeWrite(ledger, site, call),
-    crashed: (site) => trees.review(site, true),
+    crashed(site) {
+      trees.review(site, true);
+      database.crashed(site);
+    },
     convergence: (circumstances) => judgeConvergence(ledger, trees, circumstances),
+    restBegins: (sites, time) => rest.begin(sites, time),
+    restEnds: (end) => rest.end(end),
+    endOf: (upload) => clients.endOf(upload),
   };
+}
+
+function changesNames({ call }: FsCall): boolean {
+  return call === "rename" || call === "unlink" || call === "remove_directory";
 }

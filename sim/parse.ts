@@ -250,6 +250,8 @@ function parseUpload(words: Words): UploadVerb {
   const skew = signed(words.option("skew") ?? "+0s");
   const frozen = oneOf(words.option("clock") ?? "running", ["running", "frozen"]) === "frozen";
   const key = oneOf(words.option("key") ?? "known", SIGNING_KEYS);
+  const before = words.option("old");
+  const old = before === undefined ? null : host(before);
   const client = host(words.take("a client"));
   const at = path(words.take("a path"));
   const number = words.take("a content like #7");
@@ -258,7 +260,7 @@ function parseUpload(words: Words): UploadVerb {
   if (words.take("`to`") !== "to") fail("`to` and its servers are missing");
   const to = words.rest().map(host);
   if (to.length === 0) fail("a server to upload to is missing");
-  return { kind: "upload", client, path: at, content, files, bytes, mode, skew, frozen, key, to };
+  return { kind: "upload", client, path: at, content, files, bytes, mode, skew, frozen, key, old, to };
 }
 
 function parseLinkFields(words: Words): LinkFields {

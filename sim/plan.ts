@@ -4,15 +4,9 @@
  */
 import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
-import {
-  FAILING_CALLS,
-  FAILING_CODES,
-  type Line,
-  type Script,
-  type UploadVerb,
-  type Verb,
-} from "./script.ts";
+import { FAILING_CALLS, FAILING_CODES, type Line, type Script, type Verb } from "./script.ts";
 import { addRare, RARE_KINDS } from "./plan-rare.ts";
+import { addUploads } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export const FAULT_KINDS = [
@@ -36,12 +30,15 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const FAULTS_END = 25 * SECOND;
 const RARE = 6; // one in so many runs has each rare kind
+const CALM = 16; // one in so many runs has no fault at all
 const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
 
 /** `asked`: a number of servers instead of a drawn one; the faults are of the same kinds and number. */
 export function planScript(seed: number, asked: number | null = null): Script {
   const draw = (...identity: readonly string[]): Prng => keyed(seed, "plan", ...identity);
-  const on = new Set<FaultKind>(FAULT_KINDS.filter((kind) => chance(draw("swarm", kind), 1, 2)));
+  // Without any fault more is promised than with some.
+  const calm = chance(draw("calm"), 1, CALM);
+  const on = new Set<FaultKind>(FAULT_KINDS.filter((kind) => !calm && chance(draw("swarm", kind), 1, 2)));
   const shape = draw("shape");
   const drawn = 2 + below(shape, 4);
   const nodes = asked ?? drawn;
@@ -60,7 +57,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
     for (let nth = 1; nth <= count; nth++) make(draw(kind, String(nth)), nth);
   };
 
-  addUploads(draw, servers, { levels, append, skewed: on.has("skew") }, add);
+  addUploads({ draw, servers, levels, append, skewed: on.has("skew"), anyMoment, add });
   const paths = lines.flatMap(({ verb }) => (verb.kind === "upload" ? [verb.path] : []));
   const busy = lines.map(({ at }) => at);
   /** Half of the faults come while an upload is spreading: little goes wrong in a cluster at rest. */
@@ -160,7 +157,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
   for (const kind of RARE_KINDS) {
-    if (!chance(draw("rare", kind), 1, RARE)) continue;
+    if (calm || !chance(draw("rare", kind), 1, RARE)) continue;
     addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, moment, lasting, add });
   }
   return {
@@ -168,68 +165,6 @@ export function planScript(seed: number, asked: number | null = null): Script {
     cluster: { nodes, levels, append, disk },
     lines: lines.toSorted((a, b) => a.at - b.at), // stable: what was added first stays first
   };
-}
-
-function addUploads(
-  draw: (...identity: readonly string[]) => Prng,
-  servers: readonly string[],
-  { levels, append, skewed }: { readonly levels: number; readonly append: boolean; readonly skewed: boolean },
-  add: (at: number, verb: Verb) => void,
-): void {
-  const count = 1 + below(draw("uploads"), 4);
-  for (let nth = 1; nth <= count; nth++) {
-    const stream = draw("upload", String(nth));
-    const name = append ? `v${1 + below(stream, 4)}` : one(stream, ["current", "current", "other"]);
-    const at = nth === 1 ? 500 * MILLISECOND : anyMoment(stream);
-    const upload: UploadVerb = {
-      kind: "upload",
-      client: `c${nth}`,
-      path: levels === 1 ? `/site/${name}` : `/site/${one(stream, ["a", "b"])}/${name}`,
-      content: 1 + below(stream, 3 * count),
-      files: below(stream, 9),
-      bytes: one(stream, [200, 20_000, 150_000]),
-      mode: append ? "append" : "replace",
-      skew: skewed ? (below(stream, 20_001) - 10_000) * MILLISECOND : 0,
-      frozen: false,
-      key: "known",
-      to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
-    };
-    add(at, upload);
-    addOddUpload(draw("odd", String(nth)), at, upload, servers, add);
-  }
-}
-
-/** What an upload must not be, or meets: a key of nobody, a clock far ahead, a wrong mode, an equal timestamp. */
-function addOddUpload(
-  stream: Prng,
-  at: number,
-  upload: UploadVerb,
-  servers: readonly string[],
-  add: (at: number, verb: Verb) => void,
-): void {
-  if (!chance(stream, 1, 8)) return;
-  const client = `${upload.client}9`;
-  const content = upload.content + 20;
-  const soon = at + below(stream, 4_000) * MILLISECOND;
-  const odd: Verb = { ...upload, client, content, to: [one(stream, servers)] };
-  switch (below(stream, 4)) {
-    case 0:
-      return add(soon, { ...odd, key: "stranger" });
-    case 1:
-      return add(soon, { ...odd, skew: (600 + below(stream, 31_536_000)) * SECOND });
-    case 2:
-      return add(soon, { ...odd, mode: upload.mode === "append" ? "replace" : "append" });
-    default:
-      add(soon, { ...odd, frozen: true, skew: 0 });
-      return add(soon, {
-        ...odd,
-        client: `${client}9`,
-        content: content + 1,
-        frozen: true,
-        skew: 0,
-        to: [one(stream, servers)],
-      });
-  }
 }
 
 function anyMoment(stream: Prng): number {

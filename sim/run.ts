@@ -54,6 +54,7 @@ const ABANDON = 125 * SECOND; // a download that nobody can serve is given up af
 const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
 const POLL = 50 * MILLISECOND;
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
+const REST = 5 * SECOND; // and then nothing happens
 const CLOCK_ERROR_MS_MAX = 150_000; // the operator sets a clock right that is further off
 
 export function runScript(script: Script, cast: Cast, options: RunOptions = {}): Outcome {
@@ -156,7 +157,14 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       world.runUntil(now);
     }
     world.runUntil(now + AFTERMATH);
-    for (const site of coreSites(cluster)) oracle.check(site);
+    const sites = coreSites(cluster);
+    if (judge().excused.length === 0 && cluster.hostile.size === 0 && !differsForEver()) {
+      oracle.restBegins(sites, world.timeline.now());
+      world.runUntil(world.timeline.now() + REST);
+      const clientsWait = uploading();
+      oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, clientsWait });
+    }
+    for (const site of sites) oracle.check(site);
     const end = judge();
     if (end.missing !== null) throw new Violation("not_converged", `again: ${end.missing}`);
     if (end.excused.length > 0) {
@@ -186,6 +194,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const ended = deeds.some(({ kind }) => kind === "halve" || kind === "stall");
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging;
+  }
+
+  /** Append-only conflicts stay, and so do differing configurations: such servers tell each other so. */
+  function differsForEver(): boolean {
+    const paths = [...clients.values()].map(({ upload }) => upload.path);
+    if (script.lines.some(({ verb }) => verb.kind === "config")) return true;
+    return script.cluster.append && new Set(paths).size < paths.length;
   }
 
   /** A client may still be about to be accepted; what it then brings has to spread, too. */

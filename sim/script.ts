@@ -53,6 +53,8 @@ export type UploadVerb = {
   /** Its wall clock stands still: whoever begins at the same moment signs the same timestamp. */
   readonly frozen: boolean;
   readonly key: SigningKey;
+  /** It may take the place of what this client has uploaded, and of nothing else. */
+  readonly old: string | null;
   readonly to: readonly string[];
 };
 
@@ -247,6 +249,7 @@ export function printVerb(verb: Verb): string {
         ...(skew === 0 ? [] : [`skew=${printSigned(skew)}`]),
         ...(verb.frozen ? ["clock=frozen"] : []),
         ...(verb.key === "known" ? [] : [`key=${verb.key}`]),
+        ...(verb.old === null ? [] : [`old=${verb.old}`]),
       ];
       return `upload ${client} ${path} #${content} ${options.join(" ")} to ${to.join(" ")}`;
     }

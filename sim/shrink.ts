@@ -94,6 +94,7 @@ function simplerDeeds(verb: Deed): readonly Deed[] {
       const out: Deed[] = [];
       if (verb.to.length > 1) for (const to of verb.to) out.push({ ...verb, to: [to] });
       if (verb.skew !== 0) out.push({ ...verb, skew: 0 });
+      if (verb.old !== null) out.push({ ...verb, old: null });
       if (verb.files > 0) out.push({ ...verb, files: verb.files >> 1 });
       if (verb.bytes > 200) out.push({ ...verb, bytes: 200 });
       return out;

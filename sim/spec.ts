@@ -33,6 +33,8 @@ export type ClientSpec = {
   readonly upload: UploadVerb;
   readonly servers: readonly Address[];
   readonly secret: Uint8Array;
+  /** The image that has to be there, 64 hex digits; null when any may. */
+  readonly oldImage: string | null;
 };
 
 /** The machines that are judged, and how to read what they say. */

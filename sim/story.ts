@@ -6,6 +6,7 @@
 import type { Effect } from "../kernel/effect.ts";
 import type { Crypto } from "./crypto.ts";
 import type { Mishap } from "./network.ts";
+import { PROMISES } from "./oracle/violation.ts";
 import { type Failure, runScript } from "./run.ts";
 import { printAt, type Script } from "./script.ts";
 import type { Cast } from "./spec.ts";
@@ -258,19 +259,6 @@ function merged(sentences: readonly Sentence[]): readonly string[] {
   }
   return out;
 }
-
-export const PROMISES: Readonly<Record<Failure["code"], string>> = {
-  mixed_tree: "what is visible at a path is one uploaded image, whole",
-  wrong_bytes: "only bytes with the right hash are written into an image",
-  stray_entry: "nothing but images lies in a base directory",
-  went_back: "a path never shows an older version than before, or nothing",
-  acked_lost: "what a server has reported survives everything but the loss of its disk",
-  append_replaced: "an append-only path keeps its first image",
-  unauthorised: "only who has a key that may write there can publish",
-  future_taken: "a signature from more than five minutes ahead is refused",
-  not_converged: "after the last fault all servers hold the winner within the bound",
-  machine_failed: "no input makes a machine fail",
-};
 
 function verdictOf({ code, detail }: Failure): string {
   return `${code}: broken is the promise that ${PROMISES[code]}: ${detail.replace(/^\w+: /, "")}`;

@@ -2,11 +2,37 @@
 import type { FsCall } from "../../kernel/storage/call.ts";
 import { equalWords } from "../pieces.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Site } from "./trees.ts";
+import type { Site, Trees } from "./trees.ts";
 import { Violation } from "./violation.ts";
 
-/** After a write: what arrived damaged must not get into an image, nor from there to others. */
-export function judgeWrite(
+export function judgeCall(ledger: Ledger, trees: Trees, site: Site, call: FsCall): void {
+  switch (call.call) {
+    case "write":
+      judgeChange(trees, site, call);
+      return judgeWrite(ledger, site, call);
+    case "truncate":
+    case "set_mode":
+    case "set_times":
+      return judgeChange(trees, site, call);
+    default:
+      return;
+  }
+}
+
+/** What a path shows, or has shown, belongs to its readers, and through links to other images: it never changes. */
+function judgeChange(
+  trees: Trees,
+  { host, disk, root }: Site,
+  { call, handle }: Extract<FsCall, { call: "write" | "truncate" | "set_mode" | "set_times" }>,
+): void {
+  if (disk.rootOf(handle) !== root) return;
+  const inode = disk.inodeOf(handle);
+  if (inode === null || !trees.wasShown(host, inode)) return;
+  throw new Violation("image_changed", `${host} calls ${call} on a file of an image that is or was visible`);
+}
+
+/** What arrived damaged must not get into an image, nor from there to others. */
+function judgeWrite(
   ledger: Ledger,
   { host, disk, root }: Site,
   { handle, offset, bytes }: Extract<FsCall, { call: "write" }>,

@@ -12,6 +12,9 @@ export type Upload = {
   readonly path: string;
   readonly content: Content;
   readonly key: SigningKey;
+  readonly mode: "append" | "replace";
+  /** The image that it may take the place of, and no other. */
+  readonly old: string | null;
 };
 
 /** What was seen of an upload. `signed` goes before the others. */
@@ -39,6 +42,8 @@ export type Ledger = {
   /** Paths of the directory with this key. */
   pathsBelow(key: string): readonly string[];
   uploadsAt(path: string): readonly Upload[];
+  /** Signed with this image there, by whomever. */
+  uploadsOf(path: string, image: string): readonly Upload[];
   /** The greatest version of these uploads, of those that somebody has accepted, if any was. */
   versionOf(ids: readonly number[]): Signed | null;
 };
@@ -49,6 +54,7 @@ export function createLedger(): Ledger {
   const uploads = new Map<number, Upload>();
   const signed = new Map<number, Signed>();
   const accepted = new Map<number, Set<string>>();
+  const images = new Map<number, string>();
   const reported = new Map<string, Set<number>>();
   const byPath = new Map<string, Upload[]>();
   const byKey = new Map<string, string[]>();
@@ -74,7 +80,9 @@ export function createLedger(): Ledger {
     },
     note(observation) {
       const upload = uploads.get(observation.upload);
-      if (upload === undefined || upload.key === "stranger") return;
+      if (upload === undefined) return;
+      if (observation.kind === "signed") images.set(upload.id, observation.image);
+      if (upload.key === "stranger") return;
       switch (observation.kind) {
         case "signed":
           signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
@@ -98,6 +106,7 @@ export function createLedger(): Ledger {
     },
     pathsBelow: (key) => byKey.get(key) ?? [],
     uploadsAt: (path) => byPath.get(path) ?? [],
+    uploadsOf: (path, image) => (byPath.get(path) ?? []).filter(({ id }) => images.get(id) === image),
     versionOf(ids) {
       let greatest: Signed | null = null;
       // One that nobody has accepted is on no server, though its content may be.

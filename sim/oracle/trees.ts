@@ -36,6 +36,12 @@ export type Trees = {
   shownAt(host: string, path: string): Shown;
   /** Whether an upload was ever whole anywhere, and no server has lost it by a fault since. */
   isSafe(upload: number): boolean;
+  /** Whether a file is or was part of a visible image, since the power was cut last. */
+  wasShown(host: string, inode: number): boolean;
+  /** Whether a fault has taken what a path had. */
+  hasLost(host: string, path: string): boolean;
+  /** Whether a fault has changed what a server reads. */
+  isDamaged(host: string): boolean;
   /** Whether the index of what is there can be asked for. */
   isReadable(host: string): boolean;
   /** A file of a site is not what it was, by a fault: where it is visible now it may be as it is. */
@@ -66,6 +72,12 @@ export function createTrees(ledger: Ledger): Trees {
   >();
   /** Servers with a damaged index: nobody can ask them for what it is of. */
   const unreadable = new Set<string>();
+
+  const damagedHosts = new Set<string>();
+  const losses = new Set<string>();
+  /** Of files that are or were visible, by server; and the trees that they were noted of, by place. */
+  const inodes = new Map<string, Set<number>>();
+  const noted = new Map<string, Subtree>();
 
   const shownAt = (host: string, path: string): Shown => shown.get(placeOf(host, path)) ?? EMPTY;
 
@@ -145,10 +157,28 @@ export function createTrees(ledger: Ledger): Trees {
     if (older !== null && newer !== null && isLess(newer, older)) throw new Violation("went_back", change);
   }
 
+  function noteInodes(site: Site, path: string): void {
+    const place = placeOf(site.host, path);
+    const subtree = site.disk.subtree(site.root, insideOf(site, path));
+    if (subtree === null || noted.get(place) === subtree) return;
+    noted.set(place, subtree);
+    const known = inodes.get(site.host) ?? new Set<number>();
+    inodes.set(site.host, known);
+    for (const entry of subtree.entries.values()) if (entry.kind === "file") known.add(entry.inode);
+  }
+
+  /** A cut may have brought a stage back from under its name: then it is one again. */
+  function forgetInodes(site: Site): void {
+    inodes.delete(site.host);
+    for (const path of ledger.pathsBelow(site.key)) noted.delete(placeOf(site.host, path));
+  }
+
   function review(site: Site, afterCut: boolean): void {
     checkStray(site);
+    if (afterCut) forgetInodes(site);
     for (const path of ledger.pathsBelow(site.key)) {
       const now = look(site, path);
+      noteInodes(site, path);
       if (!afterCut) checkStep(site, path, shownAt(site.host, path), now);
       checkReported(site, path, now);
       for (const id of now.ids) everShown.add(id);
@@ -160,11 +190,15 @@ export function createTrees(ledger: Ledger): Trees {
     review,
     shownAt,
     isSafe: (upload) => everShown.has(upload) && !forgotten.has(upload),
+    wasShown: (host, inode) => inodes.get(host)?.has(inode) === true,
+    hasLost: (host, path) => losses.has(placeOf(host, path)),
+    isDamaged: (host) => damagedHosts.has(host) || unreadable.has(host),
     isReadable: (host) => !unreadable.has(host),
     damaged(site, file) {
       const tree = site.disk.tree(site.root);
       const found = tree.get(file);
       if (found?.kind !== "file") return;
+      damagedHosts.add(site.host);
       for (const [name, entry] of tree) {
         if (entry.kind !== "file" || entry.inode !== found.inode) continue;
         damages.add(`${site.host} ${entry.inode} ${name}`);
@@ -180,6 +214,7 @@ export function createTrees(ledger: Ledger): Trees {
         for (const id of shownAt(site.host, each).ids) forgotten.add(id);
         for (const id of ledger.reportedAt(site.host, each)) forgotten.add(id);
         ledger.releaseReports(site.host, each);
+        losses.add(placeOf(site.host, each));
         shown.delete(placeOf(site.host, each));
       }
       if (path !== undefined) return;

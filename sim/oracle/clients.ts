@@ -1,0 +1,42 @@
+/** What clients are told of their uploads, and what they make of it. */
+import type { Report } from "../../kernel/report.ts";
+import { isLess, type Ledger, printIds } from "./ledger.ts";
+import type { Site, Trees } from "./trees.ts";
+import { Violation } from "./violation.ts";
+
+export type Clients = {
+  /** `siteOf`: undefined for a server whose word does not count. */
+  reported(upload: number, report: Report, siteOf: (host: string) => Site | undefined): void;
+  /** How an upload ended for its client; null while it goes on, or when its client died. */
+  endOf(upload: number): { readonly ok: boolean; readonly servers: readonly string[] } | null;
+};
+
+export function createClients(ledger: Ledger, trees: Trees): Clients {
+  const ends = new Map<number, { readonly ok: boolean; readonly servers: readonly string[] }>();
+
+  /** A server has what its client was told, or something greater; what a fault took from it since is no lie. */
+  function holds({ host, append }: Site, path: string, upload: number): boolean {
+    const { ids, spoilt } = trees.shownAt(host, path);
+    if (ids.includes(upload) || spoilt || trees.hasLost(host, path)) return true;
+    const [wanted, present] = [ledger.signed.get(upload), ledger.versionOf(ids)];
+    return !append && wanted !== undefined && present !== null && !isLess(present, wanted);
+  }
+
+  return {
+    reported(id, report, siteOf) {
+      const path = ledger.uploads.get(id)?.path;
+      if (path === undefined || report.type !== "finished") return;
+      ends.set(id, { ok: report.ok, servers: report.servers });
+      if (!report.ok) return;
+      if (report.servers.length === 0)
+        throw new Violation("false_success", `#${id} at ${path} ends well, and no server has it`);
+      for (const host of report.servers) {
+        const site = siteOf(host);
+        if (site === undefined || holds(site, path, id)) continue;
+        const has = printIds(trees.shownAt(host, path).ids);
+        throw new Violation("false_success", `#${id} ends well with ${host}, which has ${has} at ${path}`);
+      }
+    },
+    endOf: (id) => ends.get(id) ?? null,
+  };
+}
