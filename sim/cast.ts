@@ -19,7 +19,7 @@ import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
  */
 const ORDERED: ReadonlySet<string> = new Set(["downloads", "sources", "calls", "held"]);
 
-export const kernelCast: Cast = { node: nodeProcess, client: clientProcess, observe };
+export const kernelCast: Cast = { speaks: true, node: nodeProcess, client: clientProcess, observe };
 
 function configOf(spec: NodeSpec): Config {
   return {

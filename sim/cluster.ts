@@ -79,6 +79,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const hostile = new Set<string>();
   const oracle = createOracle({
     db: DB,
+    speaks: cast.speaks,
     digest: (bytes) => crypto.digest(bytes),
     isHostile: (host) => hostile.has(host),
   });

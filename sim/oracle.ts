@@ -24,6 +24,8 @@ export { Violation, type ViolationCode } from "./oracle/violation.ts";
 
 export type OracleOptions = {
   readonly db: RootName;
+  /** Messages, marks and databases are the kernel's, and are judged. */
+  readonly speaks: boolean;
   /** Of a block, 32 bytes in hex. */
   readonly digest: (bytes: Uint8Array) => string;
   /** Whether somebody lies: nothing that it says or serves counts. */
@@ -70,7 +72,7 @@ export type Oracle = {
   endOf(upload: number): { readonly ok: boolean; readonly servers: readonly string[] } | null;
 };
 
-export function createOracle({ db, digest, isHostile }: OracleOptions): Oracle {
+export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): Oracle {
   const ledger = createLedger();
   const trees = createTrees(ledger);
   const verdicts = createVerdicts(ledger, trees);
@@ -121,8 +123,12 @@ export function createOracle({ db, digest, isHostile }: OracleOptions): Oracle {
       traffic.started(host);
       rest.started(host);
     },
-    stepped: (host, event, effects, time) => traffic.stepped(host, event, effects, time, doubt),
-    said,
+    stepped(host, event, effects, time) {
+      if (speaks) traffic.stepped(host, event, effects, time, doubt);
+    },
+    said(site, mark, fields, moment) {
+      if (speaks) said(site, mark, fields, moment);
+    },
     reported: (upload, report, siteOf) =>
       clients.reported(upload, report, (host) => (isHostile(host) ? undefined : siteOf(host))),
     listed: (host, addresses) => traffic.listed(host, addresses),
@@ -136,12 +142,12 @@ export function createOracle({ db, digest, isHostile }: OracleOptions): Oracle {
     performed(site, call) {
       if (changesNames(call)) trees.review(site, false);
       judgeCall(ledger, trees, site, call);
-      database.performed(site, call);
+      if (speaks) database.performed(site, call);
     },
     check: (site) => trees.review(site, false),
     crashed(site) {
       trees.review(site, true);
-      database.crashed(site);
+      if (speaks) database.crashed(site);
     },
     convergence: (circumstances) => judgeConvergence(ledger, trees, circumstances),
     restBegins: (sites, time) => rest.begin(sites, time),

@@ -158,7 +158,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     }
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
-    if (judge().excused.length === 0 && cluster.hostile.size === 0 && !differsForEver()) {
+    if (cast.speaks && judge().excused.length === 0 && cluster.hostile.size === 0 && !differsForEver()) {
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
       const clientsWait = uploading();

@@ -39,6 +39,8 @@ export type ClientSpec = {
 
 /** The machines that are judged, and how to read what they say. */
 export type Cast = {
+  /** Its messages and marks are the kernel's, so that they are judged as well as what its servers show. */
+  readonly speaks: boolean;
   node(spec: NodeSpec, start: Start): Process;
   client(spec: ClientSpec, start: Start): Process;
   /** What a server's or a client's word says about an upload, if anything. */

@@ -51,6 +51,7 @@ export function toyCast(bug: ToyBug): Cast {
       listens: "at_once",
     }),
     client: (spec) => ({ machine: client(spec), programOf: noProgram, events: [], listens: "at_once" }),
+    speaks: false,
     observe(spec, seen, lookup) {
       if (seen.kind !== "mark") return [];
       const { mark, fields } = seen;
