@@ -88,6 +88,7 @@ export function runSwarm(options: SwarmOptions, cast: Cast, crypto: Crypto): Swa
     skew: 0,
     frozen: false,
     key: "known",
+    old: null,
     to: names.slice(0, ENTRY_POINTS),
   };
   startUpload(cluster, cast, verb, imageOf(bytes));
