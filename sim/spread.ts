@@ -93,6 +93,7 @@ export function runSpread(
       skew: 0,
       frozen: false,
       key: "known",
+      old: null,
       to: [names[below(stream, servers)] ?? "n1"],
     });
     const end = world.timeline.now() + PATIENCE;
