@@ -1,7 +1,7 @@
 /**
  * Rounds and waves: what is sent to whom, in packets of at most `packetBytesMax`.
  *
- * A round goes to every listed address that has not answered yet, to peers that watch what is complete here, and to a
+ * A round goes to listed addresses that have not answered yet, to peers that watch what is complete here, and to a
  * few random peers. A wave carries one change at once, to the next server of the ring and to random ones.
  *
  * Source: specification of gossip, section 6. Differs from 0.6.12: base directories take turns instead of being drawn
@@ -42,6 +42,8 @@ export type News = {
   readonly complete: readonly (readonly [VPath, ImageId])[];
 };
 
+/** Addresses that have not answered yet, of each round: no packet to all of ten thousand in one moment. */
+const STRANGERS_MAX = 100;
 /** As 0.6.12: a reader may take no more. */
 const BASE_DIRS_MAX = 10;
 /** Head, ids, names of the members and their counts. */
@@ -63,7 +65,7 @@ export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng
     if (known === undefined) packets.set(yourConfig, encoded);
     for (const each of encoded) sendEncoded(view, to, each, out);
   };
-  for (const address of strangersOf(view)) send(address, null);
+  for (const address of someStrangers(view, prng)) send(address, null);
   const known = peersOf(view);
   const complete = new Set(news.complete.map(([path]) => path));
   const watching = complete.size === 0 ? [] : known.filter((peer) => meets(peer.watching, complete));
@@ -72,6 +74,12 @@ export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng
     ...sample(prng, known, view.limits.gossipFanout),
   ]);
   for (const peer of chosen) send(peer.address, peer.configDigest);
+}
+
+/** In a large cluster that starts all at once, most strangers make themselves known before it is their turn. */
+function someStrangers(view: View, prng: Prng): readonly Address[] {
+  const strangers = strangersOf(view);
+  return strangers.length <= STRANGERS_MAX ? strangers : sample(prng, strangers, STRANGERS_MAX);
 }
 
 function meets(some: ReadonlySet<VPath>, others: ReadonlySet<VPath>): boolean {

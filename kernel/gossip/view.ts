@@ -29,9 +29,9 @@ export type Peer = {
   configDigest: Digest | null;
   /** Virtual paths `/key` that it is configured for. */
   configs: ReadonlySet<VPath>;
-  inProgress: Map<VPath, Progress>;
-  watching: Set<VPath>;
-  complete: Map<VPath, ImageId>;
+  readonly inProgress: Map<VPath, Progress>;
+  readonly watching: Set<VPath>;
+  readonly complete: Map<VPath, ImageId>;
   deleted: readonly (readonly [VPath, ImageId])[];
 };
 
@@ -156,10 +156,24 @@ function forget(view: View, peer: Peer): void {
 /** A `BaseDirs` packet is all that its sender has to say: it takes the place of what was known. */
 export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
   const max = view.limits.recordPathsMax;
-  peer.inProgress = new Map([...message.inProgress].filter(([path]) => levelOf(path) > 0).slice(0, max));
-  peer.watching = new Set(message.watching.filter((path) => levelOf(path) > 0).slice(0, max));
+  refill(peer.inProgress, message.inProgress, max);
+  refill(peer.complete, message.complete, max);
+  peer.watching.clear();
+  for (const path of message.watching) {
+    if (peer.watching.size >= max) break;
+    if (levelOf(path) > 0) peer.watching.add(path);
+  }
   peer.deleted = message.deleted.slice(0, max);
-  peer.complete = new Map([...message.complete].filter(([path]) => levelOf(path) > 0).slice(0, max));
+}
+
+/** Most packets say nothing of this: a thousand peers are not worth a thousand new maps a second. */
+function refill<T>(map: Map<VPath, T>, from: ReadonlyMap<VPath, T>, max: number): void {
+  map.clear();
+  if (from.size === 0) return;
+  for (const [path, value] of from) {
+    if (map.size >= max) return;
+    if (levelOf(path) > 0) map.set(path, value);
+  }
 }
 
 /** Drops what peers said that have been silent for long; they stay known as peers. */
@@ -215,8 +229,9 @@ export function watchersOf(view: View, path: VPath): readonly Peer[] {
 export function wantedElsewhere(view: View): ReadonlySet<VPath> {
   const paths = new Set<VPath>();
   for (const peer of view.peers.values()) {
-    for (const path of peer.watching) paths.add(path);
-    for (const path of peer.inProgress.keys()) paths.add(path);
+    // Of a thousand peers at rest nothing is walked.
+    if (peer.watching.size > 0) for (const path of peer.watching) paths.add(path);
+    if (peer.inProgress.size > 0) for (const path of peer.inProgress.keys()) paths.add(path);
   }
   return paths;
 }

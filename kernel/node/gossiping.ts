@@ -167,12 +167,20 @@ function gossiped(
     case "ConfigSync": {
       if (peer === null) return;
       peer.configs = new Set(message.paths.slice(0, node.config.limits.configListMax));
-      peer.configDigest = digestOfConfigList(message.paths); // of all: what is asked is whether it arrived
+      // Of all: what is asked is whether it arrived. Most peers are configured as we are.
+      peer.configDigest = isOwnConfig(node, message.paths)
+        ? node.configDigest
+        : digestOfConfigList(message.paths);
       return;
     }
     default:
       return unreachable(message);
   }
+}
+
+function isOwnConfig({ config }: NodeState, paths: readonly VPath[]): boolean {
+  const { directories } = config;
+  return paths.length === directories.length && directories.every(({ key }, at) => paths[at] === `/${key}`);
 }
 
 function addWatches(node: NodeState, path: VPath, machines: readonly MachineId[]): void {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { BASE_ENTRIES_MAX, putCommitted } from "../../kernel/catalog.ts";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
-import type { VPath } from "../../kernel/ids.ts";
+import type { Digest, VPath } from "../../kernel/ids.ts";
 import { encodePacket, type GossipMessage } from "../../kernel/wire/packet.ts";
 import {
   addressOf,
@@ -62,6 +62,29 @@ test("a peer is not taken for ourselves for long because somebody says so from i
   expect(heard()).toEqual([addressOf(2)]);
   for (let second = 0; second < DEFAULT_LIMITS.recordExpiryMs / 1_000; second++) heard();
   expect(heard()).toEqual([addressOf(1), addressOf(2)]);
+});
+
+test("a round goes to a hundred addresses that have not answered, and rounds in time to all of them", () => {
+  const rig = createRig({ peers: 250 });
+  const told = new Set<string>();
+  const round = (effects: ReturnType<typeof rig.wait>) => sentPackets(effects).map(({ to }) => to);
+  rig.start();
+  for (let nth = 0; nth < 30; nth++) {
+    const to = round(rig.wait(1_000));
+    expect(new Set(to).size).toBe(100);
+    for (const each of to) told.add(each);
+  }
+  expect(told.size).toBe(250);
+});
+
+test("what an address has said last is recognised, and what it says else is heard", () => {
+  const rig = createRig();
+  rig.start();
+  const digest = "ab".repeat(32) as Digest;
+  const asks = (message: GossipMessage) =>
+    rig.gossip(1, message).filter(({ kind }) => kind === "dial").length;
+  const other: GossipMessage = { ...NOTHING, baseDirs: new Map([["/site" as VPath, digest]]) };
+  expect([asks(NOTHING), asks(NOTHING), asks(other)]).toEqual([0, 0, 1]);
 });
 
 test("one packet brings about a few, however many paths it names; the rounds say the rest", () => {
