@@ -27,7 +27,7 @@ export async function writePage(file: string, page: PageOf): Promise<number> {
   return Buffer.byteLength(text);
 }
 
-/** Leaves out what processes knew and disks held when the page would be too large: it computes them itself. */
+/** Leaves out what processes knew and disks held when the page would be too large: it computes that itself. */
 async function pageOf({ name, recording, digest, mutant }: PageOf): Promise<string> {
   const bug = mutant === null ? null : { name: mutant, ...(await readMutant(mutant)) };
   const planted = bug === null ? null : await plantMutant(bug);
@@ -40,7 +40,7 @@ async function pageOf({ name, recording, digest, mutant }: PageOf): Promise<stri
     const embedded: Embedded = { recording, name, digest, mutant: bug };
     const whole = printPage(embedded, { simulator, script, style });
     if (whole.length < PAGE_BYTES_MAX) return whole;
-    const thin = { ...embedded, recording: { ...recording, states: null, disks: null } };
+    const thin = { ...embedded, recording: { ...recording, states: {}, disks: {}, whole: false } };
     const smaller = printPage(thin, { simulator, script, style });
     if (smaller.length < PAGE_BYTES_MAX) return smaller;
     throw new Error(

@@ -38,7 +38,12 @@ export async function showViews(
   { of, name }: Subject,
 ): Promise<Finding | null> {
   if (!diagram && html === null) return null;
-  const finding = await findingOf(hunters, { of, twice: false, shrinkRunsMax: 0, record: true });
+  const finding = await findingOf(hunters, {
+    of,
+    twice: false,
+    shrinkRunsMax: 0,
+    record: html === null ? "events" : "all",
+  });
   const recording = recordingOf(finding);
   if (diagram) {
     const width = Math.max(COLUMNS_MIN, process.stdout.columns ?? COLUMNS);

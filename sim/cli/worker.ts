@@ -8,7 +8,7 @@ import { linesOf } from "../lines.ts";
 import { parseScript } from "../parse.ts";
 import type { Script } from "../script.ts";
 import { storyOf } from "../story.ts";
-import { recordRun } from "../view/record.ts";
+import { recordRun, type States } from "../view/record.ts";
 
 export type Task = {
   readonly of: { readonly seed: number } | { readonly script: string };
@@ -17,13 +17,15 @@ export type Task = {
   /** Every event as a line of JSON; why it failed, in sentences. */
   readonly trace?: boolean;
   readonly story?: boolean;
-  /** Everything that a view shows. */
-  readonly record?: boolean;
+  /** Everything that a view shows; or what happened alone, without what everybody knew. */
+  readonly record?: "all" | "events";
 };
 export type Answer =
   | { readonly ok: true; readonly finding: Finding }
   /** The simulator itself failed. */
   | { readonly ok: false; readonly error: string };
+
+const WHOLE_STEPS_MAX = 20_000; // about 2 MB of a page
 
 const crypto = createCrypto(await createFastCrypto());
 
@@ -39,12 +41,21 @@ function answer({ of, twice, shrinkRunsMax, trace, story, record }: Task): Answe
     const more = {
       ...(trace === true ? { trace: linesOf(script, kernelCast, crypto) } : {}),
       ...(story === true ? { story: storyOf(script, kernelCast, crypto) } : {}),
-      ...(record === true ? { recording: recordRun(script, kernelCast, { crypto, states: true }) } : {}),
+      ...(record === undefined
+        ? {}
+        : { recording: recordRun(script, kernelCast, { crypto, states: statesOf(record, finding) }) }),
     };
     return { ok: true, finding: { ...finding, ...more } };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
+}
+
+/** Of a long run, of the host that failed alone: a page computes the others when they are looked at. */
+function statesOf(record: "all" | "events", { steps, trouble }: Finding): States {
+  if (record === "events") return [];
+  if (steps <= WHOLE_STEPS_MAX) return "all";
+  return trouble?.kind === "violation" && trouble.failure.host !== null ? [trouble.failure.host] : [];
 }
 
 function scriptOf(text: string): Script {

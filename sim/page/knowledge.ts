@@ -5,7 +5,7 @@ import { type TreeLine, treeOf } from "../view/tree.ts";
 import { printBytes } from "../view/words-of.ts";
 import type { Durability } from "../disk-layers.ts";
 import { fill, h } from "./dom.ts";
-import type { Shown, Store } from "./store.ts";
+import { isKnown, type Shown, type Store } from "./store.ts";
 
 const ROWS_MAX = 400;
 const DURABILITY: Readonly<Record<Durability, string>> = {
@@ -131,10 +131,10 @@ function treeLine({ name, kind, bytes, durability, change, depth }: TreeLine): H
 }
 
 function tablesOf(
-  { chosen, before, host }: Shown,
-  changes: Changes | null,
+  { recording, chosen, before, host }: Shown,
+  changes: Changes,
 ): { readonly before: Table; readonly now: Table } | null {
-  if (changes === null) return null;
+  if (!isKnown(recording, host)) return null;
   const list = changes[host] ?? [];
   return { before: tableAt(list, before), now: tableAt(list, chosen) };
 }
@@ -147,7 +147,7 @@ function unknown(): HTMLElement {
   return h(
     "p",
     { class: "quiet" },
-    "This run is too long to carry it along: it is computed here, and shown when that is done.",
+    "This run is too long to carry that along: it is computed here, and shown when that is done.",
   );
 }
 

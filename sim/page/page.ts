@@ -22,7 +22,9 @@ const TITLES: Readonly<Record<Tab, string>> = {
 /** What stands in an element, packed: gzip in base64. */
 async function unpacked(id: string): Promise<string> {
   const text = document.getElementById(id)?.textContent ?? "";
-  const bytes = Uint8Array.from(atob(text.trim()), (each) => each.charCodeAt(0));
+  const packed = atob(text.trim());
+  const bytes = new Uint8Array(packed.length);
+  for (let at = 0; at < packed.length; at++) bytes[at] = packed.charCodeAt(at); // megabytes: as fast as it can be
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return await new Response(stream).text();
 }

@@ -8,7 +8,7 @@ import { recordRun } from "../view/record.ts";
 const PROGRESS_STEPS = 2_000;
 const crypto = createCrypto();
 
-function run({ script }: Asked, say: (heard: Heard) => void): void {
+function run({ script, states }: Asked, say: (heard: Heard) => void): void {
   const parsed = parseScript(script);
   if (!parsed.ok) return say({ kind: "refused", line: parsed.line, what: parsed.what });
   try {
@@ -17,7 +17,7 @@ function run({ script }: Asked, say: (heard: Heard) => void): void {
     };
     say({
       kind: "done",
-      recording: recordRun(parsed.script, kernelCast, { crypto, states: true, progress }),
+      recording: recordRun(parsed.script, kernelCast, { crypto, states, progress }),
     });
   } catch (error) {
     say({ kind: "failed", error: error instanceof Error ? error.message : String(error) });

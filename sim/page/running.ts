@@ -1,7 +1,7 @@
 /** Starts the simulator that the page carries, and asks it to run scripts. */
 import type { Asked, Heard } from "../view/embedded.ts";
 
-export type Runner = { run(script: string, say: (heard: Heard) => void): void };
+export type Runner = { run(asked: Asked, say: (heard: Heard) => void): void };
 type Direct = (asked: Asked, say: (heard: Heard) => void) => void;
 
 /** @param source the simulator as one script */
@@ -58,8 +58,8 @@ export function createRunner(source: string): Runner {
   }
 
   return {
-    run(script, say) {
-      queue = queue.then(() => one({ script }, say));
+    run(asked, say) {
+      queue = queue.then(() => one(asked, say));
     },
   };
 }

@@ -3,7 +3,8 @@ import type { Heard } from "../view/embedded.ts";
 import { button } from "./timeline.ts";
 import { fill, h } from "./dom.ts";
 import type { Runner } from "./running.ts";
-import type { Shown, Store } from "./store.ts";
+import { isKnown, type Shown, type Store } from "./store.ts";
+import type { States } from "../view/record.ts";
 
 const AT_ONCE_STEPS = 20_000; // runs up to this many events are computed again when the page opens
 
@@ -12,7 +13,7 @@ export function createScript(store: Store, runner: Runner): HTMLElement {
   const text = h("textarea", { id: "script", spellcheck: "false", rows: 14, autocapitalize: "off" });
   text.value = embedded.recording.script;
   const status = h("p", { id: "status", role: "status" });
-  const go = button("Run it here", () => start(text.value));
+  const go = button("Run it here", () => start(text.value, statesFor(store.get())));
   const back = button("Back to the first script", () => {
     text.value = embedded.recording.script;
     store.show(embedded.recording, false);
@@ -33,18 +34,30 @@ export function createScript(store: Store, runner: Runner): HTMLElement {
     digests,
   );
   store.onChange(draw);
+  store.onChange(complete);
   verify();
   return element;
 
   /** The first script once more, in this browser: the digest must be the one of Node. */
   function verify(): void {
-    const { recording } = embedded;
-    if (recording.steps <= AT_ONCE_STEPS || recording.states === null) start(recording.script);
+    if (embedded.recording.steps <= AT_ONCE_STEPS) start(embedded.recording.script, "all");
   }
 
-  function start(script: string): void {
-    store.set({ running: { kind: "running", steps: 0, began: performance.now() } });
-    runner.run(script, hear);
+  function start(script: string, states: States): void {
+    store.set({ running: { kind: "running", steps: 0 } });
+    runner.run({ script, states }, hear);
+  }
+
+  /** Of a long run only what the host that is looked at knows is computed. */
+  function statesFor({ recording, host }: Shown): States {
+    return recording.steps <= AT_ONCE_STEPS ? "all" : [host];
+  }
+
+  /** What is looked at and not known yet. */
+  function complete(shown: Shown): void {
+    const { recording, tab, host, running } = shown;
+    if (running.kind !== "idle" || (tab !== "state" && tab !== "disk") || isKnown(recording, host)) return;
+    start(recording.script, statesFor(shown));
   }
 
   function hear(heard: Heard): void {

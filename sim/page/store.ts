@@ -8,7 +8,7 @@ export type Tab = (typeof TABS)[number];
 
 export type Running =
   | { readonly kind: "idle" }
-  | { readonly kind: "running"; readonly steps: number; readonly began: number }
+  | { readonly kind: "running"; readonly steps: number }
   | { readonly kind: "trouble"; readonly what: string };
 
 export type Shown = {
@@ -76,10 +76,17 @@ export function createStore(embedded: Embedded): Store {
       set({ before: shown.chosen, chosen, host: shown.recording.entries[chosen]?.host ?? shown.host });
     },
     show(next, ranHere) {
-      const same = next.digest === shown.recording.digest && next.script === shown.recording.script;
+      const last = shown.recording;
+      const same = next.digest === last.digest && next.script === last.script;
+      // Of a long run, what one host knows comes after another, and what is there already stays.
+      const both = {
+        states: { ...last.states, ...next.states },
+        disks: { ...last.disks, ...next.disks },
+        whole: last.whole || next.whole,
+      };
       const chosen = same ? shown.chosen : startOf(next);
       set({
-        recording: next,
+        recording: same ? { ...last, ...both } : next,
         ranHere,
         running: { kind: "idle" },
         ...(same
@@ -97,6 +104,11 @@ export function createStore(embedded: Embedded): Store {
       return rows.rows;
     },
   };
+}
+
+/** Is it written down what this host knows? */
+export function isKnown({ whole, states }: Recording, host: string): boolean {
+  return whole || states[host] !== undefined;
 }
 
 /** Where a look begins: at the event that failed, else at the end. */

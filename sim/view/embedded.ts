@@ -1,4 +1,5 @@
 /** What a page carries: a run, and the way back to the command line. */
+import type { States } from "./record.ts";
 import type { Recording } from "./recording.ts";
 
 export type Embedded = {
@@ -17,7 +18,7 @@ export type Embedded = {
 };
 
 /** What the page asks of the simulator in it, and hears. */
-export type Asked = { readonly script: string };
+export type Asked = { readonly script: string; readonly states: States };
 export type Heard =
   | { readonly kind: "progress"; readonly steps: number }
   | { readonly kind: "done"; readonly recording: Recording }

@@ -3,6 +3,7 @@ const DEPTH_MAX = 7;
 const MEMBERS_MAX = 16; // of a list that is shown member by member
 const TEXT_MAX = 100;
 const HEX_SHOWN = 8;
+const HEX_MIN = 32; // of what is an id or a digest
 /** Not of what a server knows, but of how it was made: they are large, secret, or change with everything. */
 const HIDDEN = new Set(["config", "prng", "keys", "seed", "limits"]);
 
@@ -26,12 +27,16 @@ export function flatten(state: object): ReadonlyMap<string, string> {
       return;
     }
     places.set(whole, path);
+    const size = sizeOf(whole);
+    if (size !== null && size > MEMBERS_MAX) {
+      out.set(path, `${size} of them`);
+      return;
+    }
     const members = membersOf(whole);
     const leaves =
-      isCollection(whole) && !(whole instanceof Map) ? members.map(([, each]) => leafOf(each)) : [null];
+      size !== null && !(whole instanceof Map) ? members.map(([, each]) => leafOf(each)) : [null];
     if (members.length === 0) out.set(path, "none");
-    else if (depth >= DEPTH_MAX || (isCollection(whole) && members.length > MEMBERS_MAX))
-      out.set(path, `${members.length} of them`);
+    else if (depth >= DEPTH_MAX) out.set(path, `${members.length} of them`);
     else if (leaves.every((each) => each !== null)) out.set(path, leaves.join(", "));
     else {
       for (const [name, each] of members) {
@@ -50,8 +55,10 @@ function leafOf(value: unknown): string | null {
   return ArrayBuffer.isView(value) ? `${value.byteLength} bytes` : null;
 }
 
-function isCollection(value: object): boolean {
-  return Array.isArray(value) || value instanceof Set || value instanceof Map;
+/** Of a collection; null of what has fields of its own. */
+function sizeOf(value: object): number | null {
+  if (Array.isArray(value)) return value.length;
+  return value instanceof Set || value instanceof Map ? value.size : null;
 }
 
 function membersOf(value: object): readonly (readonly [name: string, value: unknown])[] {
@@ -62,6 +69,7 @@ function membersOf(value: object): readonly (readonly [name: string, value: unkn
 
 /** Digests and ids by their first digits. */
 export function shortened(text: string): string {
+  if (text.length < HEX_MIN) return text;
   const short = text.replace(/[0-9a-f]{32,}/g, (hex) => `${hex.slice(0, HEX_SHOWN)}\u2026`);
   return short.length > TEXT_MAX ? `${short.slice(0, TEXT_MAX)}\u2026` : short;
 }

@@ -17,10 +17,13 @@ import type { Moment, Note } from "../trace.ts";
 import { blockOf, isAnswer, wordOf } from "../words.ts";
 import type { World } from "../world.ts";
 
+/** Of everybody, or of these hosts. */
+export type States = "all" | readonly string[];
+
 export type RecordOptions = {
   readonly crypto: Crypto;
-  /** What processes knew and disks held, too: most of the time and of the memory. */
-  readonly states: boolean;
+  /** Whose knowledge and whose disk is written down, too: most of the time and of the memory. */
+  readonly states: States;
   /** Told after each event how many there were. */
   readonly progress?: (steps: number) => void;
 };
@@ -70,9 +73,9 @@ export function recordRun(script: Script, cast: Cast, options: RecordOptions): R
   };
 }
 
-type Found = Pick<Recording, "hosts" | "entries" | "blocks" | "states" | "disks">;
+type Found = Pick<Recording, "hosts" | "entries" | "blocks" | "states" | "disks" | "whole">;
 
-function createRecorder(names: BlockNames, { states: withStates }: RecordOptions) {
+function createRecorder(names: BlockNames, { states: wanted }: RecordOptions) {
   const entries: Entry[] = [];
   const blocks: BlockFlow[] = [];
   const hosts: string[] = [];
@@ -108,10 +111,10 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
   const seen = new Set<string>();
 
   function observe(host: Host): void {
-    if (!withStates) return;
+    processes.set(host.name, host.state());
+    if (wanted !== "all" && !wanted.includes(host.name)) return;
     const place = entries.length - 1;
     const state = host.inspect();
-    processes.set(host.name, host.state());
     const process = new Map([["process", host.state()]]);
     states.set(host.name, place, state === null ? process : new Map([...process, ...flatten(state)]));
     const count = host.disk.callCount();
@@ -261,8 +264,13 @@ function createRecorder(names: BlockNames, { states: withStates }: RecordOptions
       hosts,
       entries,
       blocks,
-      states: withStates ? states.all() : null,
-      disks: withStates ? disks.all() : null,
+      // Who was asked for and did nothing is known to have known nothing.
+      states: {
+        ...Object.fromEntries((wanted === "all" ? hosts : wanted).map((host) => [host, []])),
+        ...states.all(),
+      },
+      disks: disks.all(),
+      whole: wanted === "all",
     }),
   };
 

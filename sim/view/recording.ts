@@ -97,7 +97,9 @@ export type Recording = {
   /** Entries that led to the failure, in order. */
   readonly past: readonly number[];
   readonly blocks: readonly BlockFlow[];
-  /** What the processes knew, and what the disks held; null when only the rest was asked for. */
-  readonly states: Changes | null;
-  readonly disks: Changes | null;
+  /** What the processes knew, and what the disks held. */
+  readonly states: Changes;
+  readonly disks: Changes;
+  /** False: of other hosts than those that are in `states` nothing was written down. */
+  readonly whole: boolean;
 };

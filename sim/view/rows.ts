@@ -42,47 +42,37 @@ export function levelOf({ failure }: Recording): Level {
 }
 
 export function rowsOf({ entries, story }: Recording, level: Level): readonly Row[] {
-  const told = new Set(story.map(({ entry }) => entry));
+  const told = level === "story" ? new Set(story.map(({ entry }) => entry)) : null;
   const rows: Row[] = [];
   for (const [place, entry] of entries.entries()) {
-    if (level === "story" && !told.has(place) && entry.kind !== "end") continue;
-    for (const row of rowsOfEntry(place, entry)) {
-      if (row.kind !== "local" || level === "all") rows.push(row);
-    }
+    if (told !== null && !told.has(place) && entry.kind !== "end") continue;
+    const first = rowOf(place, entry);
+    if (level === "all" || entry.kind !== "local") rows.push(first);
+    if (entry.kind !== "message" && entry.kind !== "local") continue;
+    for (const text of entry.marks) rows.push({ ...first, kind: "mark", peer: null, fate: null, text });
   }
   return rows;
 }
 
-function rowsOfEntry(place: number, entry: Entry): readonly Row[] {
-  const { time, host } = entry;
-  const common = { entry: place, time, host, peer: null, fate: null };
-  switch (entry.kind) {
+function rowOf(entry: number, each: Entry): Row {
+  const { time, host } = each;
+  switch (each.kind) {
     case "fault":
     case "end":
-      return [{ ...common, kind: entry.kind, text: entry.text }];
-    case "mishap":
-      return [
-        {
-          ...common,
-          kind: "lost",
-          peer: entry.to,
-          fate: entry.fate,
-          text: `${entry.word}: ${FATES[entry.fate]}`,
-        },
-      ];
+      return { entry, time, host, kind: each.kind, peer: null, fate: null, text: each.text };
+    case "mishap": {
+      const text = `${each.word}: ${FATES[each.fate]}`;
+      return { entry, time, host, kind: "lost", peer: each.to, fate: each.fate, text };
+    }
     case "message": {
-      const { from, fate, word } = entry;
+      const { from, fate, word } = each;
       const text = fate === null ? word : `${word}: ${FATES[fate]}`;
-      return [{ ...common, kind: "message", peer: from, fate, text }, ...marksOf(entry.marks)];
+      return { entry, time, host, kind: "message", peer: from, fate, text };
     }
     case "local":
-      return [{ ...common, kind: "local", text: entry.word }, ...marksOf(entry.marks)];
+      return { entry, time, host, kind: "local", peer: null, fate: null, text: each.word };
     default:
-      return unreachable(entry);
-  }
-
-  function marksOf(marks: readonly string[]): readonly Row[] {
-    return marks.map((text) => ({ ...common, kind: "mark", text }));
+      return unreachable(each);
   }
 }
 

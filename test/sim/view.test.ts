@@ -21,7 +21,7 @@ import { lanesOf, type Row, rowsOf } from "../../sim/view/rows.ts";
 import { treeOf } from "../../sim/view/tree.ts";
 
 const crypto = createCrypto();
-const record = (script: Script): Recording => recordRun(script, kernelCast, { crypto, states: true });
+const record = (script: Script): Recording => recordRun(script, kernelCast, { crypto, states: "all" });
 
 function scriptOf(text: string): Script {
   const parsed = parseScript(text);
@@ -63,12 +63,12 @@ describe("a recording", () => {
     const { entries, states, disks } = record(SMALL);
     const at = (text: string): number =>
       entries.findLastIndex((entry) => entry.kind === "fault" && entry.text === text);
-    const list = states?.["n2"] ?? [];
+    const list = states["n2"] ?? [];
     expect(tableAt(list, at("crash n2 weak")).get("process")).toBe("running");
     expect(tableAt(list, at("crash n2 weak") + 1).get("process")).toBe("down");
     expect(tableAt(list, at("crash n2 weak") + 1).has("phase")).toBe(false);
     expect(tableAt(list, entries.length).get("phase")).toBe("running");
-    const disk = tableAt(disks?.["n2"] ?? [], entries.length);
+    const disk = tableAt(disks["n2"] ?? [], entries.length);
     expect(disk.get("/srv/site/current/number")).toMatch(/^\w+ file 1$/);
   });
 
