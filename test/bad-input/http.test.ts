@@ -2,13 +2,15 @@
  * Section 4.4, and the frames of 4.2 that are none: one real server, raw sockets. After each the server still answers,
  * and its disk is what it was.
  */
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { VPath } from "../../kernel/ids.ts";
 import { build } from "../adapters/built.ts";
-import { Rig, until } from "../e2e/rig.ts";
+import { CLIENT, endOf, Rig, until } from "../e2e/rig.ts";
 
 let rig: Rig;
 let before = "";
@@ -221,6 +223,27 @@ describe("BC27 frames that RFC 6455 does not have end the connection with a code
     );
     await expectUnharmed();
   });
+});
+
+test("BK10 without a key the client warns, and the server refuses, as with 0.6.12", async () => {
+  mkdirSync(rig.path("tree"));
+  const args = [
+    "--port",
+    String(rig.port),
+    "sync",
+    "--append",
+    `${rig.path("tree")}:/site/x`,
+    rig.addressOf(1),
+  ];
+  const env = { ...process.env, HOME: rig.path("nobody"), CIRUELA_KEY: undefined };
+  const client = spawn(process.execPath, [CLIENT, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const { status, stderr } = await endOf(client);
+  expect([status, stderr.split("\n")[0]]).toEqual([
+    3,
+    "warning: no private key found, servers will refuse: make one with `ssh-keygen -t ed25519`, or give one with -i",
+  ]);
+  expect(stderr).toContain("signature_mismatch");
+  await expectUnharmed();
 });
 
 test("BC1 a connection that sends nothing but rubbish is closed", async () => {
