@@ -6,6 +6,7 @@ import type { Cast } from "./spec.ts";
 import type { Counts } from "./tally.ts";
 import { printScript, type Script } from "./script.ts";
 import { shrinkScript } from "./shrink.ts";
+import type { Traffic } from "./traffic.ts";
 import { printMoment, type TraceReader } from "./trace.ts";
 import type { Recording } from "./view/recording.ts";
 
@@ -23,6 +24,9 @@ export type Finding = {
   /** How often each kind of fault hit, and each in each phase of a server. */
   readonly faults: Counts;
   readonly cells: Counts;
+  /** What was sent, and how near its uploads came to the least time, where a line has a bound. */
+  readonly traffic: Traffic;
+  readonly efficiencies: readonly number[];
   /** Lines that met nothing they could change. */
   readonly idle: readonly string[];
   /** Virtual microseconds of all servers together. */
@@ -77,6 +81,8 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     excused: outcome.excused.length,
     faults: outcome.faults,
     cells: outcome.cells,
+    traffic: outcome.traffic,
+    efficiencies: outcome.efficiencies,
     idle: outcome.idle,
     serverTime: time * outcome.servers,
     marks: { ...marks, ...outcome.sights },

@@ -2,7 +2,7 @@
 import type { Address } from "../kernel/ids.ts";
 import { keyed, next } from "../kernel/prng.ts";
 import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
-import { type Content, contentBytes, contentOf, plantTree } from "./content.ts";
+import { type Content, contentBlocks, contentBytes, contentOf, plantTree } from "./content.ts";
 import { createCrypto } from "./crypto.ts";
 import type { DiskImage } from "./disk.ts";
 import type { Host } from "./host.ts";
@@ -10,6 +10,7 @@ import { createOracle, type Observation, type Oracle, type Site } from "./oracle
 import type { RunOptions } from "./run-options.ts";
 import { type ConfigVerb, type Script, SIGNING_KEYS, type SigningKey, type UploadVerb } from "./script.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
+import { createDeliveries, type Deliveries } from "./traffic.ts";
 import { createTally, type Sight, type Tally } from "./tally.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
@@ -28,6 +29,7 @@ export type Cluster = {
   readonly world: World;
   readonly oracle: Oracle;
   readonly tally: Tally;
+  readonly deliveries: Deliveries;
   /** What waits for a server to come to a phase. */
   readonly triggers: Triggers;
   readonly nodes: Map<string, NodeSpec>;
@@ -92,6 +94,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const left = new Set<string>();
   const steps = new Map<string, number>();
   const signedAt = new Map<number, number>();
+  const deliveries = createDeliveries();
 
   const lookup: Lookup = {
     uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
@@ -168,6 +171,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   function observe(seen: Observation, host: Host): void {
     if (seen.kind === "signed") {
       signedAt.set(seen.upload, world.timeline.now());
+      deliveries.signed(seen.upload, world.timeline.now());
       const spec = [...clients.values()].find((each) => each.id === seen.upload);
       if (spec !== undefined) signed.set(spec.name, seen.image);
       const name = `${spec?.upload.path} ${seen.image}`;
@@ -178,6 +182,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     if (seen.kind === "accepted" && seen.fresh === true && steady) {
       oracle.expectPresent(seen.upload, host.name, host.clock.now().wall + FUTURE_MS);
     }
+    if (seen.kind === "acknowledged") deliveries.reported(seen.upload, seen.host, world.timeline.now());
     // What a liar accepts or reports is nobody's promise.
     if ("host" in seen && cluster.hostile.has(seen.host)) return;
     oracle.observe(seen);
@@ -192,6 +197,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     nodes,
     clients,
     sites,
+    deliveries,
     faults: new Map(),
     saved: new Map(),
     left,
@@ -280,6 +286,7 @@ export function startUpload(
   const id = clients.size + 1;
   const name = clients.has(verb.client) ? `${verb.client}x${id}` : verb.client;
   cluster.bytes += contentBytes(content);
+  cluster.deliveries.expect(id, contentBlocks(content));
   const { path, key, mode } = verb;
   const oldImage = verb.old === null ? null : (cluster.imageOf(verb.old) ?? NO_IMAGE);
   oracle.expectUpload({ id, path, content, key, mode, old: oldImage });

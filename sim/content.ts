@@ -77,6 +77,14 @@ export function contentBytes(content: Content): number {
   return bytes;
 }
 
+/** Pieces of at most 32 KiB, of which each is sent for itself. */
+export function contentBlocks(content: Content): number {
+  let blocks = 0;
+  for (const entry of content.values())
+    if (entry.kind === "file") blocks += Math.ceil(entry.bytes.length / BLOCK_BYTES);
+  return blocks;
+}
+
 /** Writes a tree where its owner has it, durably. */
 export function plantTree(disk: SimDisk, root: RootName, content: Content): void {
   runProgram(disk, plant(root, content));

@@ -6,6 +6,7 @@ import { keyed, shuffle } from "../kernel/prng.ts";
 import { addNode, type Cluster, coreSites, createCluster, peerFileOf, setPeers } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
 import { leave, perform } from "./faults.ts";
+import type { Host } from "./host.ts";
 import { withoutChance } from "./jail.ts";
 import { CALM } from "./network.ts";
 import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
@@ -14,6 +15,7 @@ import { deedOf, type Line, printLine, printVerb, type Script, type Verb } from 
 import type { Cast } from "./spec.ts";
 import type { Counts } from "./tally.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
+import { type Traffic, trafficOf } from "./traffic.ts";
 import type { World } from "./world.ts";
 
 export type Outcome = {
@@ -34,6 +36,9 @@ export type Outcome = {
   readonly sights: Counts;
   /** Lines that met nothing they could change; of a run that failed, none are known. */
   readonly idle: readonly string[];
+  readonly traffic: Traffic;
+  /** Of each upload that all servers reported, over lines with a bound. */
+  readonly efficiencies: readonly number[];
   readonly world: World;
 };
 
@@ -218,6 +223,19 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     return lanes.reduce((least, lane) => Math.min(least, lane.bitsPerSecond), SLOWEST_BITS);
   }
 
+  function hostsOf(named: Iterable<string>): readonly Host[] {
+    return Array.from(named, (name) => world.host(name)).filter((host) => host !== undefined);
+  }
+
+  function efficiencies(): readonly number[] {
+    const servers = hostsOf(coreSites(cluster).map(({ host }) => host));
+    return [...clients.values()].flatMap(({ id, name }) => {
+      const client = world.host(name);
+      const reached = client === undefined ? null : cluster.deliveries.efficiency(id, client, servers);
+      return reached === null ? [] : [reached];
+    });
+  }
+
   let result: { convergedAfter: number | null; excused: readonly string[] } = {
     convergedAfter: null,
     excused: [],
@@ -240,6 +258,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     cells: tally.cells(),
     sights: tally.sights(),
     idle: failure === null ? idle : [],
+    traffic: trafficOf(hostsOf(nodes.keys()), hostsOf(clients.keys())),
+    efficiencies: efficiencies(),
     world,
   };
 }

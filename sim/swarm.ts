@@ -2,15 +2,18 @@
  * One upload to a healthy cluster with lines of a given speed: how long until every server has it, against the least
  * time in which that is possible.
  */
+import { assert } from "../kernel/assert.ts";
 import { keyed, next } from "../kernel/prng.ts";
 import { byteStringOfText } from "../kernel/text.ts";
 import { addNode, createCluster, startUpload } from "./cluster.ts";
 import type { Content, ContentEntry } from "./content.ts";
 import type { Crypto } from "./crypto.ts";
 import { PIECE_BYTES } from "./file-bytes.ts";
+import type { Host } from "./host.ts";
 import { leastSeconds } from "./lower-bound.ts";
 import type { UploadVerb } from "./script.ts";
 import type { Cast } from "./spec.ts";
+import { blocksPerSecond, type Traffic, trafficOf } from "./traffic.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export type SwarmOptions = {
@@ -32,14 +35,6 @@ export type Swarm = {
   /** Bytes with all headers, from the signature on. */
   readonly traffic: Traffic;
   readonly events: number;
-};
-
-export type Traffic = {
-  readonly total: number;
-  readonly client: number;
-  /** Of the server that sent, or received, most. */
-  readonly upMost: number;
-  readonly downMost: number;
 };
 
 const FILE_BYTES = 32 * PIECE_BYTES;
@@ -71,6 +66,11 @@ export function runSwarm(options: SwarmOptions, cast: Cast, crypto: Crypto): Swa
     },
   );
   const { world } = cluster;
+  const hostOf = (name: string): Host => {
+    const host = world.host(name);
+    assert(host !== undefined, "all hosts of a swarm stay");
+    return host;
+  };
   world.network.addRule("*", "*", SERVER_DELAY);
   world.network.addRule("c1", "*", CLIENT_DELAY);
   world.network.addRule("*", "c1", CLIENT_DELAY);
@@ -98,7 +98,7 @@ export function runSwarm(options: SwarmOptions, cast: Cast, crypto: Crypto): Swa
       lane.bytes = 0;
     }
   }
-  const rate = bitsPerSecond / 8 / PIECE_BYTES;
+  const rate = blocksPerSecond(bitsPerSecond);
   const blocks = Math.ceil(bytes / PIECE_BYTES);
   const least = leastSeconds({
     blocks,
@@ -108,21 +108,15 @@ export function runSwarm(options: SwarmOptions, cast: Cast, crypto: Crypto): Swa
   const end = UPLOAD_AT + Math.ceil((PATIENCE + BOUNDS_MAX * least) * SECOND);
   while (done.size < servers && world.timeline.now() < end) world.runUntil(world.timeline.now() + LOOK);
 
-  const stations = world
-    .hosts()
-    .filter(({ name }) => name !== "c1")
-    .map(({ station }) => station);
   return {
     blocks,
     done: done.size,
     seconds: done.size < servers || signedAt === null ? null : (doneAt - signedAt) / SECOND,
     leastSeconds: least,
-    traffic: {
-      total: world.hosts().reduce((sum, { station }) => sum + station.up.bytes, 0),
-      client: world.host("c1")?.station.up.bytes ?? 0,
-      upMost: Math.max(...stations.map(({ up }) => up.bytes)),
-      downMost: Math.max(...stations.map(({ down }) => down.bytes)),
-    },
+    traffic: trafficOf(
+      names.map((name) => hostOf(name)),
+      [hostOf("c1")],
+    ),
     events: world.trace.steps(),
   };
 }

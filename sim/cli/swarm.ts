@@ -90,7 +90,7 @@ async function swarm({ nodes, sizes, bitsPerSecond, seed }: Asked): Promise<numb
         seconds === null ? `${done} done` : seconds.toFixed(3),
         seconds === null ? "-" : (leastSeconds / seconds).toFixed(3),
         (traffic.total / (bytes * servers)).toFixed(3),
-        (traffic.client / bytes).toFixed(3),
+        (traffic.clients / bytes).toFixed(3),
         (traffic.upMost / MB).toFixed(1),
         (traffic.downMost / MB).toFixed(1),
         String(found.events),

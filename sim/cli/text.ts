@@ -1,5 +1,6 @@
 /** What a campaign says to people: its findings, and how to see a bad one again. */
 import type { Finding, Trouble } from "../check.ts";
+import { histogramOf } from "../histogram.ts";
 import { printTime } from "../script.ts";
 import { SECOND } from "../timeline.ts";
 
@@ -14,10 +15,31 @@ export function describeGreen(name: string, findings: readonly Finding[], second
   return [
     `${name}: all well in ${seconds.toFixed(1)} s`,
     `virtual time ${hours(virtual)}, ${sum(({ steps }) => steps)} events`,
+    `speed: ${Math.round(sum(({ steps }) => steps) / seconds)} events and ${Math.round(virtual / seconds)} simulated seconds a second`,
+    describeTraffic(findings),
     `slowest to agree after the last fault: ${slowest.toFixed(2)} s; excused paths: ${sum(({ excused }) => excused)}`,
     `seen: ${describeCounts(findings.map(({ marks }) => marks))}`,
     `done: ${describeCounts(findings.map(({ script }) => verbsOf(script)))}`,
   ].join("\n");
+}
+
+function describeTraffic(findings: readonly Finding[]): string {
+  const total = findings.reduce((sum, { traffic }) => sum + traffic.total, 0);
+  const clients = findings.reduce((sum, { traffic }) => sum + traffic.clients, 0);
+  const up = Math.max(...findings.map(({ traffic }) => traffic.upMost));
+  const down = Math.max(...findings.map(({ traffic }) => traffic.downMost));
+  const reached = histogramOf(findings.flatMap(({ efficiencies }) => efficiencies));
+  const [least, middle, most] = [0, 0.5, 1].map((share) => reached.quantile(share)?.toFixed(3));
+  return [
+    `sent: ${megabytes(total)}, of it by clients ${megabytes(clients)}; most of one server ${megabytes(up)} up, ${megabytes(down)} down`,
+    reached.count === 0
+      ? "efficiency of uploads: no line had a bound"
+      : `efficiency of ${reached.count} uploads (least time / time): ${least} to ${most}, median ${middle}`,
+  ].join("\n");
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(2)} MB`;
 }
 
 function hours(seconds: number): string {

@@ -121,7 +121,7 @@ test("what is measured of a small cluster is within its bounds", () => {
   expect(swarm.blocks).toBe(10);
   expect(swarm.seconds).toBeGreaterThan(swarm.leastSeconds);
   expect(swarm.traffic.total).toBeGreaterThan(3 * 300_000);
-  expect(swarm.traffic.client).toBeGreaterThan(300_000);
+  expect(swarm.traffic.clients).toBeGreaterThan(300_000);
   const spread = runSpread({ seed: 1, servers: 3, lossPercent: 5, images: 2 }, kernelCast, crypto);
   expect(spread.missing).toBe(0);
   expect([spread.knows.length, spread.has.length, spread.allHave.length]).toEqual([6, 6, 2]);
