@@ -6,8 +6,6 @@ import type { Runner } from "./running.ts";
 import { isKnown, type Shown, type Store } from "./store.ts";
 import type { States } from "../view/record.ts";
 
-const AT_ONCE_STEPS = 20_000; // runs up to this many events are computed again when the page opens
-
 export function createScript(store: Store, runner: Runner): HTMLElement {
   const { embedded } = store.get();
   const text = h("textarea", { id: "script", spellcheck: "false", rows: 14, autocapitalize: "off" });
@@ -38,9 +36,9 @@ export function createScript(store: Store, runner: Runner): HTMLElement {
   verify();
   return element;
 
-  /** The first script once more, in this browser: the digest must be the one of Node. */
+  /** The first script once more, in this browser: the digest must be the one of Node. A long one only when asked for. */
   function verify(): void {
-    if (embedded.recording.steps <= AT_ONCE_STEPS) start(embedded.recording.script, "all");
+    if (embedded.recording.whole) start(embedded.recording.script, "all");
   }
 
   function start(script: string, states: States): void {
@@ -50,7 +48,7 @@ export function createScript(store: Store, runner: Runner): HTMLElement {
 
   /** Of a long run only what the host that is looked at knows is computed. */
   function statesFor({ recording, host }: Shown): States {
-    return recording.steps <= AT_ONCE_STEPS ? "all" : [host];
+    return recording.whole ? "all" : [host];
   }
 
   /** What is looked at and not known yet. */

