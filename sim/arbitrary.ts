@@ -166,7 +166,7 @@ function arbitraryDeed(nodesMax: number): fc.Arbitrary<Deed> {
     fc.record({
       kind: fc.constant("fail" as const),
       host: node,
-      call: fc.constantFrom(...FAILING_CALLS),
+      call: fc.constantFrom("*" as const, ...FAILING_CALLS),
       code: fc.constantFrom(...FAILING_CODES),
       count: fc.integer({ min: 1, max: 3 }),
     }),

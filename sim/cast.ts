@@ -124,5 +124,5 @@ const MEANING: ReadonlyMap<string, "accepted" | "acknowledged"> = new Map([
 function observeReport(client: ClientSpec, report: Report, lookup: Lookup): readonly Observation[] {
   if (report.type !== "received") return [];
   const host = lookup.hostOfMachine(report.machine);
-  return host === null ? [] : [{ kind: "acknowledged", upload: client.id, host }];
+  return host === null ? [] : [{ kind: "acknowledged", upload: client.id, host, hearsay: true }];
 }

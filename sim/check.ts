@@ -27,6 +27,8 @@ export type Finding = {
   /** What was sent, and how near its uploads came to the least time, where a line has a bound. */
   readonly traffic: Traffic;
   readonly efficiencies: readonly number[];
+  /** Enough was said before the first fault hit. */
+  readonly isValid: boolean;
   /** Lines that met nothing they could change. */
   readonly idle: readonly string[];
   /** Virtual microseconds of all servers together. */
@@ -83,6 +85,7 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     cells: outcome.cells,
     traffic: outcome.traffic,
     efficiencies: outcome.efficiencies,
+    isValid: outcome.isValid,
     idle: outcome.idle,
     serverTime: time * outcome.servers,
     marks: { ...marks, ...outcome.sights },

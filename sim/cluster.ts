@@ -8,7 +8,14 @@ import type { DiskImage } from "./disk.ts";
 import type { Host } from "./host.ts";
 import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
-import { type ConfigVerb, type Script, SIGNING_KEYS, type SigningKey, type UploadVerb } from "./script.ts";
+import {
+  type ConfigVerb,
+  FAILING_CALLS,
+  type Script,
+  SIGNING_KEYS,
+  type SigningKey,
+  type UploadVerb,
+} from "./script.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 import { createDeliveries, type Deliveries } from "./traffic.ts";
 import { createTally, type Sight, type Tally } from "./tally.ts";
@@ -18,7 +25,7 @@ import { createWorld, type World } from "./world.ts";
 
 /** A call that fails the next `left` times. */
 export type Fault = {
-  readonly call: FsCall["call"];
+  readonly call: FsCall["call"] | "*";
   readonly code: FsCode;
   readonly count: number;
   left: number;
@@ -95,6 +102,9 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const steps = new Map<string, number>();
   const signedAt = new Map<number, number>();
   const deliveries = createDeliveries();
+  const versions = new Map<number, { readonly at: string; readonly image: string }>();
+  /** By server, by path and timestamp, the image that it accepted last. */
+  const met = new Map<string, Map<string, string>>();
 
   const lookup: Lookup = {
     uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
@@ -136,6 +146,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         hear(host, { kind: "mark", mark, fields });
         options.marked?.(host.name, mark, fields);
       },
+      repeated: () => tally.saw("news_in_several_packets"),
       changed: (host) => triggers.changed(host.name),
       reported(host, report) {
         hear(host, { kind: "report", report });
@@ -150,6 +161,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       },
     },
   });
+  tally.measure(() => world.network.counts.delivered);
   const triggers = createTriggers(world.timeline, (name) => {
     const host = world.host(name);
     return host === undefined ? new Set() : tally.phasesAt(host);
@@ -168,6 +180,17 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     for (const observation of cast.observe(spec, seen, lookup)) observe(observation, host);
   }
 
+  /** The same server has accepted another image with this timestamp at this path. */
+  function hasEqual(upload: number, host: string): boolean {
+    const mine = versions.get(upload);
+    const there = met.get(host) ?? new Map<string, string>();
+    met.set(host, there);
+    if (mine === undefined) return false;
+    const before = there.get(mine.at);
+    there.set(mine.at, mine.image);
+    return before !== undefined && before !== mine.image;
+  }
+
   function observe(seen: Observation, host: Host): void {
     if (seen.kind === "signed") {
       signedAt.set(seen.upload, world.timeline.now());
@@ -175,10 +198,12 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       const spec = [...clients.values()].find((each) => each.id === seen.upload);
       if (spec !== undefined) signed.set(spec.name, seen.image);
       const name = `${spec?.upload.path} ${seen.image}`;
+      versions.set(seen.upload, { at: `${spec?.upload.path} ${seen.timestamp}`, image: seen.image });
       images.set(name, [...(images.get(name) ?? []), seen.upload]);
     }
     // It may have been judged by the clock as it was before it was set.
     const steady = (steps.get(host.name) ?? 0) <= (signedAt.get(seen.upload) ?? 0);
+    if (seen.kind === "accepted" && hasEqual(seen.upload, seen.host)) tally.saw("equal_timestamps_met");
     if (seen.kind === "accepted" && seen.fresh === true && steady) {
       oracle.expectPresent(seen.upload, host.name, host.clock.now().wall + FUTURE_MS);
     }
@@ -324,7 +349,10 @@ export function startUpload(
 
 function watchFaults(cluster: Cluster, host: Host): void {
   host.disk.setFaultHook((call) => {
-    const fault = cluster.faults.get(host.name)?.find((each) => each.left > 0 && each.call === call.call);
+    const canFail = FAILING_CALLS.some((each) => each === call.call);
+    const fault = cluster.faults
+      .get(host.name)
+      ?.find((each) => each.left > 0 && (each.call === call.call || (each.call === "*" && canFail)));
     if (fault === undefined) return null;
     fault.left -= 1;
     cluster.tally.hit(fault.code, host);

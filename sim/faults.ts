@@ -254,6 +254,7 @@ function crash(cluster: Cluster, host: Host, how: string): boolean {
   const disk = how === "empty" ? null : how === "old" ? saved.get(host.name) : other?.disk.snapshot();
   if (disk === undefined) return false;
   tally.hit(how === "empty" || how === "old" ? `disk_${how}` : "disk_copied", host);
+  if (other !== undefined) cluster.oracle.copied(other.name, host.name);
   host.crash({ disk, name: how });
   cluster.spoilt = true;
   return true;

@@ -80,6 +80,8 @@ export type Observer = {
   readonly performed?: (host: Host, call: FsCall, request: DiskRequest["kind"], op: OpId) => void;
   /** What it is about may be something else now. */
   readonly changed?: (host: Host) => void;
+  /** One event made it send several packets to one address. */
+  readonly repeated?: (host: Host) => void;
   readonly traced?: (host: Host, mark: string, fields: TraceFields) => void;
   readonly reported?: (host: Host, report: Report) => void;
   readonly crashed?: (host: Host) => void;
@@ -277,6 +279,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
         trace.record(name, event, effects, known, taken % STATE_EACH === 0);
         wanted += effects.length;
         observer.changed?.(host);
+        if (effects.length > 1 && repeats(effects)) observer.repeated?.(host);
         observer.stepped?.(host, event, effects);
         return effects;
       },
@@ -489,4 +492,15 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     },
   };
   return host;
+}
+
+/** Several packets for one address, one after the other: of the same news. */
+function repeats(effects: readonly Effect[]): boolean {
+  let before: Address | null = null;
+  for (const each of effects) {
+    if (each.kind !== "send_datagram") continue;
+    if (each.to === before) return true;
+    before = each.to;
+  }
+  return false;
 }

@@ -57,6 +57,8 @@ export type Oracle = {
   damaged(site: Site, file: string): void;
   /** An index of a site is not what it was, by a fault: nobody can learn from there what is in its image. */
   indexDamaged(site: Site): void;
+  /** One server's disk becomes a copy of another's. */
+  copied(from: string, to: string): void;
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
   /** After a call of a storage program. */
@@ -144,6 +146,7 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
       judgeCall(ledger, trees, site, call);
       if (speaks) database.performed(site, call);
     },
+    copied: (from, to) => trees.copied(from, to),
     check: (site) => trees.review(site, false),
     crashed(site) {
       trees.review(site, true);

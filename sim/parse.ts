@@ -228,7 +228,7 @@ function parseDeed(kind: string, words: Words): Deed {
       return {
         kind,
         host: host(words.take("a host")),
-        call: oneOf(words.take("a call"), FAILING_CALLS),
+        call: callWord(words.take("a call")),
         code: oneOf(words.take("a code"), FAILING_CODES),
         count: whole(words.option("count") ?? "1", 1, 1e6),
       };

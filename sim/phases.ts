@@ -64,6 +64,7 @@ export function phaseOfRequest(kind: DiskRequest["kind"]): Phase | null {
       return "committing";
     case "abort":
     case "delete_old":
+    case "remove":
       return "cleaning";
     case "read_block":
     case "read_index":

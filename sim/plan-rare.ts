@@ -1,9 +1,10 @@
 /**
  * Faults that are rare in a run, because each changes what can be expected of it: disks that are replaced, members that
- * come and go, servers that lie, signatures that may not count. One in six runs has each kind.
+ * come and go, servers that lie, signatures that may not count. One in twelve runs has each kind.
  */
 import { below, chance, type Prng, sample } from "../kernel/prng.ts";
-import { LIES, type Verb } from "./script.ts";
+import { stepOf } from "./plan-aim.ts";
+import { LIES, type SigningKey, type UploadVerb, type Verb } from "./script.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export const RARE_KINDS = [
@@ -22,6 +23,21 @@ export const RARE_KINDS = [
   "betray",
   "behind",
   "aimed",
+  "burst",
+  "tail",
+  "flap",
+  "split",
+  "partial",
+  "hang",
+  "mass",
+  "machine",
+  "config",
+  "era",
+  "duel",
+  "pursue",
+  "crowd",
+  "exchange",
+  "starved",
 ] as const;
 export type RareKind = (typeof RARE_KINDS)[number];
 
@@ -31,6 +47,8 @@ export type RareOptions = {
   readonly paths: readonly string[];
   /** When uploads begin. */
   readonly busy: readonly number[];
+  readonly append: boolean;
+  readonly levels: number;
   readonly moment: (stream: Prng) => number;
   readonly lasting: (stream: Prng) => number;
   readonly add: (at: number, verb: Verb) => void;
@@ -38,7 +56,7 @@ export type RareOptions = {
 
 export function addRare(
   stream: Prng,
-  { kind, servers, paths, busy, moment, lasting, add }: RareOptions,
+  { kind, servers, paths, busy, append, levels, moment, lasting, add }: RareOptions,
 ): void {
   const host = one(stream, servers);
   const other = one(stream, servers);
@@ -95,7 +113,7 @@ export function addRare(
       return add(at, { kind: "betray", host, how: sample(stream, LIES, 1 + below(stream, 3)) });
     case "behind":
       // So far behind that a signature of now is from the future, until somebody sets the clock right.
-      return add(below(stream, 400) * MILLISECOND, {
+      return add(SECOND + below(stream, 400) * MILLISECOND, {
         kind: "clock",
         host,
         step: -(600 + below(stream, 100_000)) * SECOND,
@@ -113,7 +131,109 @@ export function addRare(
       add(cutAt, { kind: "crash", host, disk: chance(stream, 2, 3) ? "weak" : "ordered" });
       return add(cutAt + lasting(stream), { kind: "start", host, machine: null });
     }
+    case "burst":
+      return add(at, {
+        kind: "link",
+        from: host,
+        to: "*",
+        loss: { hits: 1 + below(stream, 10), outOf: 100 },
+        burst: (100 + below(stream, 4_000)) * MILLISECOND,
+      });
+    case "tail":
+      return add(at, {
+        kind: "link",
+        from: "*",
+        to: host,
+        tail: { hits: 1 + below(stream, 5), outOf: 100 },
+        long: (500 + below(stream, 4_000)) * MILLISECOND,
+      });
+    case "flap":
+      return add(at, {
+        kind,
+        from: host,
+        to: other === host ? "*" : other,
+        every: (50 + below(stream, 3_000)) * MILLISECOND,
+        lasting: (1 + below(stream, 8)) * SECOND,
+      });
+    case "split":
+    case "partial": {
+      // All in one of two groups; or one or two in neither, which reach both.
+      const mixed = sample(stream, servers, servers.length);
+      const bridges = kind === "split" ? 0 : Math.min(mixed.length - 2, 1 + below(stream, 2));
+      const groups = mixed.slice(bridges);
+      const half = 1 + below(stream, groups.length - 1);
+      const [from, to] = [groups.slice(0, half), groups.slice(half)];
+      add(at, { kind: "split", from, to });
+      for (const a of from)
+        for (const b of to) add(at + lasting(stream), { kind: "heal", from: a, to: b, oneWay: false });
+      return;
+    }
+    case "hang":
+      return add(at, { kind, host, call: "*", lasting: (100 + below(stream, 10_000)) * MILLISECOND });
+    case "mass":
+      add(at, { kind: "crash", host: "*", disk: one(stream, ["weak", "ordered", "kept"]) });
+      return add(at + lasting(stream), { kind: "start", host: "*", machine: null });
+    case "machine":
+      add(at, { kind: "crash", host, disk: one(stream, ["weak", "kept"]) });
+      return add(at + lasting(stream), { kind: "start", host, machine: `n${70 + below(stream, 9)}` });
+    case "config":
+      return add(0, {
+        kind,
+        host,
+        ...one(stream, [
+          { append: !append, levels: null, keys: null },
+          { append: null, levels: levels === 1 ? 2 : 1, keys: null },
+          { append: null, levels: null, keys: one(stream, KEY_SETS) },
+        ]),
+      });
+    case "era":
+      return add(at, { kind: "clock", host, step: stepOf(stream), drift: 0 });
+    case "duel":
+      // Of one path at one moment, to two servers.
+      add(at, uploadOf(61, one(stream, paths), append, [host]));
+      return add(at, uploadOf(62, one(stream, paths), append, [other]));
+    case "pursue":
+      return add(one(stream, busy), {
+        kind: "when",
+        host,
+        phase: "fetching",
+        nth: 1 + below(stream, 2),
+        call: null,
+        delay: below(stream, 40) * MILLISECOND,
+        deed: uploadOf(63, one(stream, paths), append, [other]),
+      });
+    case "crowd":
+      // More base directories than one packet tells of.
+      if (levels !== 2 || !chance(stream, 1, 4)) return;
+      for (let nth = 0; nth < 12; nth++) {
+        const small = { ...uploadOf(30 + nth, `/site/d${nth}/x`, append, [host]), files: 0, bytes: 200 };
+        add(at + nth * 100 * MILLISECOND, small);
+      }
+      return;
+    case "exchange":
+      return add(at, { kind: "fail", host, call: "rename", code: "unsupported", count: 1 });
+    case "starved":
+      return add(at, { kind: "rate", host, up: 150 + below(stream, 1_000), down: 0 });
   }
+}
+
+const KEY_SETS: readonly (readonly SigningKey[])[] = [["known"], ["second"], []];
+
+function uploadOf(number: number, path: string, append: boolean, to: readonly string[]): UploadVerb {
+  return {
+    kind: "upload",
+    client: `c${number}`,
+    path,
+    content: number,
+    files: 4,
+    bytes: 20_000,
+    mode: append ? "append" : "replace",
+    skew: 0,
+    frozen: false,
+    key: "known",
+    old: null,
+    to,
+  };
 }
 
 function one<T>(stream: Prng, items: readonly T[]): T {

@@ -20,7 +20,8 @@ export type UploadOptions = {
 const PATTERNS = ["few", "few", "few", "few", "burst", "burst", "many", "chain"] as const;
 type Pattern = (typeof PATTERNS)[number];
 
-const BEGIN = 500 * MILLISECOND;
+/** No fault comes before the servers have talked. */
+export const BEGIN = 1_500 * MILLISECOND;
 
 export function addUploads(options: UploadOptions): void {
   const { draw, append, add } = options;
@@ -90,7 +91,7 @@ function uploadOf(
     mode: append ? "append" : "replace",
     skew: skewed ? (below(stream, 20_001) - 10_000) * MILLISECOND : 0,
     frozen: false,
-    key: "known",
+    key: chance(stream, 1, 4) ? "second" : "known",
     old: pattern === "chain" && nth > 1 ? `c${Math.max(1, nth - 1 - below(stream, 2))}` : null,
     to: sample(stream, servers, 1 + below(stream, Math.min(3, servers.length))),
   };

@@ -5,8 +5,9 @@
 import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
 import { FAILING_CALLS, FAILING_CODES, type Line, type Script, type Verb } from "./script.ts";
+import { addAim, AIMS_MAX } from "./plan-aim.ts";
 import { addRare, RARE_KINDS } from "./plan-rare.ts";
-import { addUploads } from "./plan-uploads.ts";
+import { addUploads, BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export const FAULT_KINDS = [
@@ -29,7 +30,10 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const FAULTS_END = 25 * SECOND;
-const RARE = 6; // one in so many runs has each rare kind
+const RARE = 12; // one in so many runs has each rare kind
+/** One in so many runs lasts until second copies of datagrams are more than a minute old. */
+const LONG = 20;
+const LONG_MICROS = 75 * SECOND;
 const CALM = 16; // one in so many runs has no fault at all
 const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
 
@@ -158,7 +162,18 @@ export function planScript(seed: number, asked: number | null = null): Script {
   );
   for (const kind of RARE_KINDS) {
     if (calm || !chance(draw("rare", kind), 1, RARE)) continue;
-    addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, moment, lasting, add });
+    addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, append, levels, moment, lasting, add });
+  }
+  const isLong = !calm && chance(draw("long"), 1, LONG);
+  if (isLong) {
+    const dup = { hits: 1, outOf: 2 };
+    add(BEGIN, { kind: "link", from: "*", to: "*", dup, late: 2 * LONG_MICROS });
+  }
+  const aims = calm ? 0 : isLong ? AIMS_MAX : below(draw("aims"), AIMS_MAX);
+  for (let nth = 0; nth < aims; nth++) {
+    const stream = draw("aim", String(nth));
+    const at = (isLong ? LONG_MICROS : 2 * BEGIN) + below(stream, 120) * TICK;
+    addAim(stream, { seed, nth, servers, path: one(stream, paths), append, at, add });
   }
   return {
     seed,
@@ -168,7 +183,8 @@ export function planScript(seed: number, asked: number | null = null): Script {
 }
 
 function anyMoment(stream: Prng): number {
-  return below(stream, (FAULTS_END - 5 * SECOND) / TICK) * TICK + below(stream, 100) * MILLISECOND;
+  const ticks = (FAULTS_END - 5 * SECOND - BEGIN) / TICK;
+  return BEGIN + below(stream, ticks) * TICK + below(stream, 100) * MILLISECOND;
 }
 
 function lasting(stream: Prng): number {

@@ -32,6 +32,8 @@ export type Outcome = {
   /** How often each kind of fault hit, and in which phase of whom. */
   readonly faults: Counts;
   readonly cells: Counts;
+  /** Enough was said before the first fault hit: without traffic there is nothing that a fault could meet. */
+  readonly isValid: boolean;
   /** How often what has to be seen now and then was seen. */
   readonly sights: Counts;
   /** Lines that met nothing they could change; of a run that failed, none are known. */
@@ -56,6 +58,7 @@ const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing onl
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
 const LIED_TO = 40 * SECOND; // who lies is asked again and again, each time a while later
 const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
+const CALM_MIN = 2; // datagrams a server, before the first fault
 const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
 const POLL = 50 * MILLISECOND;
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
@@ -172,7 +175,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     for (const site of sites) oracle.check(site);
     const end = judge();
     if (end.missing !== null) throw new Violation("not_converged", `again: ${end.missing}`);
-    if (end.excused.length > 0) {
+    // Who lies can offer for ever what nobody else has.
+    if (end.excused.length > 0 && cluster.hostile.size === 0) {
       world.runUntil(world.timeline.now() + ABANDON + bound - healAt);
       const { missing } = judge(true);
       if (missing !== null) throw new Violation("not_converged", `what nobody has is in the way: ${missing}`);
@@ -256,6 +260,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     servers: nodes.size,
     faults: tally.faults(),
     cells: tally.cells(),
+    isValid: (tally.calm() ?? world.network.counts.delivered) >= CALM_MIN * script.cluster.nodes,
     sights: tally.sights(),
     idle: failure === null ? idle : [],
     traffic: trafficOf(hostsOf(nodes.keys()), hostsOf(clients.keys())),

@@ -124,11 +124,11 @@ export type Verb =
     }
   /** The wall clock is set by `step`, and both clocks run `drift` parts per million fast. */
   | { readonly kind: "clock"; readonly host: string; readonly step: number; readonly drift: number }
-  /** The next `count` calls of this name fail. */
+  /** The next `count` calls of this name, or any, fail. */
   | {
       readonly kind: "fail";
       readonly host: string;
-      readonly call: FsCall["call"];
+      readonly call: FsCall["call"] | "*";
       readonly code: FsCode;
       readonly count: number;
     }

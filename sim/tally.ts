@@ -20,6 +20,10 @@ export type Tally = {
   marked(host: string, mark: string, path: string): void;
   /** Follows the commits of a server by what they do. */
   performed(host: string, call: FsCall, request: DiskRequest["kind"], op: OpId): void;
+  /** What counts the traffic. */
+  measure(traffic: () => number): void;
+  /** How much of it there was before the first fault hit; null when none has. */
+  calm(): number | null;
   faults(): Counts;
   /** `kind phase`. */
   cells(): Counts;
@@ -44,6 +48,8 @@ export const SIGHTS = [
 ] as const;
 export type Sight = (typeof SIGHTS)[number];
 
+/** What is done to a cluster without harm: no fault. */
+const HARMLESS = ["upload", "rate", "join"];
 const ENDS = ["download_done", "download_aborted", "download_superseded"];
 /** How far a commit has come, by the calls of its last steps: U11 is a rename to the image's name, U13 one of a promise. */
 const STEPS: readonly Sight[] = ["cut_between_U11_U12", "cut_between_U12_U13", "cut_between_U13_U14"];
@@ -55,6 +61,9 @@ export function createTally(isServer: (host: string) => boolean): Tally {
   const downloads = new Map<string, Set<string>>();
   /** By server and request, how many of U11, U12 and U13 are done. */
   const commits = new Map<string, Map<OpId, number>>();
+
+  let traffic = (): number => 0;
+  let calm: number | null = null;
 
   function saw(sight: Sight): void {
     sights[sight] = (sights[sight] ?? 0) + 1;
@@ -83,7 +92,12 @@ export function createTally(isServer: (host: string) => boolean): Tally {
   return {
     saw,
     phasesAt,
+    measure(next) {
+      traffic = next;
+    },
+    calm: () => calm,
     hit(kind, host) {
+      if (calm === null && !HARMLESS.includes(kind)) calm = traffic();
       faults[kind] = (faults[kind] ?? 0) + 1;
       if (host === null || !isServer(host.name)) return;
       const phases = phasesAt(host);

@@ -22,7 +22,13 @@ export type Observation =
   | { readonly kind: "signed"; readonly upload: number; readonly timestamp: number; readonly image: string }
   /** `fresh`: a client was told so just now. */
   | { readonly kind: "accepted"; readonly upload: number; readonly host: string; readonly fresh?: boolean }
-  | { readonly kind: "acknowledged"; readonly upload: number; readonly host: string };
+  /** `hearsay`: a client heard so, perhaps long after the server said it. */
+  | {
+      readonly kind: "acknowledged";
+      readonly upload: number;
+      readonly host: string;
+      readonly hearsay?: boolean;
+    };
 
 export type Signed = { readonly timestamp: number; readonly image: string };
 
@@ -56,6 +62,8 @@ export function createLedger(): Ledger {
   const accepted = new Map<number, Set<string>>();
   const images = new Map<number, string>();
   const reported = new Map<string, Set<number>>();
+  /** By server and upload, reports that count no more. */
+  const released = new Set<string>();
   const byPath = new Map<string, Upload[]>();
   const byKey = new Map<string, string[]>();
 
@@ -90,6 +98,9 @@ export function createLedger(): Ledger {
         case "accepted":
           return accept(upload.id, observation.host);
         case "acknowledged": {
+          const said = `${observation.host} ${upload.id}`;
+          if (observation.hearsay === true && released.has(said)) return;
+          released.delete(said);
           accept(upload.id, observation.host);
           const name = placeOf(observation.host, upload.path);
           reported.set(name, (reported.get(name) ?? new Set()).add(upload.id));
@@ -99,6 +110,7 @@ export function createLedger(): Ledger {
     },
     reportedAt: (host, path) => reported.get(placeOf(host, path)) ?? NONE,
     releaseReports(host, path) {
+      for (const id of reported.get(placeOf(host, path)) ?? []) released.add(`${host} ${id}`);
       reported.delete(placeOf(host, path));
     },
     releaseAcceptance(host) {

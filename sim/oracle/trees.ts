@@ -48,6 +48,8 @@ export type Trees = {
   damaged(site: Site, file: string): void;
   /** An index of a site is not what it was, by a fault: nobody can learn from there what is in its image. */
   indexDamaged(site: Site): void;
+  /** One server's disk becomes a copy of another's: what faults did to that is here, too. */
+  copied(from: string, to: string): void;
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
 };
@@ -208,6 +210,11 @@ export function createTrees(ledger: Ledger): Trees {
     indexDamaged({ host, key }) {
       unreadable.add(host);
       for (const path of ledger.pathsBelow(key)) for (const id of shownAt(host, path).ids) forgotten.add(id);
+    },
+    copied(from, to) {
+      for (const each of damages)
+        if (each.startsWith(`${from} `)) damages.add(`${to}${each.slice(from.length)}`);
+      if (unreadable.has(from)) unreadable.add(to);
     },
     forget(site, path) {
       for (const each of path === undefined ? ledger.pathsBelow(site.key) : [path]) {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { arbitraryScript } from "../../sim/arbitrary.ts";
 import { planScript } from "../../sim/plan.ts";
 import { parseScript } from "../../sim/parse.ts";
-import { printScript } from "../../sim/script.ts";
+import { deedOf, printScript } from "../../sim/script.ts";
 
 const EXAMPLE = `seed 42
 cluster 3 levels=1 append=no disk=weak
@@ -123,11 +123,12 @@ test("a seed is one plan, and every kind of line is planned by some seed", () =>
   expect(planScript(5)).toEqual(planScript(5));
   expect(planScript(5)).not.toEqual(planScript(6));
   const kinds = new Set<string>();
-  for (let seed = 0; seed < 200; seed++) for (const { verb } of planScript(seed).lines) kinds.add(verb.kind);
+  for (let seed = 0; seed < 200; seed++)
+    for (const { verb } of planScript(seed).lines) kinds.add(verb.kind).add(deedOf(verb).kind);
   const all =
-    "betray clock crash cut edit fail halve heal join leave link pause peers rate remove reset resume";
+    "betray clock config crash cut edit fail flap halve hang heal join leave link pause peers rate remove reset resume";
   expect([...kinds].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
     ...all.split(" "),
-    ..."rot save slow stall start upload".split(" "),
+    ..."rot save slow split stall start upload when".split(" "),
   ]);
 });
