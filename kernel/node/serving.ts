@@ -2,8 +2,8 @@
 import { unreachable } from "../assert.ts";
 import { getEntry, listingOf } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type Download, hasStored } from "../fetch/download.ts";
-import { type ConnId, type Now, keyOf, levelOf } from "../ids.ts";
+import { commitOf, type Download, hasStored } from "../fetch/download.ts";
+import { type ConnId, type ImageId, type Now, type VPath, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import { findHinted } from "../fetch/hint.ts";
@@ -138,7 +138,8 @@ export function serveFrom(
   const directory = node.config.directories.find(({ key }) => key === keyOf(hint.path));
   if (directory === undefined) return false;
   const block = findHinted(index, hint.file, hint.offset, hash);
-  if (block === null || (download !== null && !hasStored(download, block))) return false;
+  if (block === null) return false;
+  if (download === null ? !isAtName(node, hint.path, index.image) : !hasStored(download, block)) return false;
   const { entry, length } = placeOfBlock(index, block);
   const file = pathOf(index, entry);
   const place = { path: hint.path, root: directory.root };
@@ -152,4 +153,14 @@ export function serveFrom(
     out,
   );
   return true;
+}
+
+/**
+ * Whether a read of this committed image will find it at its name: a commit that runs puts another one there before the
+ * read has its turn, and after one that failed nobody knows which of the two it is.
+ */
+function isAtName(node: NodeState, path: VPath, image: ImageId): boolean {
+  return (
+    getEntry(node.catalog, path).committed?.image === image && commitOf(node.downloads.get(path)) === null
+  );
 }

@@ -1,6 +1,19 @@
 import { expect, test } from "vitest";
+import type { Effect } from "../../kernel/effect.ts";
 import type { ImageId } from "../../kernel/ids.ts";
-import { createRig, imageOf, indexOf, pathOf, type Rig, sentFrames, stageLacking, WALL } from "./rig.ts";
+import { cacheIndex } from "../../kernel/index-cache.ts";
+import type { ByteString } from "../../kernel/text.ts";
+import {
+  createRig,
+  hashOfNumber,
+  imageOf,
+  indexOf,
+  pathOf,
+  type Rig,
+  sentFrames,
+  stageLacking,
+  WALL,
+} from "./rig.ts";
 
 test("a download that loses to what is committed is promised no more, on disk either", () => {
   const rig = createRig();
@@ -75,6 +88,27 @@ test("after a commit that failed, what was committed is not taken for what stand
   rig.disk("commit", { ok: false, code: "io", detail: "" });
   rig.upload(2, 2, "x", a, WALL + 2);
   expect(rig.pending.map(({ request }) => request.kind)).toEqual(["put_intent"]);
+});
+
+test("a block of what was committed is not read while another image takes its name, nor after that failed", () => {
+  const [a, b] = [imageOf(1), imageOf(2)];
+  const hint = { path: pathOf("x"), file: "/file" as ByteString, offset: 0 };
+  const rig = committing({ committed: a, coming: b });
+  const ask = (id: number): readonly Effect[] =>
+    rig.request(2, id, { type: "GetBlock", hash: hashOfNumber(0), hint });
+  cacheIndex(rig.node.indexes, indexOf(a, 1)); // its first block is the second one's, too
+  ask(2);
+  const reads = rig.pending.flatMap(({ request }) => (request.kind === "read_block" ? [request] : []));
+  expect(reads).toMatchObject([{ stage: null }]); // of the new one, which stands there by then
+
+  const other = committing({ committed: a, coming: b });
+  cacheIndex(other.node.indexes, indexOf(a, 2));
+  const second = { type: "GetBlock", hash: hashOfNumber(1), hint: { ...hint, offset: 32_768 } } as const;
+  const refused = { response: { type: "Error", text: "block not found" } };
+  expect(sentFrames(other.request(2, 2, second))).toMatchObject([refused]);
+  other.disk("commit", { ok: false, code: "io", detail: "" });
+  expect(sentFrames(other.request(2, 3, second))).toMatchObject([refused]);
+  expect(other.pending.some(({ request }) => request.kind === "read_block")).toBe(false);
 });
 
 test.each(["exchange_unsupported", "already_exists"] as const)(
