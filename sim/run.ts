@@ -58,6 +58,8 @@ const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing onl
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
 const LIED_TO = 40 * SECOND; // who lies is asked again and again, each time a while later
 const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
+const OLD = 30 * SECOND; // copies of packets that come so late
+const NARROW_BITS = 100_000; // gossip alone fills such a line
 const CALM_MIN = 2; // datagrams a server, before the first fault
 const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
 const POLL = 50 * MILLISECOND;
@@ -166,7 +168,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     }
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
-    if (cast.speaks && judge().excused.length === 0 && cluster.hostile.size === 0 && !differsForEver()) {
+    if (cast.speaks && judge().excused.length === 0 && cluster.hostile.size === 0 && !isNeverQuiet()) {
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
       const clientsWait = uploading();
@@ -205,8 +207,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging;
   }
 
-  /** Append-only conflicts stay, and so do differing configurations: such servers tell each other so. */
-  function differsForEver(): boolean {
+  /**
+   * Append-only conflicts stay, and so do differing configurations: such servers tell each other so. Old copies of
+   * packets, and lines that are behind by minutes, bring news that no longer are.
+   */
+  function isNeverQuiet(): boolean {
+    const old = script.lines.some(({ verb }) => verb.kind === "link" && (verb.late ?? 0) > OLD);
+    if (old || slowest() < NARROW_BITS) return true;
     const paths = [...clients.values()].map(({ upload }) => upload.path);
     if (script.lines.some(({ verb }) => verb.kind === "config")) return true;
     return script.cluster.append && new Set(paths).size < paths.length;
