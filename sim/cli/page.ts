@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import type { Embedded } from "../view/embedded.ts";
 import type { Recording } from "../view/recording.ts";
+import { Usage } from "./command.ts";
 import { type Planted, plantMutant, readMutant } from "./mutant.ts";
 
 export type PageOf = {
@@ -20,10 +21,17 @@ const PAGE_BYTES_MAX = 5_000_000;
 const PAGE = new URL("../page/page.ts", import.meta.url);
 const STYLE = new URL("../page/page.css", import.meta.url);
 
-/** @returns the bytes of the page */
+/**
+ * @returns the bytes of the page
+ * @throws Usage when the file cannot be written
+ */
 export async function writePage(file: string, page: PageOf): Promise<number> {
   const text = await pageOf(page);
-  await writeFile(file, text);
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new Usage(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
   return Buffer.byteLength(text);
 }
 

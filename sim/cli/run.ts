@@ -53,6 +53,8 @@ export const runCommand = command({
       throw new Usage("--trace is of one seed or one script");
     const [shrink, check] = [!given.flags.has("--no-shrink"), given.flags.has("--check")];
     const views = viewsOf(given, what);
+    if (trace !== undefined && (views.diagram || views.html !== null))
+      throw new Usage("--trace is all that is printed: --diagram and --html do not go with it");
     return { what, shrink, check, trace: trace !== undefined, views, ...campaignOf(given) };
   },
   run,
