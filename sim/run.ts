@@ -169,9 +169,10 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
     if (cast.speaks && judge().excused.length === 0 && cluster.hostile.size === 0 && !isNeverQuiet()) {
+      const waited = uploading();
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
-      const clientsWait = uploading();
+      const clientsWait = waited || uploading();
       oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, clientsWait });
     }
     for (const site of sites) oracle.check(site);
