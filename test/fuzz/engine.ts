@@ -19,7 +19,10 @@ export type Target = {
   /** Inputs that real programs have written. */
   readonly seeds: () => readonly Uint8Array[];
   readonly mutate: Mutate;
-  /** Reads an input. The outcome is a short text with few values: inputs with a new one are kept. Throws: a crash. */
+  /**
+   * Reads an input. The outcome is a short text with few values, `ok` at its beginning for what is a value: inputs with a new
+   * one are kept. Throws: a crash.
+   */
   readonly run: (input: Uint8Array) => string;
 };
 
@@ -58,6 +61,8 @@ export function createFuzzer(
 ): Fuzzer {
   const dice = createDice(seed);
   const pool = corpus.length > 0 ? corpus.map((input) => Uint8Array.from(input)) : [new Uint8Array()];
+  /** Of the pool, those that are values: half of the inputs are made of them, and so one change away from a value. */
+  const sound: Uint8Array[] = [];
   const reached: Uint8Array[] = [];
   const outcomes = new Map<string, number>();
   let executions = 0;
@@ -88,6 +93,7 @@ export function createFuzzer(
     outcomes.set(outcome, times + 1);
     if (keep && times === 0 && outcomes.size < KEPT_OUTCOMES_MAX && input.length <= INPUT_BYTES_MAX)
       add(input);
+    if (isSound(outcome) && (times === 0 || !keep) && sound.length < CORPUS_MAX) sound.push(input.slice());
     return null;
   }
 
@@ -124,7 +130,7 @@ export function createFuzzer(
       }
       const inputs: Uint8Array[] = [];
       while (inputs.length < count) {
-        const input = next(dice, target, pool);
+        const input = next(dice, target, pool, sound);
         inputs.push(input);
         const finding = execute(input, true);
         if (finding !== null) return finding;
@@ -141,8 +147,14 @@ export function createFuzzer(
   };
 }
 
-function next(dice: Dice, target: Target, pool: readonly Uint8Array[]): Uint8Array {
-  const [one, two, other] = [choose(dice, pool), choose(dice, pool), choose(dice, pool)];
+function next(
+  dice: Dice,
+  target: Target,
+  pool: readonly Uint8Array[],
+  sound: readonly Uint8Array[],
+): Uint8Array {
+  const from = sound.length > 0 && dice.once(2) ? sound : pool;
+  const [one, two, other] = [choose(dice, from), choose(dice, from), choose(dice, pool)];
   // Short inputs are quick, and what they cannot show the long ones still get their turns for.
   const input = one.length > two.length && !dice.once(4) ? two : one;
   if (dice.once(INFLATE_ONCE_IN)) {
@@ -159,6 +171,8 @@ function choose(dice: Dice, pool: readonly Uint8Array[]): Uint8Array {
     pool[dice.once(3) ? pool.length - 1 - dice.roll(recent) : dice.roll(pool.length)] ?? new Uint8Array()
   );
 }
+
+const isSound = (outcome: string): boolean => outcome.startsWith("ok");
 
 function allowedMs(target: Target, bytes: number): number {
   return Math.max(FLOOR_MS, (bytes / (1024 * 1024)) * target.msPerMiB);

@@ -1,6 +1,7 @@
 /** Frames of the WebSocket and datagrams of gossip, as messages. */
 import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import { decodePacket, encodePacket } from "../../kernel/wire/packet.ts";
+import type { Request } from "../../kernel/wire/message.ts";
 import type { Target } from "./engine.ts";
 import { CBOR_CODES, hexBytes, hold, known, roughly, sameBytes, vectors } from "./laws.ts";
 import { mutateCbor } from "./mutate-cbor.ts";
@@ -69,6 +70,7 @@ export const frames: Target = {
       return `${known(decoded.code, FRAME_CODES)} ${decoded.about?.kind ?? ""}`;
     }
     const { message } = decoded;
+    if (message.kind === "request") judgeRequest(message.request);
     const printed = encodeFrame(message);
     const again = decodeFrame(printed);
     hold(again.ok, "what is written is read");
@@ -82,6 +84,19 @@ export const frames: Target = {
     return `ok ${message.kind} ${type} ${roughly(printed.length)}`;
   },
 };
+
+const ID = /^[0-9a-f]{64}$/;
+const PATH = /^(\/[^/\0]+)+$/;
+
+/** The types of a request, looked at once more: the parser could be lax twice, and agree with itself. */
+function judgeRequest(request: Request): void {
+  if (request.type !== "AppendDir" && request.type !== "ReplaceDir") return;
+  hold(PATH.test(request.path), "a path has its normal form");
+  hold(ID.test(request.image), "an image id is 32 bytes");
+  hold(Number.isSafeInteger(request.timestamp) && request.timestamp >= 0, "a timestamp is a number");
+  hold(request.signatures.length <= 16, "signatures have their bound");
+  for (const signature of request.signatures) hold(signature.length === 64, "a signature is 64 bytes");
+}
 
 export const gossip: Target = {
   name: "gossip",

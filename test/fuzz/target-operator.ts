@@ -165,6 +165,7 @@ export const keys: Target = {
     for (const key of typeof own === "string" ? [] : own)
       hold(key.sign(new Uint8Array(1)).length === 64, "a key signs");
     const kind = advice.replace(QUOTED, "").slice(0, KIND_LENGTH);
-    return `${roughly(found.keys.length)} ${kindsOf(found.problems)} ${kind}`;
+    const ok = found.keys.length > 0 || typeof own !== "string" ? "ok" : "";
+    return `${ok} ${roughly(found.keys.length)} ${kindsOf(found.problems)} ${kind}`;
   },
 };
