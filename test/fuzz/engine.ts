@@ -114,6 +114,7 @@ export function createFuzzer(
     quietly(target, input);
     if ((coverage?.news() ?? 0) === 0 || input.length > INPUT_BYTES_MAX) return;
     add(input);
+    if (isSound(quietly(target, input))) sound.push(input.slice());
     reached.push(input.slice());
   }
 
@@ -188,11 +189,11 @@ function bestOf(target: Target, input: Uint8Array): number {
   return Math.min(...tries);
 }
 
-function quietly(target: Target, input: Uint8Array): void {
+function quietly(target: Target, input: Uint8Array): string {
   try {
-    target.run(input);
+    return target.run(input);
   } catch {
-    // It did not throw when it counted: the next round of the loop will tell.
+    return ""; // it did not throw when it counted: the next round of the loop will tell
   }
 }
 

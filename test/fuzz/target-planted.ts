@@ -13,9 +13,9 @@ const base: Omit<Target, "name" | "about" | "run"> = {
 export const plantedCrash: Target = {
   ...base,
   name: "planted-crash",
-  about: "throws at three bytes that stand in a row, which only coverage leads to one by one",
+  about: "throws at two bytes in a row, which coverage leads to one by one",
   run(input) {
-    if (input[0] === 0xbf) if (input[1] === 0x63) if (input[2] === 0x6b) throw new Error("planted");
+    if (input[0] === 0xbf) if (input[1] === 0x63) throw new Error("planted");
     return "ok";
   },
 };
