@@ -213,7 +213,7 @@ export function addRare(
     case "exchange":
       return add(at, { kind: "fail", host, call: "rename", code: "unsupported", count: 1 });
     case "starved":
-      return add(at, { kind: "rate", host, up: 150 + below(stream, 1_000), down: 0 });
+      return add(at, { kind: "rate", host, up: 1_000 + below(stream, 2_000), down: 0 });
   }
 }
 
