@@ -36,7 +36,9 @@ export function judgeConvergence(
         return ids.includes(id) && !spoilt && trees.isReadable(host);
       });
     // Whoever accepted it never had it all, and who did is gone: nobody can have it.
-    const lost = (id: number): boolean => gone(id) && (!trees.isSafe(id) || lying) && !isHeld(id);
+    // Of what came before a winner that is lost itself, the copies were replaced by it.
+    const lost = (id: number): boolean =>
+      gone(id) && (!trees.isSafe(id) || lying || abandoned) && !isHeld(id);
     const ids = here.map(({ id }) => id).filter((id) => ledger.accepted.has(id) && !(abandoned && lost(id)));
     if (ids.length === 0) continue;
     const winner = ledger.versionOf(ids);
