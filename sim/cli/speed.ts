@@ -12,13 +12,15 @@ import { rowOf } from "./table.ts";
 const NODES_MAX = 10_000;
 const LENGTH_MAX = 86_400;
 const RUNS_MAX = 1_000;
+const RUNS_USUAL = 40;
+const SERVERS_USUAL = 200; // of all runs of a size together
 
 export const speedCommand = command({
   usage: `speed [--nodes 5,100,1000] [--length SECONDS] [--runs N] [--first SEED]
   Simulated seconds a second of processor time, of one process, everything included: planning, disks, digests,
   signatures, the oracle, garbage collection. Each run is a plan of faults in a cluster of that many servers, its times
-  stretched to 600 simulated seconds or to --length; 25 is what a campaign runs. The first run of a size is not counted
-  when there are more: it warms the compiler up.`,
+  stretched to 600 simulated seconds or to --length; 25 is what a campaign runs. Of several runs of one size the first
+  half is not counted, in which the code is compiled. --runs is of each size; without it small clusters have more.`,
   values: ["--nodes", "--length", "--runs", "--first"],
   parse: speedOf,
   run: speed,
@@ -27,7 +29,8 @@ export const speedCommand = command({
 type Speed = {
   readonly nodes: readonly number[];
   readonly length: number;
-  readonly runs: number;
+  /** Null: as many as the size needs. */
+  readonly runs: number | null;
   readonly first: number;
 };
 
@@ -37,7 +40,7 @@ function speedOf({ options }: Given): Speed {
   return {
     nodes: numbersOf("--nodes", options.get("--nodes") ?? "5,100,1000", 1, NODES_MAX),
     length: number("--length", "600", LENGTH_MAX),
-    runs: number("--runs", "5", RUNS_MAX),
+    runs: options.has("--runs") ? number("--runs", "", RUNS_MAX) : null,
     first: number("--first", "1", Number.MAX_SAFE_INTEGER - RUNS_MAX),
   };
 }
@@ -49,23 +52,24 @@ async function speed({ nodes, length, runs, first }: Speed): Promise<number> {
   const say = (cells: readonly string[]): void => void process.stdout.write(`${rowOf(cells, WIDTHS)}\n`);
   say(["servers", "runs", "simulated s", "CPU s", "events", "events/s", "x real time"]);
   for (const size of nodes) {
+    const count = runs ?? Math.max(1, Math.min(RUNS_USUAL, Math.floor(SERVERS_USUAL / size)));
+    const warmUp = Math.floor(count / 2);
     let [time, steps, cpu] = [0, 0, 0];
-    for (let nth = 0; nth < runs; nth++) {
+    for (let nth = 0; nth < count; nth++) {
       const before = process.cpuUsage();
       const outcome = runScript(standardMix(first + nth, size, length), kernelCast, { crypto });
       const { user } = process.cpuUsage(before);
       if (outcome.failure !== null) {
         throw new Usage(`seed ${first + nth} with ${size} servers fails: ${outcome.failure.detail}`);
       }
-      if (nth === 0 && runs > 1) continue;
+      if (nth < warmUp) continue;
       time += outcome.time;
       steps += outcome.steps;
       cpu += user;
     }
-    const counted = Math.max(1, runs - 1);
     say([
       String(size),
-      String(counted),
+      String(count - warmUp),
       (time / SECOND).toFixed(0),
       (cpu / SECOND).toFixed(2),
       String(steps),
