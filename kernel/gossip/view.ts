@@ -13,6 +13,7 @@ import {
   type MachineId,
   type MonoMs,
   type VPath,
+  compareVPath,
   keyOf,
   levelOf,
 } from "../ids.ts";
@@ -225,13 +226,13 @@ export function watchersOf(view: View, path: VPath): readonly Peer[] {
   return peersOf(view).filter((peer) => peer.watching.has(path));
 }
 
-/** Paths that somebody else watches or downloads. */
-export function wantedElsewhere(view: View): ReadonlySet<VPath> {
+/** Paths that somebody else watches or downloads, in their order, whoever was heard of first. */
+export function wantedElsewhere(view: View): readonly VPath[] {
   const paths = new Set<VPath>();
   for (const peer of view.peers.values()) {
     // Of a thousand peers at rest nothing is walked.
     if (peer.watching.size > 0) for (const path of peer.watching) paths.add(path);
     if (peer.inProgress.size > 0) for (const path of peer.inProgress.keys()) paths.add(path);
   }
-  return paths;
+  return [...paths].toSorted(compareVPath);
 }

@@ -248,7 +248,7 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   tellAborted(node, path, intent.image, reason, out);
 }
 
-export function sourcesNews(node: NodeState, paths: ReadonlySet<VPath>, now: Now, out: Effect[]): void {
+export function sourcesNews(node: NodeState, paths: Iterable<VPath>, now: Now, out: Effect[]): void {
   for (const path of paths) {
     const download = node.downloads.get(path);
     if (download !== undefined) fetchOuts(node, sourcesChanged(download, fetchView(node, now)), now, out);

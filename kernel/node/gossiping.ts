@@ -13,7 +13,15 @@ import {
   replaceRecord,
   wantedElsewhere,
 } from "../gossip/view.ts";
-import { type Address, type ImageId, type MachineId, type Now, type VPath, levelOf } from "../ids.ts";
+import {
+  type Address,
+  type ImageId,
+  type MachineId,
+  type Now,
+  type VPath,
+  compareVPath,
+  levelOf,
+} from "../ids.ts";
 import { servers } from "../publish/watch.ts";
 import { heardDigest } from "../reconcile/reconcile.ts";
 import { equalBytes } from "../text.ts";
@@ -133,7 +141,7 @@ function gossiped(
       replaceRecord(node.view, peer, message);
       for (const [path, image] of message.complete) completeHeard(node, peer, path, image, out);
       tellPresent(node, peer, out);
-      return sourcesNews(node, changed, now, out);
+      return sourcesNews(node, [...changed].toSorted(compareVPath), now, out);
     }
     case "Downloading": {
       if (peer === null || levelOf(message.path) < 1) return;
@@ -142,7 +150,7 @@ function gossiped(
         peer.inProgress.set(path, { image, mask, source, stalled: false });
       }
       addWatches(node, path, message.watches);
-      return sourcesNews(node, new Set([path]), now, out);
+      return sourcesNews(node, [path], now, out);
     }
     case "Reconcile": {
       for (const [path, machines] of message.watches) if (levelOf(path) > 0) addWatches(node, path, machines);
@@ -159,7 +167,7 @@ function gossiped(
       if (peer.complete.size < node.config.limits.recordPathsMax)
         peer.complete.set(message.path, message.image);
       completeHeard(node, peer, message.path, message.image, out);
-      return sourcesNews(node, new Set([message.path]), now, out);
+      return sourcesNews(node, [message.path], now, out);
     }
     case "CompleteAck":
       peer?.watching.delete(message.path);
@@ -194,7 +202,7 @@ function addWatches(node: NodeState, path: VPath, machines: readonly MachineId[]
 /** A peer waits for paths that are here already: some are said at once, all of them by the rounds that follow. */
 function tellPresent(node: NodeState, peer: Peer, out: Effect[]): void {
   let told = 0;
-  for (const path of peer.watching) {
+  for (const path of [...peer.watching].toSorted(compareVPath)) {
     if (told === TOLD_AT_ONCE_MAX) return;
     const entry = getEntry(node.catalog, path);
     if (entry.intent !== null || entry.committed === null) continue;
