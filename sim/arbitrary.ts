@@ -6,6 +6,7 @@ import {
   FAILING_CODES,
   type Line,
   type LinkFields,
+  printScript,
   type Script,
   type UploadVerb,
   type Verb,
@@ -38,7 +39,14 @@ export function arbitraryScript(bounds: ScriptBounds = DEFAULT_BOUNDS): fc.Arbit
       lines: lines
         .map(({ at, verb }) => ({ at, verb: within(withMode(verb, append), nodesMax, nodes) }))
         .toSorted((a, b) => a.at - b.at),
-    }));
+    }))
+    .map(withText);
+}
+
+/** fast-check prints it as the text that `replay` takes. Who copies or compares the script does not see it. */
+function withText(script: Script): Script {
+  const text = (): string => `\n${printScript(script)}`;
+  return Object.defineProperty({ ...script }, fc.toStringMethod, { value: text, enumerable: false });
 }
 
 export function arbitraryLine(nodesMax: number, lengthMs: number): fc.Arbitrary<Line> {

@@ -1,5 +1,5 @@
 /** The kernel as the cast of a script: nodes, uploaders and storage programs as production composes them. */
-import { type Config, DEFAULT_LIMITS, directoryConfig } from "../kernel/config.ts";
+import { type Config, DEFAULT_LIMITS, directoryConfig, type Limits } from "../kernel/config.ts";
 import type { Effect } from "../kernel/effect.ts";
 import type { ImageId, MachineId, Now, VPath } from "../kernel/ids.ts";
 import * as node from "../kernel/node.ts";
@@ -12,16 +12,35 @@ import type { Process, Start } from "./host.ts";
 import type { Observation } from "./oracle.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 
-/**
- * Where an order of a server counts: downloads have their turns in the order in which they began, holders are asked in
- * the order in which they were drawn, what waits for a connection fails in the order in which it was asked, and the
- * index that was used last goes last.
- */
-const ORDERED: ReadonlySet<string> = new Set(["downloads", "sources", "calls", "held"]);
+/** Whom it knows, what they said, and what is here: whoever chooses among these has to sort them first. */
+const BAGS: ReadonlySet<string> = new Set([
+  "listed",
+  "selfAt",
+  "toldConfigAt",
+  "peers",
+  "byAddress",
+  "configs",
+  "inProgress",
+  "watching",
+  "complete",
+  "bases",
+  "entries",
+  "dirty",
+]);
 
-export const kernelCast: Cast = { speaks: true, node: nodeProcess, client: clientProcess, observe };
+export const kernelCast: Cast = castWith({});
 
-function configOf(spec: NodeSpec): Config {
+/** The same with other limits of the servers. */
+export function castWith(limits: Partial<Limits>): Cast {
+  return {
+    speaks: true,
+    node: (spec, start) => nodeProcess(spec, start, { ...DEFAULT_LIMITS, ...limits }),
+    client: clientProcess,
+    observe,
+  };
+}
+
+function configOf(spec: NodeSpec, limits: Limits): Config {
   return {
     machine: spec.machine as MachineId,
     hostname: spec.name,
@@ -41,12 +60,12 @@ function configOf(spec: NodeSpec): Config {
       }),
     ),
     acceptUnlisted: false,
-    limits: DEFAULT_LIMITS,
+    limits,
   };
 }
 
-function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start): Process {
-  const state = node.createNode(configOf(spec), seed, now);
+function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start, limits: Limits): Process {
+  const state = node.createNode(configOf(spec, limits), seed, now);
   const context = { db: spec.db, roots: spec.directories.map(({ root }) => root) };
   const master = spec.signers.map((secret) => crypto.publicKeyOf(secret));
   return {
@@ -63,7 +82,7 @@ function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start): Process {
     },
     isReconciling: () => [...state.reconcile.asking.values()].some(({ open }) => open === null),
     listens: "when_ready",
-    ordered: ORDERED,
+    bags: BAGS,
   };
 }
 

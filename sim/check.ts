@@ -35,11 +35,17 @@ export type Finding = {
   readonly serverTime: number;
   readonly script: string;
   /** Where they were asked for. */
+  readonly sent?: Sent;
+  /** The digest of what happened before a moment. */
+  readonly past?: string;
   readonly trace?: readonly string[];
   readonly story?: readonly string[];
   readonly recording?: Recording;
   readonly trouble: Trouble | null;
 };
+
+/** What machines sent, whatever arrived of it: datagrams, and bytes of datagrams and frames. */
+export type Sent = { readonly datagrams: number; readonly bytes: number };
 
 export type Trouble =
   | {
@@ -59,6 +65,9 @@ export type CheckOptions = {
   readonly twice: boolean;
   /** Runs that may be spent on a smaller script. */
   readonly shrinkRunsMax: number;
+  readonly sent?: boolean;
+  /** Virtual microseconds: the digest of what happens before is wanted. */
+  readonly past?: number;
 };
 
 const EVENTS_SHOWN = 12;
@@ -67,9 +76,17 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
   const { crypto, twice, shrinkRunsMax } = options;
   const marks: Record<string, number> = {};
   const states = createStates();
+  const meter = createMeter();
+  let past: string | null = null;
   const outcome = runScript(script, cast, {
     crypto,
-    ...(twice ? { reader: states.reader } : {}),
+    reader: {
+      ...(twice ? states.reader : {}),
+      ...(options.sent === true ? meter.reader : {}),
+    },
+    built(world) {
+      if (options.past !== undefined) world.timeline.at(options.past, () => (past = world.digest()));
+    },
     marked: (_, mark) => {
       marks[mark] = (marks[mark] ?? 0) + 1;
     },
@@ -90,6 +107,8 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     serverTime: time * outcome.servers,
     marks: { ...marks, ...outcome.sights },
     script: printScript(script),
+    ...(options.sent === true ? { sent: meter.sent() } : {}),
+    ...(past === null ? {} : { past }),
     trouble: (twice ? difference(script, cast, digest, states.sum()) : null) ?? violation(outcome),
   };
 
@@ -126,5 +145,22 @@ function createStates(): { readonly reader: TraceReader; sum(): number } {
       },
     },
     sum: () => sum,
+  };
+}
+
+function createMeter(): { readonly reader: TraceReader; sent(): Sent } {
+  let datagrams = 0;
+  let bytes = 0;
+  return {
+    reader: {
+      moment({ effects }) {
+        for (const effect of effects) {
+          if (effect.kind !== "send_datagram" && effect.kind !== "send_frame") continue;
+          if (effect.kind === "send_datagram") datagrams += 1;
+          bytes += effect.bytes.length;
+        }
+      },
+    },
+    sent: () => ({ datagrams, bytes }),
   };
 }

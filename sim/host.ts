@@ -23,7 +23,7 @@ import type { Draws } from "./draw.ts";
 import { MachineFailure } from "./failure.ts";
 import type { LinkTable } from "./links.ts";
 import type { Network, Station } from "./network.ts";
-import { disorder, type Known, type Ordered } from "./state-digest.ts";
+import { disorder, type Known } from "./state-digest.ts";
 import { createSimStorage, type ProgramOf, type SimStorage } from "./storage.ts";
 import { printMoment, type Trace } from "./trace.ts";
 
@@ -45,8 +45,8 @@ export type Process = {
   readonly page?: (path: string) => Uint8Array | null;
   /** All that it knows, for who looks on; not to be changed. */
   readonly inspect?: () => object;
-  /** Where in it an order counts; everywhere, unless it says so. */
-  readonly ordered?: Ordered;
+  /** Fields of it whose maps and sets are in no order; none, unless it says so. */
+  readonly bags?: Known["bags"];
   /** The signatures of a payload by every key of its user. */
   readonly sign?: (payload: Uint8Array) => readonly Uint8Array[];
   /** Has it asked a peer for a listing, and waits? */
@@ -109,7 +109,7 @@ export type Host = {
   machine(): Machine | null;
   /** What its process knows; null while none runs. */
   inspect(): object | null;
-  /** The same, and which of it is in an order that counts. */
+  /** The same, and which of it is in no order. */
   known(): Known | null;
   start(): void;
   crash(how: Crash): void;
@@ -149,8 +149,10 @@ const VERIFY_MICROS = 150; // one Ed25519 verification
 const SIGN_MICROS = 60; // one signature
 const AGENT_MICROS_MAX = 5_000; // the way to an agent and back
 
-function knownOf({ inspect, ordered = "all" }: Process): Known | null {
-  return inspect === undefined ? null : { inspect, ordered };
+const NO_BAGS: Known["bags"] = new Set();
+
+function knownOf({ inspect, bags = NO_BAGS }: Process): Known | null {
+  return inspect === undefined ? null : { inspect, bags };
 }
 
 export function createHost(spec: HostSpec, around: Surroundings): Host {

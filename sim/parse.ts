@@ -359,10 +359,14 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 function time(word: string): number {
-  const [, digits = "", unit = ""] =
-    /^(\d{1,12})(us|ms|s)$/.exec(word) ?? fail(`${word} is no time like 5ms or 2s`);
+  return parseTime(word) ?? fail(`${word} is no time like 5ms or 2s`);
+}
+
+/** `5ms` or `2s` in microseconds; null for what is none. */
+export function parseTime(word: string): number | null {
+  const [, digits = "", unit = ""] = /^(\d{1,12})(us|ms|s)$/.exec(word) ?? [];
   const micros = Number(digits) * (UNITS.get(unit) ?? 1);
-  return Number.isSafeInteger(micros) ? micros : fail(`${word} is too long`);
+  return digits !== "" && Number.isSafeInteger(micros) ? micros : null;
 }
 
 function signed(word: string): number {

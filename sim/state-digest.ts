@@ -1,30 +1,28 @@
 /**
  * The state of a machine as a number, in another order, and as a copy that is compared: what two equal runs have to
- * agree on besides what they do. A state is plain data. The maps and sets of a server are bags, apart from those in
- * whose order something is decided: it counts for those, and for the others it must not matter.
+ * agree on besides what they do. A state is plain data. The order of a map or a set counts, unless it is a bag: then it
+ * must not matter.
  */
 import { type Prng, shuffle } from "../kernel/prng.ts";
 
-/** Names of the fields whose maps and sets are in an order that counts; `all` where every order does. */
-export type Ordered = ReadonlySet<string> | "all";
-
 export type Known = {
   readonly inspect: () => object;
-  readonly ordered: Ordered;
+  /** Names of the fields whose maps and sets are bags. */
+  readonly bags: ReadonlySet<string>;
 };
 
-/** Told once, at the start, and never changed. */
-const CONSTANT: ReadonlySet<string> = new Set(["config", "limits"]);
+/** Told once and never changed, or made of the rest and of what came, so that it is not made again. */
+const LEFT_OUT: ReadonlySet<string> = new Set(["config", "limits", "packets", "sorted", "strangers"]);
 
 const TEXT = 2;
 const BYTES = 3;
 const NOTHING = 4;
 const LIST = 6;
-const BAG = 7;
+const TABLE = 7;
 const RECORD = 8;
 
-/** 32 bits: by its kind, content, and order where that counts. */
-export function stateDigest({ inspect, ordered }: Known): number {
+/** 32 bits: by kind, content, and order where that counts. */
+export function stateDigest({ inspect, bags }: Known): number {
   function digest(value: unknown, field: string): number {
     switch (typeof value) {
       case "string":
@@ -48,11 +46,11 @@ export function stateDigest({ inspect, ordered }: Known): number {
       return list;
     }
     if (value instanceof Map || value instanceof Set) {
-      const counts = ordered === "all" || ordered.has(field);
-      let sum = mix(BAG, value.size);
+      const isBag = bags.has(field);
+      let sum = mix(TABLE, value.size);
       for (const [key, each] of value.entries() as Iterable<[unknown, unknown]>) {
         const one = mix(digest(key, ""), value instanceof Map ? digest(each, field) : 0);
-        sum = counts ? mix(sum, one) : (sum + one) | 0;
+        sum = isBag ? (sum + one) | 0 : mix(sum, one);
       }
       return sum;
     }
@@ -60,7 +58,7 @@ export function stateDigest({ inspect, ordered }: Known): number {
     if (index !== null) return textDigest(RECORD, index);
     let record = RECORD;
     for (const name in value) {
-      if (CONSTANT.has(name)) continue;
+      if (LEFT_OUT.has(name)) continue;
       record = mix(textDigest(record, name), digest((value as Record<string, unknown>)[name], name));
     }
     return record;
@@ -70,18 +68,17 @@ export function stateDigest({ inspect, ordered }: Known): number {
 }
 
 /** Puts the entries of every bag into another order. */
-export function disorder({ inspect, ordered }: Known, prng: Prng): void {
-  if (ordered === "all") return;
+export function disorder({ inspect, bags }: Known, prng: Prng): void {
   const visit = (value: unknown, field: string): void => {
     if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
     if (Array.isArray(value)) return value.forEach((each) => visit(each, field));
     if (value instanceof Map || value instanceof Set) {
       if (value instanceof Map) for (const each of value.values()) visit(each, field);
-      if (value.size > 1 && !ordered.has(field)) reorder(value, prng);
+      if (value.size > 1 && bags.has(field)) reorder(value, prng);
       return;
     }
     if (imageOf(value) !== null) return;
-    for (const [name, each] of Object.entries(value)) if (!CONSTANT.has(name)) visit(each, name);
+    for (const [name, each] of Object.entries(value)) if (!LEFT_OUT.has(name)) visit(each, name);
   };
   visit(inspect(), "");
 }
@@ -99,7 +96,7 @@ function reorder(bag: Map<unknown, unknown> | Set<unknown>, prng: Prng): void {
 }
 
 /** A copy that does not change any more, with bags in the order of their keys. */
-export function stateCopy({ inspect, ordered }: Known): unknown {
+export function stateCopy({ inspect, bags }: Known): unknown {
   const copy = (value: unknown, field: string): unknown => {
     if (typeof value !== "object" || value === null) return value;
     if (ArrayBuffer.isView(value)) return [...bytesOf(value)];
@@ -110,12 +107,12 @@ export function stateCopy({ inspect, ordered }: Known): unknown {
         value.entries() as Iterable<[unknown, unknown]>,
         ([key, each]) => [String(key), isMap ? copy(each, field) : true] as const,
       );
-      const counts = ordered === "all" || ordered.has(field);
-      return new Map(counts ? entries : entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+      const isBag = bags.has(field);
+      return new Map(isBag ? entries.toSorted(([a], [b]) => (a < b ? -1 : 1)) : entries);
     }
     const index = imageOf(value);
     if (index !== null) return index;
-    const kept = Object.entries(value).filter(([name]) => !CONSTANT.has(name));
+    const kept = Object.entries(value).filter(([name]) => !LEFT_OUT.has(name));
     return Object.fromEntries(kept.map(([name, each]) => [name, copy(each, name)]));
   };
   return copy(inspect(), "");

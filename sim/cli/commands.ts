@@ -1,11 +1,15 @@
 /** All commands by name, and the one that a command line asks for. */
 import { type Command, type Prepared, Usage } from "./command.ts";
+import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
+import { forkCommand } from "./fork.ts";
 import { gossipCommand } from "./gossip.ts";
 import { huntCommand } from "./hunt.ts";
 import { keepCommand } from "./keep.ts";
+import { mapCommand } from "./map.ts";
 import { mergeCommand } from "./merge.ts";
 import { mutantsCommand } from "./mutants.ts";
+import { propertyCommand } from "./property.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { shrinkCommand } from "./shrink.ts";
@@ -22,6 +26,10 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["shrink", shrinkCommand],
   ["why", whyCommand],
   ["keep", keepCommand],
+  ["fork", forkCommand],
+  ["compare", compareCommand],
+  ["map", mapCommand],
+  ["property", propertyCommand],
   ["merge", mergeCommand],
   ["mutants", mutantsCommand],
   ["speed", speedCommand],

@@ -1,4 +1,5 @@
 /** Options that several commands know, each read to a value or refused in words. */
+import { parseTime } from "../parse.ts";
 import { type Given, Usage } from "./command.ts";
 
 export type Seeds = { readonly kind: "seeds"; readonly from: number; readonly to: number };
@@ -44,7 +45,7 @@ export function whatOf({ options, words: [file] }: Given): What {
   const script = options.get("--script") ?? file;
   if (script !== undefined) return { kind: "script", file: script };
   const one = options.get("--seed");
-  if (one === undefined) return seedsOf(options.get("--seeds") ?? "");
+  if (one === undefined) return seedsOf("--seeds", options.get("--seeds") ?? "");
   const seed = seedOf("--seed", one);
   return { kind: "seeds", from: seed, to: seed };
 }
@@ -54,14 +55,21 @@ export function seedOf(option: string, text: string): number {
 }
 
 /** `1..300`. */
-export function seedsOf(text: string): Seeds {
+export function seedsOf(option: string, text: string): Seeds {
   const [first = "", last = "", more] = text.split("..");
   const from = whole(first, 0, SEED_MAX);
   const to = whole(last, 0, SEED_MAX);
   if (from === null || to === null || more !== undefined || to < from) {
-    throw new Usage(`--seeds ${text} is no range like 1..300`);
+    throw new Usage(`${option} ${text} is no range like 1..300`);
   }
   return { kind: "seeds", from, to };
+}
+
+/** `2s`, `1500ms`, `7us`, in virtual microseconds. */
+export function timeOf(option: string, text: string): number {
+  const micros = parseTime(text);
+  if (micros === null) throw new Usage(`${option} ${text} is no time like 2s or 1500ms`);
+  return micros;
 }
 
 /** `2/3`: the second of three. */

@@ -12,6 +12,8 @@ export type PoolOptions = {
   /** Number of tasks, and each by its place. */
   readonly count: number;
   readonly task: (at: number) => Task;
+  /** Also what comes after the first trouble. */
+  readonly all?: boolean;
   /** False: no further task begins. */
   readonly more: () => boolean;
   /** The program of a worker. */
@@ -20,10 +22,11 @@ export type PoolOptions = {
   readonly found: (at: number, finding: Finding) => void;
 };
 
-/** The findings up to the first with trouble, or all. Rejects when a worker fails. */
+/** The findings up to the first with trouble, or all without any. Rejects when a worker fails. */
 export async function runTasks({
   count,
   task,
+  all = false,
   more,
   worker,
   jobs,
@@ -44,7 +47,7 @@ export async function runTasks({
       const answer = await ask(child, task(at));
       if (!answer.ok) throw new Error(`the simulator failed: ${answer.error}`);
       findings[at] = answer.finding;
-      if (answer.finding.trouble !== null) end = Math.min(end, at + 1);
+      if (!all && answer.finding.trouble !== null) end = Math.min(end, at + 1);
       found(at, answer.finding);
     }
   };

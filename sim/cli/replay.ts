@@ -4,7 +4,7 @@ import { command, EXIT, Usage } from "./command.ts";
 import { type Hunters, huntersOf, type What, whatOf } from "./options.ts";
 import { describeTrouble } from "./text.ts";
 import { showViews, subjectOf, VIEW_VALUES, type Views, viewsOf } from "./views.ts";
-import { findingOf, readScript, workOf } from "./work.ts";
+import { findingOf, workOf } from "./work.ts";
 
 export const replayCommand = command({
   usage: `replay FILE [--mutant NAME] [--html FILE]
@@ -24,10 +24,10 @@ type Replay = Hunters & { readonly what: What; readonly views: Views };
 async function replay({ what, views, ...hunters }: Replay): Promise<number> {
   const { mutant } = hunters;
   if (what.kind !== "script") throw new Usage("replay takes a script");
-  const text = what.file === "-" ? "" : await readScript(what.file);
-  const expected = /^\/\/ fails: (\w+)/m.exec(text)?.[1] ?? null;
   const work = await workOf(what);
-  const finding = await findingOf(hunters, { of: work.of(0), twice: true, shrinkRunsMax: 0 });
+  const of = work.of(0);
+  const expected = "script" in of ? (/^\/\/ fails: (\w+)/m.exec(of.script)?.[1] ?? null) : null;
+  const finding = await findingOf(hunters, { of, twice: true, shrinkRunsMax: 0 });
   const code = codeOf(finding);
   if (finding.trouble !== null) {
     process.stdout.write(`${describeTrouble(work.nameOf(0), finding, { what: work.wordsOf(0), mutant })}\n`);

@@ -60,6 +60,8 @@ export async function readScript(file: string): Promise<string> {
 export type Asked = {
   readonly count: number;
   readonly task: (at: number) => Task;
+  /** Also what comes after the first trouble. */
+  readonly all?: boolean;
   /** False: no further one begins. */
   readonly more?: () => boolean;
   readonly quiet?: boolean;
@@ -76,6 +78,7 @@ export async function findingsOf({ mutant, jobs }: Hunters, asked: Asked): Promi
     return await runTasks({
       count: asked.count,
       task: asked.task,
+      all: asked.all ?? false,
       more: asked.more ?? (() => true),
       worker: planted?.worker ?? new URL("./worker.ts", import.meta.url),
       jobs: jobs ?? availableParallelism(),

@@ -29,7 +29,7 @@ function digest(flags: readonly string[], env: Readonly<Record<string, string>>)
 
 test("servers that are made and listed in another order do the same", () => {
   const crypto = createCrypto();
-  for (let seed = 20; seed < 28; seed++) {
+  for (const seed of [20, 21, 22, 98]) {
     const script = planScript(seed);
     const digests = [0, 1, 2].map((shuffle) => runScript(script, kernelCast, { crypto, shuffle }).digest);
     expect(new Set(digests).size, `seed ${seed}`).toBe(1);
