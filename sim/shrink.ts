@@ -60,11 +60,11 @@ export function shrinkScript(script: Script, fails: (smaller: Script) => boolean
   }
 
   for (let size = Math.ceil(best.lines.length / 2); size > 1; size = Math.ceil(size / 2)) pass(size);
-  while (pass(1));
-  fewerServers();
-  while (simpler()) {
+  // With fewer servers or simpler lines others may have become useless.
+  for (let shorter = true; shorter; ) {
     while (pass(1));
-    fewerServers();
+    const fewer = fewerServers();
+    shorter = simpler() || fewer;
   }
   return best;
 }

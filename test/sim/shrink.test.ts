@@ -25,6 +25,15 @@ test("what is left fails, and no line can go", () => {
   expect(shrunk).toBeGreaterThan(10);
 });
 
+test("a line that became useless with fewer servers goes, too", () => {
+  const lines = Array.from({ length: 5 }, () => ({ at: 0, verb: { kind: "pause" as const, host: "n1" } }));
+  const script: Script = { seed: 1, cluster: { nodes: 4, levels: 1, append: false, disk: "weak" }, lines };
+  const fails = (each: Script): boolean => each.lines.length >= Math.min(each.cluster.nodes, 3);
+  const smaller = shrinkScript(script, fails, 1_000);
+  expect(smaller.cluster.nodes).toBe(1);
+  expect(smaller.lines).toHaveLength(1);
+});
+
 test("it tries no more often than it may", () => {
   let runs = 0;
   const lines = Array.from({ length: 50 }, (_, at) => ({ at, verb: { kind: "pause" as const, host: "n1" } }));
