@@ -56,8 +56,12 @@ export function createVerdicts(ledger: Ledger, trees: Trees): Verdicts {
   }
 
   /** Whether an offer is smaller than every head, whichever of the signatures of both were meant. */
-  function isOlder({ path, offers, heads, image }: Question): boolean {
+  function isOlder({ site, path, offers, heads, image }: Question): boolean {
     if (heads.length === 0 || heads.includes(image)) return false;
+    // Where nothing is shown, a fetch that was given up leaves nothing that could be newer.
+    const fetch = fetches.get(placeOf(site.host, path));
+    if (fetch !== undefined && fetch.endedAt !== null && trees.shownAt(site.host, path).ids.length === 0)
+      return false;
     const most = versions(offers);
     return heads.every((head) => {
       const there = versions(ledger.uploadsOf(path, head).filter(({ id }) => ledger.accepted.has(id)));
