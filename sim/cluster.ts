@@ -370,9 +370,16 @@ function sightOf(call: FsCall, code: FsCode): Sight | null {
   return code === "unsupported" && call.mode === "exchange" ? "exchange_refused" : null;
 }
 
-/** Hosts that are judged: those that are still members, and do not lie. */
-export function coreSites({ sites, left, hostile }: Cluster): readonly Site[] {
-  return [...sites.values()].filter(({ host }) => !left.has(host) && !hostile.has(host));
+/** Hosts that are judged: those of the core that are still members, and do not lie. */
+export function coreSites({ sites, left, hostile, script }: Cluster): readonly Site[] {
+  return [...sites.values()].filter(
+    ({ host }) => !left.has(host) && !hostile.has(host) && isCore(script, host),
+  );
+}
+
+/** Whether a server is healed in the end; one that joined is when all are. */
+export function isCore({ cluster: { core } }: Script, name: string): boolean {
+  return core === undefined || core.includes(name);
 }
 
 export function machineOf(name: string): string {

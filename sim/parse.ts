@@ -90,7 +90,9 @@ class Words {
 }
 
 function parseCluster(words: Words): Cluster {
+  const core = words.option("core");
   return {
+    ...(core === undefined ? {} : { core: hosts(core) }),
     nodes: whole(words.take("a number of servers"), 1, NODES_MAX),
     levels: whole(words.option("levels") ?? String(DEFAULT_CLUSTER.levels), 1, 16),
     append: oneOf(words.option("append") ?? "no", ["yes", "no"]) === "yes",

@@ -4,7 +4,7 @@
  */
 import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
-import { FAILING_CALLS, FAILING_CODES, type Line, type Script, type Verb } from "./script.ts";
+import { FAILING_CALLS, FAILING_CODES, LIES, type Line, type Script, type Verb } from "./script.ts";
 import { addAim, AIMS_MAX } from "./plan-aim.ts";
 import { addRare, RARE_KINDS } from "./plan-rare.ts";
 import { addUploads, BEGIN } from "./plan-uploads.ts";
@@ -34,6 +34,7 @@ const RARE = 12; // one in so many runs has each rare kind
 /** One in so many runs lasts until second copies of datagrams are more than a minute old. */
 const LONG = 20;
 const LONG_MICROS = 75 * SECOND;
+const CORE = 6; // one in so many runs heals a part of its servers
 const CALM = 16; // one in so many runs has no fault at all
 const TICK = 100 * MILLISECOND; // times are drawn in these, and nudged by single milliseconds
 
@@ -160,6 +161,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
   some("slow", 1, (stream) =>
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
+  const core = calm ? undefined : drawCore(draw("core"), servers, add);
   for (const kind of RARE_KINDS) {
     if (calm || !chance(draw("rare", kind), 1, RARE)) continue;
     addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, append, levels, moment, lasting, add });
@@ -177,9 +179,34 @@ export function planScript(seed: number, asked: number | null = null): Script {
   }
   return {
     seed,
-    cluster: { nodes, levels, append, disk },
+    cluster: { nodes, levels, append, disk, ...(core === undefined ? {} : { core }) },
     lines: lines.toSorted((a, b) => a.at - b.at), // stable: what was added first stays first
   };
+}
+
+/** In some runs not everybody is healed: each of the others ends in a way of its own. */
+function drawCore(
+  stream: Prng,
+  servers: readonly string[],
+  add: (at: number, verb: Verb) => void,
+): readonly string[] | undefined {
+  if (servers.length < 3 || !chance(stream, 1, CORE)) return undefined;
+  const core = sample(stream, servers, 2 + below(stream, servers.length - 2)).toSorted((a, b) =>
+    a < b ? -1 : 1,
+  );
+  for (const host of servers) {
+    if (core.includes(host)) continue;
+    const at = FAULTS_END - below(stream, 10_000) * MILLISECOND;
+    const ends: readonly Verb[] = [
+      { kind: "crash", host, disk: "weak" },
+      { kind: "pause", host },
+      { kind: "cut", from: host, to: "*", oneWay: false },
+      { kind: "cut", from: host, to: one(stream, core), oneWay: chance(stream, 1, 2) },
+      { kind: "betray", host, how: sample(stream, LIES, 1 + below(stream, 3)) },
+    ];
+    add(at, one(stream, ends));
+  }
+  return core;
 }
 
 function anyMoment(stream: Prng): number {

@@ -3,12 +3,12 @@
  * after the last one, and lets the oracle judge all along and at the end.
  */
 import { keyed, shuffle } from "../kernel/prng.ts";
-import { addNode, type Cluster, coreSites, createCluster, peerFileOf, setPeers } from "./cluster.ts";
+import { addNode, type Cluster, coreSites, createCluster, isCore } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
-import { leave, perform } from "./faults.ts";
+import { perform } from "./faults.ts";
+import { heal } from "./heal.ts";
 import type { Host } from "./host.ts";
 import { withoutChance } from "./jail.ts";
-import { CALM } from "./network.ts";
 import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
 import { deedOf, type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
@@ -62,10 +62,10 @@ const OLD = 30 * SECOND; // copies of packets that come so late
 const NARROW_BITS = 100_000; // gossip alone fills such a line
 const CALM_MIN = 2; // datagrams a server, before the first fault
 const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
+const BROKEN = 35 * SECOND; // who never answers is asked three times
 const POLL = 50 * MILLISECOND;
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
 const REST = 5 * SECOND; // and then nothing happens
-const CLOCK_ERROR_MS_MAX = 150_000; // the operator sets a clock right that is further off
 
 export function runScript(script: Script, cast: Cast, options: RunOptions = {}): Outcome {
   return withoutChance(() => runInJail(script, cast, options));
@@ -77,55 +77,18 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   const idle: string[] = [];
   options.built?.(world);
 
-  /** Nothing is wrong any more, and everybody is there, but for those that lie: they go on for ever. */
-  function healAll(): void {
-    world.trace.note("heal all");
-    world.network.heal("*", "*");
-    cluster.healed = true;
-    const { loss, burst, dup, flip, corrupt, mtu, tail } = CALM;
-    world.network.addRule("*", "*", { loss, burst, dup, flip, corrupt, mtu, tail });
-    cluster.faults.clear();
-    for (const host of clonesIn(cluster)) leave(cluster, host);
-    for (const [name, peers] of cluster.peerFiles) {
-      setPeers(
-        cluster,
-        name,
-        peers.filter((peer) => !cluster.left.has(peer.name)),
-      );
-    }
-    // Who lists only a server that lies, has lost its copies, or went, cannot have anything whole; and nobody asks the
-    // holder of the last copy when no peer file names it.
-    const members = [...nodes.keys()].filter((name) => !cluster.left.has(name));
-    const alone = members.some((name) => !nodes.get(name)?.peers.some((peer) => members.includes(peer.name)));
-    const differing = script.lines.some(({ verb }) => verb.kind === "config");
-    if (cluster.hostile.size > 0 || cluster.spoilt || differing || (alone && members.length > 1)) {
-      for (const name of members) setPeers(cluster, name, peerFileOf(name, members));
-    }
-    for (const name of [...nodes.keys(), ...clients.keys()]) {
-      const host = world.host(name);
-      if (host === undefined) continue;
-      host.resume();
-      host.setSlowness(1);
-      host.unhang();
-      host.station.readsAt = 0;
-      if (!nodes.has(host.name) || cluster.left.has(host.name)) continue;
-      const error = host.clock.errorMs();
-      if (Math.abs(error) > CLOCK_ERROR_MS_MAX) host.clock.stepWall(-error);
-      if (cluster.robbed.has(host.name)) host.crash("kept"); // it looks for what it has lost when it starts
-      host.start();
-    }
-  }
-
   function judge(abandoned = false): { missing: string | null; excused: readonly string[] } {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
-      return spec === undefined || world.host(spec.name)?.state() === "down";
+      if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
+      return !spec.upload.to.some((name) => isCore(script, name));
     };
     return oracle.convergence({
       sites: coreSites(cluster),
       gone,
       abandoned,
-      lying: cluster.hostile.size > 0,
+      // What only others have shown may be had by nobody of the core.
+      alone: cluster.hostile.size > 0 || script.cluster.core !== undefined,
     });
   }
 
@@ -152,7 +115,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
         if (left === count) idle.push(`fail ${host} ${call} ${code}: no such call came`);
       }
     }
-    healAll();
+    heal(cluster);
     const rounds = roundsToConverge(nodes.size, 1) * SECOND;
     const transfer = transferMicros(cluster.bytes, nodes.size, slowest());
     const bound = healAt + rounds + transfer + patience();
@@ -168,7 +131,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     }
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
-    if (cast.speaks && judge().excused.length === 0 && cluster.hostile.size === 0 && !isNeverQuiet()) {
+    if (
+      cast.speaks &&
+      script.cluster.core === undefined &&
+      judge().excused.length === 0 &&
+      cluster.hostile.size === 0 &&
+      !isNeverQuiet()
+    ) {
       const waited = uploading();
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
@@ -205,7 +174,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const lied = cluster.hostile.size === 0 ? 0 : LIED_TO;
     const ended = deeds.some(({ kind }) => kind === "halve" || kind === "stall");
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
-    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging;
+    const broken = script.cluster.core === undefined ? 0 : BROKEN;
+    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken;
   }
 
   /**
@@ -287,18 +257,6 @@ function failureOf(error: unknown, { world, nodes }: Cluster): Failure {
     return { code: "machine_failed", detail: error.message, host: error.host, ...where };
   }
   throw error;
-}
-
-/** Servers with the machine id of another one that was there before. */
-function clonesIn({ nodes, world, left }: Cluster) {
-  const seen = new Set<string>();
-  const clones = [];
-  for (const { name, machine } of nodes.values()) {
-    const host = world.host(name);
-    if (seen.has(machine) && host !== undefined && !left.has(name)) clones.push(host);
-    seen.add(machine);
-  }
-  return clones;
 }
 
 function sortByName<T>(map: Map<string, T>, names: readonly string[]): void {

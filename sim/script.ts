@@ -3,7 +3,7 @@
  * a person reads. Its text is one line a thing; `printScript` and `parseScript` undo each other.
  *
  *   seed 42
- *   cluster 3 levels=1 append=no disk=weak
+ *   cluster 3 levels=1 append=no disk=weak         core=n1,n2: only these are healed in the end, and have to agree
  *   link *>* loss=10/100 delay=5ms..40ms dup=1/100 late=1s flip=1/1000
  *   at 1500ms upload c1 /site/current #7 files=5 to n1 n2
  *   at 2s cut n1 n2                 both ways; `cut n1>n2` one way; `*` is every host
@@ -35,6 +35,8 @@ export type Cluster = {
   readonly levels: number;
   readonly append: boolean;
   readonly disk: CrashModel;
+  /** Servers that are healed in the end and have to agree; what is broken of the others stays so. Without it, all. */
+  readonly core?: readonly string[];
 };
 
 export type Line = { readonly at: number; readonly verb: Verb };
@@ -226,10 +228,10 @@ export const FAILING_CODES = [
 ] as const satisfies readonly FsCode[];
 
 export function printScript({ seed, cluster, lines }: Script): string {
-  const { nodes, levels, append, disk } = cluster;
+  const { nodes, levels, append, disk, core } = cluster;
   const head = [
     `seed ${seed}`,
-    `cluster ${nodes} levels=${levels} append=${append ? "yes" : "no"} disk=${disk}`,
+    `cluster ${nodes} levels=${levels} append=${append ? "yes" : "no"} disk=${disk}${core === undefined ? "" : ` core=${core.join(",")}`}`,
   ];
   return `${[...head, ...lines.map(printLine)].join("\n")}\n`;
 }

@@ -17,14 +17,14 @@ export type Circumstances = {
   readonly gone: (upload: number) => boolean;
   /** A winner that nobody can have any more excuses its path, until it is given up: then the next has to be everywhere. */
   readonly abandoned: boolean;
-  /** Some server lies: what it alone has shown may be had by nobody else. */
-  readonly lying: boolean;
+  /** Some server lies, or is broken for ever: what it alone has shown may be had by nobody else. */
+  readonly alone: boolean;
 };
 
 export function judgeConvergence(
   ledger: Ledger,
   trees: Trees,
-  { sites, gone, abandoned, lying }: Circumstances,
+  { sites, gone, abandoned, alone }: Circumstances,
 ): Convergence {
   const excused: string[] = [];
   const paths = [...new Set([...ledger.uploads.values()].map((upload) => upload.path))];
@@ -38,8 +38,10 @@ export function judgeConvergence(
     // Whoever accepted it never had it all, and who did is gone: nobody can have it.
     // Of what came before a winner that is lost itself, the copies were replaced by it.
     const lost = (id: number): boolean =>
-      gone(id) && (!trees.isSafe(id) || lying || abandoned) && !isHeld(id);
-    const ids = here.map(({ id }) => id).filter((id) => ledger.accepted.has(id) && !(abandoned && lost(id)));
+      gone(id) && (!trees.isSafe(id) || alone || abandoned) && !isHeld(id);
+    // What only others have accepted need not get here.
+    const isKnown = (id: number): boolean => sites.some(({ host }) => ledger.accepted.get(id)?.has(host));
+    const ids = here.map(({ id }) => id).filter((id) => isKnown(id) && !(abandoned && lost(id)));
     if (ids.length === 0) continue;
     const winner = ledger.versionOf(ids);
     const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
