@@ -17,6 +17,8 @@ export type Finding = {
   readonly time: number;
   /** Paths whose winner nobody could have any more. */
   readonly excused: number;
+  /** How often for which reason. */
+  readonly excuses: Counts;
   /** Virtual microseconds from the healing until all was well; null when it never was. */
   readonly convergedAfter: number | null;
   /** How often each trace mark and each sight was seen: what the run was about. */
@@ -70,6 +72,12 @@ export type CheckOptions = {
   readonly past?: number;
 };
 
+function countOf(words: readonly string[]): Counts {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
 const EVENTS_SHOWN = 12;
 
 export function check(script: Script, cast: Cast, options: CheckOptions): Finding {
@@ -98,6 +106,7 @@ export function check(script: Script, cast: Cast, options: CheckOptions): Findin
     time,
     convergedAfter,
     excused: outcome.excused.length,
+    excuses: countOf(outcome.excused.map(({ why }) => why)),
     faults: outcome.faults,
     cells: outcome.cells,
     traffic: outcome.traffic,

@@ -7,6 +7,7 @@ import type { Event } from "../kernel/event.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall, RootName } from "../kernel/storage/call.ts";
 import { judgeCall } from "./oracle/calls.ts";
+import { createCalm } from "./oracle/calm.ts";
 import { createClients } from "./oracle/clients.ts";
 import { type Circumstances, type Convergence, judgeConvergence } from "./oracle/convergence.ts";
 import { createDatabase } from "./oracle/database.ts";
@@ -17,7 +18,7 @@ import { createTrees, type Site } from "./oracle/trees.ts";
 import { createVerdicts } from "./oracle/verdicts.ts";
 import { Violation } from "./oracle/violation.ts";
 
-export { roundsToConverge, transferMicros } from "./oracle/convergence.ts";
+export { type Excuse, roundsToConverge, transferMicros } from "./oracle/convergence.ts";
 export type { Observation, Upload } from "./oracle/ledger.ts";
 export type { Site } from "./oracle/trees.ts";
 export { Violation, type ViolationCode } from "./oracle/violation.ts";
@@ -70,8 +71,10 @@ export type Oracle = {
   /** From here to the next call all is expected to be quiet. */
   restBegins(sites: readonly Site[], time: number): void;
   restEnds(end: RestEnd): void;
-  /** How an upload ended for its client; null when it did not. */
-  endOf(upload: number): { readonly ok: boolean; readonly servers: readonly string[] } | null;
+  /** All servers agree since a while; `waiting`: uploads whose clients are there and have not ended. */
+  clientsRest(waiting: readonly number[]): void;
+  /** Nothing has gone wrong: more is promised. `servers`: all there are. */
+  calmEnds(servers: readonly string[]): void;
 };
 
 export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): Oracle {
@@ -83,6 +86,7 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
   const isDamaged = (host: string): boolean => trees.isDamaged(host) || isHostile(host);
   const traffic = createTraffic({ ledger, digest, isDamaged });
   const rest = createRest(traffic, db);
+  const calm = createCalm(ledger);
   let doubt = false;
   /** Servers whose start has met a part that it could not look at. */
   const puzzled = new Set<string>();
@@ -97,6 +101,7 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
     const word = (name: string): string => String(fields[name] ?? "");
     const [path, image] = [word("path"), word("image")];
     if (path === "" || image === "") return;
+    calm.said(host, mark, path, image, time);
     verdicts.said(site, mark, { path, image, reason: word("reason"), time, latest, doubt });
     if (mark === "download_aborted") database.givenUp(host, path, image);
   }
@@ -155,7 +160,19 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
     convergence: (circumstances) => judgeConvergence(ledger, trees, circumstances),
     restBegins: (sites, time) => rest.begin(sites, time),
     restEnds: (end) => rest.end(end),
-    endOf: (upload) => clients.endOf(upload),
+    clientsRest(waiting) {
+      const forgotten = waiting.find((id) => ledger.isWinner(id));
+      if (forgotten === undefined) return;
+      const path = ledger.uploads.get(forgotten)?.path ?? "";
+      throw new Violation(
+        "client_forgotten",
+        `#${forgotten} at ${path} is everywhere, and its client still waits`,
+      );
+    },
+    calmEnds(servers) {
+      calm.judge(servers);
+      clients.calmEnds(servers);
+    },
   };
 }
 

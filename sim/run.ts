@@ -9,7 +9,7 @@ import { perform } from "./faults.ts";
 import { heal } from "./heal.ts";
 import type { Host } from "./host.ts";
 import { withoutChance } from "./jail.ts";
-import { roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
+import { type Excuse, roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
 import { deedOf, type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
 import type { Cast } from "./spec.ts";
@@ -26,7 +26,7 @@ export type Outcome = {
   readonly failure: Failure | null;
   /** Microseconds from the healing until all held the winner; null when they never did. */
   readonly convergedAfter: number | null;
-  readonly excused: readonly string[];
+  readonly excused: readonly Excuse[];
   /** Servers at the end. */
   readonly servers: number;
   /** How often each kind of fault hit, and in which phase of whom. */
@@ -77,7 +77,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   const idle: string[] = [];
   options.built?.(world);
 
-  function judge(abandoned = false): { missing: string | null; excused: readonly string[] } {
+  function judge(abandoned = false): { missing: string | null; excused: readonly Excuse[] } {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
@@ -92,7 +92,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     });
   }
 
-  function run(): { convergedAfter: number | null; excused: readonly string[] } {
+  function run(): { convergedAfter: number | null; excused: readonly Excuse[] } {
     const names = Array.from({ length: script.cluster.nodes }, (_, at) => `n${at + 1}`);
     const order =
       options.shuffle === undefined ? names : shuffle(keyed("order", String(options.shuffle)), names);
@@ -143,6 +143,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       world.runUntil(world.timeline.now() + REST);
       const clientsWait = waited || uploading();
       oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, clientsWait });
+      if (isSteady()) oracle.clientsRest(waitingClients());
+      if (isCalm()) oracle.calmEnds(sites.map(({ host }) => host));
     }
     for (const site of sites) oracle.check(site);
     const end = judge();
@@ -176,6 +178,28 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
     const broken = script.cluster.core === undefined ? 0 : BROKEN;
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken;
+  }
+
+  /** Nobody waits for a server that is not there, or that cannot be known by its name. */
+  function isSteady(): boolean {
+    const deeds = script.lines.map(({ verb }) => deedOf(verb));
+    return !deeds.some((verb) => ["leave", "peers", "config"].includes(verb.kind) || isClone(verb));
+  }
+
+  function isClone(verb: Verb): boolean {
+    return (verb.kind === "join" || verb.kind === "start") && verb.machine !== null;
+  }
+
+  function isCalm(): boolean {
+    return script.lines.every(
+      ({ verb }) => verb.kind === "upload" && verb.key === "known" && verb.skew === 0,
+    );
+  }
+
+  function waitingClients(): readonly number[] {
+    return [...clients.values()]
+      .filter(({ name }) => world.host(name)?.state() === "running")
+      .map(({ id }) => id);
   }
 
   /**
@@ -218,7 +242,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     });
   }
 
-  let result: { convergedAfter: number | null; excused: readonly string[] } = {
+  let result: { convergedAfter: number | null; excused: readonly Excuse[] } = {
     convergedAfter: null,
     excused: [],
   };

@@ -80,6 +80,7 @@ function describeRuns(results: readonly Result[], seconds: number | null): reado
       : failures.map(({ name, trouble }) => `${name}: ${trouble}`).join("\n"),
     `invalid, since hardly anything was said before the first fault: ${invalid.length}${named(invalid)}`,
     `excused paths: ${sum((each) => each.excused)}, in ${share} % of the seeds${named(excused)}`,
+    ...(excused.length === 0 ? [] : [`  why: ${printed(counted(excused.map((each) => each.excuses)))}`]),
   ];
 }
 

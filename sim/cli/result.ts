@@ -8,6 +8,7 @@ export type Result = Pick<
   | "time"
   | "serverTime"
   | "excused"
+  | "excuses"
   | "convergedAfter"
   | "isValid"
   | "marks"
@@ -16,7 +17,8 @@ export type Result = Pick<
 > & { readonly name: string; readonly trouble: string | null };
 
 export function resultOf(name: string, finding: Finding): Result {
-  const { digest, steps, time, serverTime, excused, convergedAfter, isValid, marks, faults, cells } = finding;
+  const { digest, steps, time, serverTime, excused, excuses, convergedAfter, isValid, marks, faults, cells } =
+    finding;
   const trouble =
     finding.trouble === null
       ? null
@@ -31,6 +33,7 @@ export function resultOf(name: string, finding: Finding): Result {
     time,
     serverTime,
     excused,
+    excuses,
     convergedAfter,
     isValid,
     marks,

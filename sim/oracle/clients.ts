@@ -7,8 +7,8 @@ import { Violation } from "./violation.ts";
 export type Clients = {
   /** `siteOf`: undefined for a server whose word does not count. */
   reported(upload: number, report: Report, siteOf: (host: string) => Site | undefined): void;
-  /** How an upload ended for its client; null while it goes on, or when its client died. */
-  endOf(upload: number): { readonly ok: boolean; readonly servers: readonly string[] } | null;
+  /** Nothing has gone wrong: whoever brought a winner has learnt of all servers that they have it. */
+  calmEnds(servers: readonly string[]): void;
 };
 
 export function createClients(ledger: Ledger, trees: Trees): Clients {
@@ -37,6 +37,15 @@ export function createClients(ledger: Ledger, trees: Trees): Clients {
         throw new Violation("false_success", `#${id} ends well with ${host}, which has ${has} at ${path}`);
       }
     },
-    endOf: (id) => ends.get(id) ?? null,
+    calmEnds(servers) {
+      for (const id of ledger.uploads.keys()) {
+        if (!ledger.isWinner(id)) continue;
+        const end = ends.get(id);
+        const unknown = servers.find((host) => end?.servers.includes(host) !== true);
+        if (end?.ok === true && unknown === undefined) continue;
+        const what = end === undefined ? "does not end" : end.ok ? `ends without ${unknown}` : "ends badly";
+        throw new Violation("client_forgotten", `#${id} wins, and its client ${what}`);
+      }
+    },
   };
 }

@@ -7,7 +7,16 @@ export type Convergence = {
   /** Null when every site holds what it must; else the first that does not. */
   readonly missing: string | null;
   /** Paths whose winner nobody can have any more, by calculation. */
-  readonly excused: readonly string[];
+  readonly excused: readonly Excuse[];
+};
+
+/** Why nobody can have the winner of a path. */
+export type Excuse = {
+  readonly path: string;
+  readonly why:
+    | "never_whole" // its client went before any server had all of it
+    | "copies_lost" // by faults, and its client went
+    | "outside"; // only who lies or is broken for ever may have it
 };
 
 /** How things stand when they are judged. */
@@ -26,7 +35,7 @@ export function judgeConvergence(
   trees: Trees,
   { sites, gone, abandoned, alone }: Circumstances,
 ): Convergence {
-  const excused: string[] = [];
+  const excused: Excuse[] = [];
   const paths = [...new Set([...ledger.uploads.values()].map((upload) => upload.path))];
   for (const path of paths) {
     const here = ledger.uploadsAt(path);
@@ -46,7 +55,12 @@ export function judgeConvergence(
     const winner = ledger.versionOf(ids);
     const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
     if (winning.every(lost)) {
-      excused.push(path);
+      const why = winning.some(trees.wasWhole)
+        ? winning.some(trees.isSafe)
+          ? "outside"
+          : "copies_lost"
+        : "never_whole";
+      excused.push({ path, why });
       continue;
     }
     // Whoever is configured for such paths, and lets the winner's key write: no other is asked to have it.

@@ -50,6 +50,8 @@ export type Ledger = {
   uploadsAt(path: string): readonly Upload[];
   /** Signed with this image there, by whomever. */
   uploadsOf(path: string, image: string): readonly Upload[];
+  /** Whether nothing greater was accepted at its path, and it was. */
+  isWinner(upload: number): boolean;
   /** The greatest version of these uploads, of those that somebody has accepted, if any was. */
   versionOf(ids: readonly number[]): Signed | null;
 };
@@ -119,18 +121,25 @@ export function createLedger(): Ledger {
     pathsBelow: (key) => byKey.get(key) ?? [],
     uploadsAt: (path) => byPath.get(path) ?? [],
     uploadsOf: (path, image) => (byPath.get(path) ?? []).filter(({ id }) => images.get(id) === image),
-    versionOf(ids) {
-      let greatest: Signed | null = null;
-      // One that nobody has accepted is on no server, though its content may be.
-      const some = ids.some((id) => accepted.has(id));
-      for (const id of ids) {
-        if (some && !accepted.has(id)) continue;
-        const each = signed.get(id);
-        if (each !== undefined && (greatest === null || isLess(greatest, each))) greatest = each;
-      }
-      return greatest;
+    isWinner(id) {
+      const path = uploads.get(id)?.path ?? "";
+      const ids = (byPath.get(path) ?? []).map((upload) => upload.id).filter((each) => accepted.has(each));
+      return ids.includes(id) && sameVersion(signed.get(id) ?? null, versionOf(ids));
     },
+    versionOf,
   };
+
+  function versionOf(ids: readonly number[]): Signed | null {
+    let greatest: Signed | null = null;
+    // One that nobody has accepted is on no server, though its content may be.
+    const some = ids.some((id) => accepted.has(id));
+    for (const id of ids) {
+      if (some && !accepted.has(id)) continue;
+      const each = signed.get(id);
+      if (each !== undefined && (greatest === null || isLess(greatest, each))) greatest = each;
+    }
+    return greatest;
+  }
 }
 
 /** A path at a server, as the key of a map. */

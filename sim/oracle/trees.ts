@@ -34,7 +34,9 @@ export type Trees = {
   review(site: Site, afterCut: boolean): void;
   /** As it was when it was last reviewed. */
   shownAt(host: string, path: string): Shown;
-  /** Whether an upload was ever whole anywhere, and no server has lost it by a fault since. */
+  /** Whether an upload was ever whole anywhere. */
+  wasWhole(upload: number): boolean;
+  /** Whether it was, and no server has lost it by a fault since. */
   isSafe(upload: number): boolean;
   /** Whether a file is or was part of a visible image, since the power was cut last. */
   wasShown(host: string, inode: number): boolean;
@@ -191,6 +193,7 @@ export function createTrees(ledger: Ledger): Trees {
   return {
     review,
     shownAt,
+    wasWhole: (upload) => everShown.has(upload),
     isSafe: (upload) => everShown.has(upload) && !forgotten.has(upload),
     wasShown: (host, inode) => inodes.get(host)?.has(inode) === true,
     hasLost: (host, path) => losses.has(placeOf(host, path)),

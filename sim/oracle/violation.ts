@@ -17,6 +17,7 @@ export const PROMISES = {
   condition_ignored: "a conditional replace is accepted only where its condition holds",
   wrongly_refused: "an upload is refused only for a reason that is true",
   false_success: "what a client is told to be at a server is there",
+  told_late: "a change is told at once, where nothing goes wrong",
   client_forgotten: "a client that brought the winner learns that it is everywhere",
   wrong_answer: "a question is answered once, with the bytes that were asked for",
   wrong_address: "a server talks only to those that its peer file names",

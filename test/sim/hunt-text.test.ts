@@ -11,6 +11,7 @@ const QUIET: Result = {
   time: 60_000_000,
   serverTime: 180_000_000,
   excused: 0,
+  excuses: {},
   convergedAfter: 1_000_000,
   isValid: true,
   marks: {},
