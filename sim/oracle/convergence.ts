@@ -55,11 +55,9 @@ export function judgeConvergence(
     const winner = ledger.versionOf(ids);
     const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
     if (winning.every(lost)) {
-      const why = winning.some(trees.wasWhole)
-        ? winning.some(trees.isSafe)
-          ? "outside"
-          : "copies_lost"
-        : "never_whole";
+      const isWhole = winning.some((id) => trees.wasWhole(id));
+      const isSafe = winning.some((id) => trees.isSafe(id));
+      const why = isSafe ? "outside" : isWhole ? "copies_lost" : "never_whole";
       excused.push({ path, why });
       continue;
     }
