@@ -26,7 +26,7 @@ import {
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
 import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
-import { request, serveFrom } from "./node/serving.ts";
+import { isReadOf, request, serveFrom } from "./node/serving.ts";
 import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
@@ -287,6 +287,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       if (!result.ok || result.value.kind !== "bytes" || result.value.bytes.length !== waiting.length) {
         return answerError(node, waiting.asker, result.ok ? "block not found" : result.code, out);
       }
+      if (!isReadOf(node, waiting)) return answerError(node, waiting.asker, "block not found", out);
       countMoved(node, { served: { bytes: waiting.length, blocks: 1 } });
       return answer(node, waiting.asker, { type: "GetBlock", data: result.value.bytes }, out);
     }

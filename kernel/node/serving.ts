@@ -125,6 +125,20 @@ function serveBlock(
   );
 }
 
+/**
+ * Whether what was read is of the image that was meant: a commit may have gone before the read, and then each of its two
+ * names has the other tree. While one runs, or after it failed, nobody knows.
+ */
+export function isReadOf(
+  node: NodeState,
+  { path, image, stage }: { readonly path: VPath; readonly image: ImageId; readonly stage: string | null },
+): boolean {
+  const download = node.downloads.get(path);
+  if (commitOf(download) !== null) return false;
+  if (stage !== null) return download?.intent.stage === stage;
+  return getEntry(node.catalog, path).committed?.image === image;
+}
+
 /** False when the index does not list this block there, or it is not stored yet. */
 export function serveFrom(
   node: NodeState,
@@ -148,7 +162,7 @@ export function serveFrom(
   const stage = staged ? download.intent.stage : null;
   disk(
     node,
-    { kind: "serve_block", asker, length },
+    { kind: "serve_block", asker, length, path: hint.path, image: index.image, stage },
     { kind: "read_block", place, stage, file, offset: hint.offset, length },
     out,
   );

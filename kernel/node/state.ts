@@ -35,7 +35,15 @@ export type Waiting =
   | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: DiskPurpose }
   | { readonly kind: "serve_index"; readonly asker: Asker; readonly at: boolean; readonly hosts: Hosts }
   | { readonly kind: "serve_load"; readonly image: ImageId }
-  | { readonly kind: "serve_block"; readonly asker: Asker; readonly length: number }
+  | {
+      readonly kind: "serve_block";
+      readonly asker: Asker;
+      readonly length: number;
+      /** Where it is read: of this image, in its stage, or at its name when that is null. */
+      readonly path: VPath;
+      readonly image: ImageId;
+      readonly stage: string | null;
+    }
   | { readonly kind: "own_digest"; readonly base: VPath; readonly revision: number }
   | { readonly kind: "listing_digest"; readonly key: string; readonly listing: Listing }
   | { readonly kind: "page"; readonly address: Address }
