@@ -20,6 +20,7 @@ function resultOf(seed: number): Result {
       serverTime: count,
       isValid: fc.boolean(),
       excused: fc.nat(2),
+      excuses: fc.dictionary(fc.constantFrom("never_whole", "outside"), count),
       convergedAfter: fc.option(fc.nat(9), { nil: null }),
       marks: fc.dictionary(fc.constantFrom("recovered", "signing"), count),
       faults: fc.dictionary(fc.constantFrom(...FAULT_NAMES), count, { maxKeys: 3 }),
