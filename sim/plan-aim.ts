@@ -171,7 +171,13 @@ function hit(aim: Aim): void {
     case "crash_weak":
     case "crash_ordered":
     case "crash_kept":
-      when(below(stream, 3) * MILLISECOND, { kind: "crash", host, disk: kind.slice("crash_".length) });
+      if (aim.phase === "committing" && chance(stream, 3, 4)) {
+        // Around U11 to U14: the first rename is the image's, the second the promise's; a sync takes up to 4 ms.
+        const call = { name: "rename", nth: 1 + below(stream, 2) } as const;
+        const delay = chance(stream, 1, 2) ? 0 : below(stream, 3) * MILLISECOND;
+        const deed = { kind: "crash", host, disk: kind.slice("crash_".length) } as const;
+        add(at, { kind: "when", host, phase: "committing", nth: 1, call, delay, deed });
+      } else when(below(stream, 3) * MILLISECOND, { kind: "crash", host, disk: kind.slice("crash_".length) });
       return add(at + 2 * WINDOW, { kind: "start", host, machine: null });
     case "mass_crash":
       when(0, { kind: "crash", host: "*", disk: chance(stream, 1, 2) ? "weak" : "ordered" });

@@ -211,7 +211,15 @@ export function addRare(
       }
       return;
     case "exchange":
-      return add(at, { kind: "fail", host, call: "rename", code: "unsupported", count: 1 });
+      return add(one(stream, busy), {
+        kind: "when",
+        host,
+        phase: "committing",
+        nth: 1 + below(stream, 2),
+        call: null,
+        delay: 0,
+        deed: { kind: "fail", host, call: "rename", code: "unsupported", count: 1 },
+      });
     case "starved":
       return add(at, { kind: "rate", host, up: 1_000 + below(stream, 2_000), down: 0 });
   }
