@@ -250,7 +250,10 @@ test.each(STORIES)("the $name, cut at every call", { timeout: 3_600_000 }, async
   const work = async (worker: number): Promise<void> => {
     for (let call = todo.shift(); call !== undefined; call = todo.shift()) {
       const told = await tell(story, `127.0.41.${worker + 1}`, { kind: "at", call });
-      for (const what of violations(story, told)) failures.push(`call ${call}: ${what}`);
+      for (const what of violations(story, told)) {
+        failures.push(`call ${call}: ${what}`);
+        process.stdout.write(`${story.name}, call ${call}: ${what}: ${JSON.stringify(told)}\n`);
+      }
       cuts += 1;
     }
   };
