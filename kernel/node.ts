@@ -22,6 +22,7 @@ import {
   reconcileView,
   refreshDigests,
   setOwnDigest,
+  takeAgain,
 } from "./node/comparing.ts";
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
@@ -218,7 +219,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   node.rounds.nextAt = (now.mono + limits.gossipIntervalMs) as MonoMs;
   expireRecords(node.view, now.mono);
   expireReconcile(node.reconcile, now.mono);
-  for (const [key, until] of node.avoided) if (until <= now.mono) node.avoided.delete(key);
+  takeAgain(node, now);
   const past = node.deleted.findIndex(({ until }) => until > now.mono);
   node.deleted.splice(0, past < 0 ? node.deleted.length : past);
   const news = newsOf(node);

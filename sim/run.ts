@@ -58,6 +58,7 @@ const DEADLINE = 10 * SECOND; // of a question; on a link that loses nothing onl
 const UNLISTED = 10 * SECOND; // a server that no peer file names hears nobody: so often it asks
 const LIED_TO = 40 * SECOND; // who lies is asked again and again, each time a while later
 const ABANDON = 125 * SECOND; // a download that nobody can serve is given up after two minutes without a block
+const REFUSED = 120 * SECOND; // an image whose exchange was refused is not taken again for so long
 const OLD = 30 * SECOND; // copies of packets that come so late
 const NARROW_BITS = 100_000; // gossip alone fills such a line
 const CALM_MIN = 2; // datagrams a server, before the first fault
@@ -177,7 +178,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const ended = deeds.some(({ kind }) => kind === "halve" || kind === "stall");
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
     const broken = script.cluster.core === undefined ? 0 : BROKEN;
-    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken;
+    const refused = deeds.some((verb) => verb.kind === "fail" && verb.code === "unsupported") ? REFUSED : 0;
+    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + refused;
   }
 
   /** Nobody waits for a server that is not there, or that cannot be known by its name. */

@@ -21,6 +21,7 @@ import {
   type ReconcileView,
   type Take,
   decided,
+  forgetContained,
   heardDigest,
   listingFailed,
   nextTakes,
@@ -168,6 +169,16 @@ export function reconcileOuts(node: NodeState, outs: readonly ReconcileOut[], no
   }
 }
 
+/** What was given up a while ago may be offered again: listings that were covered without it are not. */
+export function takeAgain(node: NodeState, now: Now): void {
+  for (const [key, { path, until }] of node.avoided) {
+    if (until > now.mono) continue;
+    node.avoided.delete(key);
+    const base = parentOf(path);
+    if (base !== null) forgetContained(node.reconcile, base);
+  }
+}
+
 /** Offers of listings become uploads, as far as downloads may run. */
 export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
   if (node.reconcile.backlog.length === 0) return;
@@ -208,7 +219,7 @@ export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
   node.admitted = { backlog: node.reconcile.backlog, catalog, ended };
   for (const take of takes) {
     const { path, version, address, key } = take;
-    if ((node.avoided.get(`${path} ${version.image}`) ?? 0) > now.mono) {
+    if ((node.avoided.get(`${path} ${version.image}`)?.until ?? 0) > now.mono) {
       decided(node.reconcile, key, now.mono, node.config.limits.containedMs);
       continue;
     }

@@ -240,7 +240,7 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   abortIntent(node.catalog, path, intent.stage);
   const place = { path, root: directory.root };
   disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
-  node.avoided.set(`${path} ${intent.image}`, (now.mono + AVOID_MS) as MonoMs);
+  node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + AVOID_MS) as MonoMs });
   node.deleted.push({ path, image: intent.image, until: (now.mono + DELETED_MS) as MonoMs });
   const base = parentOf(path);
   if (base !== null) forgetContained(node.reconcile, base);

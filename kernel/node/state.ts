@@ -105,7 +105,7 @@ export type NodeState = {
   readonly waiting: Map<OpId, Waiting>;
   readonly oldTrees: OldTree[];
   /** Images given up here a moment ago: not taken again at once. */
-  readonly avoided: Map<string, MonoMs>;
+  readonly avoided: Map<string, { readonly path: VPath; readonly until: MonoMs }>;
   readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];
   readonly problems: Map<string, string>;
   readonly configDigest: Digest;
