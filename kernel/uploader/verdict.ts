@@ -67,6 +67,16 @@ function hasAnswered(
   return addresses.length > 0 && addresses.every((address) => rejected.get(address)?.fatal === true);
 }
 
+/**
+ * The server at an address holds the image. One whose connection ended says so through others, by the name under which
+ * they know it.
+ */
+function isDoneAt({ cluster, done, doneAt }: Transfer, address: Address): boolean {
+  if (doneAt.has(address)) return true;
+  for (const name of done.values()) if (cluster.candidates.get(name)?.includes(address) === true) return true;
+  return false;
+}
+
 function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null {
   const { config } = state;
   const elapsed = now.mono - transfer.startedAt;
@@ -74,7 +84,7 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
   const { accepted, doneAt, rejected } = transfer;
   const allDone =
     [...accepted].some((address) => doneAt.has(address)) &&
-    [...accepted].every((address) => doneAt.has(address) || rejected.has(address));
+    [...accepted].every((address) => isDoneAt(transfer, address) || rejected.has(address));
   if (!unanswered && allDone) {
     const everybody = [...transfer.discovered.keys()].every((machine) => hasAnswered(transfer, machine));
     if (everybody || transfer.job.mode === "append_weak") return "received";
