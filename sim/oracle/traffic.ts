@@ -67,7 +67,7 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
     return made;
   }
 
-  function hear(talk: Talk, event: Event, time: number): void {
+  function hear(talk: Talk, event: Event, time: number, doubt: boolean): void {
     switch (event.kind) {
       case "conn_open": {
         const line = talk.lines.get(event.conn);
@@ -89,7 +89,9 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
         if (frame.kind === "response") line.asking.delete(frame.id);
         if (frame.kind !== "request") return;
         const { type, body } = frame;
-        line.asked.set(frame.id, [...(line.asked.get(frame.id) ?? []), { type, body, since: time }]);
+        // One that was damaged may be none: nobody has to answer it.
+        const since = doubt ? Infinity : time;
+        line.asked.set(frame.id, [...(line.asked.get(frame.id) ?? []), { type, body, since }]);
         return;
       }
       default:
@@ -171,7 +173,7 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
     },
     stepped(host, event, effects, time, doubt) {
       const talk = talkOf(host);
-      hear(talk, event, time);
+      hear(talk, event, time, doubt);
       for (const effect of effects) {
         switch (effect.kind) {
           case "dial":
@@ -202,7 +204,8 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
       let oldest: Question | null = null;
       for (const { asked } of talks.get(host)?.lines.values() ?? [])
         for (const questions of asked.values())
-          for (const each of questions) if (oldest === null || each.since < oldest.since) oldest = each;
+          for (const each of questions)
+            if (each.since !== Infinity && (oldest === null || each.since < oldest.since)) oldest = each;
       return oldest;
     },
   };
