@@ -85,6 +85,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     indexWaiters: new Map(),
     waiting: new Map(),
     oldTrees: [],
+    missing: new Set(),
     avoided: new Map(),
     deleted: [],
     problems: new Map(),

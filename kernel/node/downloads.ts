@@ -1,6 +1,6 @@
 /** Between the downloads and the rest of the node: whom they may ask, what becomes of their outs. */
 import { assert, unreachable } from "../assert.ts";
-import { abortIntent, commitIntent, getEntry } from "../catalog.ts";
+import { abortIntent, commitIntent, getEntry, removeCommitted } from "../catalog.ts";
 import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
 import {
@@ -212,11 +212,21 @@ export function countMoved(node: NodeState, amount: Partial<Transfer>): void {
   node.transferDirty = true;
 }
 
+/** Nothing fetches what was not on the disk at the start: from now on it counts as never here. */
+export function forgetMissing(node: NodeState, path: VPath): void {
+  const { committed } = getEntry(node.catalog, path);
+  if (!node.missing.delete(path) || committed === null) return;
+  removeCommitted(node.catalog, path, committed);
+  const base = parentOf(path);
+  if (base !== null) node.digests.delete(base); // of what we had, which what we have does not cover
+}
+
 function downloadDone(node: NodeState, download: Download, now: Now, out: Effect[]): void {
   const { path, directory, intent } = download;
   if (node.downloads.get(path) !== download) return;
   node.downloads.delete(path);
   commitIntent(node.catalog, path, intent.stage);
+  node.missing.delete(path);
   if (download.index !== null) cacheIndex(node.indexes, download.index);
   const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
   node.oldTrees.push({ path, directory, stage: intent.stage, at });
@@ -238,6 +248,7 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   if (node.downloads.get(path) !== download) return;
   node.downloads.delete(path);
   abortIntent(node.catalog, path, intent.stage);
+  forgetMissing(node, path);
   const place = { path, root: directory.root };
   disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
   node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + AVOID_MS) as MonoMs });

@@ -6,15 +6,14 @@ import {
   putCommitted,
   putIntent,
   putSince,
-  removeCommitted,
   roomFor,
 } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type Now, keyOf, levelOf, parentOf } from "../ids.ts";
+import { type Now, keyOf, levelOf } from "../ids.ts";
 import { next } from "../prng.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
-import { startFetch } from "./downloads.ts";
+import { forgetMissing, startFetch } from "./downloads.ts";
 import { type NodeState, type Waiting, disk, problem, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
@@ -59,6 +58,7 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
     putCommitted(node.catalog, found.path, committed);
     for (const { timestamp } of found.committed.signatures) putSince(node.catalog, found.path, timestamp);
   }
+  if (committed !== null && found.missing) node.missing.add(found.path);
   if (committed !== null && found.missing && found.intent === null) {
     // The state is a promise, not proof: the tree is fetched again under it.
     trace(out, "image_missing", { path: found.path, image: committed.image });
@@ -104,7 +104,5 @@ export function restored(
   if (result.ok) return startFetch(node, path, directory, now, out);
   trace(out, "disk_failed", { what: "restore", path, code: result.code, detail: result.detail });
   abortIntent(node.catalog, path, intent.stage);
-  removeCommitted(node.catalog, path, intent);
-  const base = parentOf(path);
-  if (base !== null) node.digests.delete(base); // of what we had, which what we have does not cover
+  forgetMissing(node, path);
 }

@@ -104,6 +104,8 @@ export type NodeState = {
   >;
   readonly waiting: Map<OpId, Waiting>;
   readonly oldTrees: OldTree[];
+  /** Paths whose committed image was not on the disk at the start: it counts as here only while it is being fetched. */
+  readonly missing: Set<VPath>;
   /** Images given up here a moment ago: not taken again at once. */
   readonly avoided: Map<string, { readonly path: VPath; readonly until: MonoMs }>;
   readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];

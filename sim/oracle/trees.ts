@@ -218,6 +218,7 @@ export function createTrees(ledger: Ledger): Trees {
       for (const each of damages)
         if (each.startsWith(`${from} `)) damages.add(`${to}${each.slice(from.length)}`);
       if (unreadable.has(from)) unreadable.add(to);
+      if (damagedHosts.has(from)) damagedHosts.add(to);
     },
     forget(site, path) {
       for (const each of path === undefined ? ledger.pathsBelow(site.key) : [path]) {
