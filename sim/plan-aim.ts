@@ -17,6 +17,8 @@ export type AimOptions = {
   readonly path: string;
   readonly append: boolean;
   /** When it happens. */
+  /** The one server whose copies get lost or damaged. */
+  readonly victim: string;
   readonly at: number;
   readonly add: (at: number, verb: Verb) => void;
 };
@@ -36,11 +38,15 @@ export function aimOf(seed: number, nth: number): string {
 }
 
 export function addAim(stream: Prng, options: AimOptions): void {
-  const { seed, nth, servers, add, at } = options;
+  const { seed, nth, servers, victim, add, at } = options;
   const cell = aimOf(seed, nth);
   const kind = kindOf(cell);
   const phase = PHASES.find((each) => cell.endsWith(` ${each}`)) ?? "idle";
-  const [host = "n1", other = "n1"] = sample(stream, servers, 2);
+  const drawn = sample(stream, servers, 2);
+  const spoils = /^(disk_|rot$|edit$|remove$)/.test(kind);
+  const [host = "n1", other = "n1"] = spoils
+    ? [victim, drawn.find((each) => each !== victim) ?? victim]
+    : drawn;
   const when = (delay: number, deed: Deed): void =>
     add(at, { kind: "when", host, phase, nth: 1, call: null, delay, deed });
   const aim: Aim = { ...options, stream, kind, phase, host, other, when };

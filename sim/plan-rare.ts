@@ -39,11 +39,16 @@ export const RARE_KINDS = [
   "exchange",
   "starved",
 ] as const;
+/** Faults that take copies away, or change them. */
+const SPOILING: readonly string[] = ["disk", "rot", "edit", "remove"];
+
 export type RareKind = (typeof RARE_KINDS)[number];
 
 export type RareOptions = {
   readonly kind: RareKind;
   readonly servers: readonly string[];
+  /** The one server whose copies get lost or damaged: of what all lose, nothing can be judged. */
+  readonly victim: string;
   readonly paths: readonly string[];
   /** When uploads begin. */
   readonly busy: readonly number[];
@@ -56,9 +61,10 @@ export type RareOptions = {
 
 export function addRare(
   stream: Prng,
-  { kind, servers, paths, busy, append, levels, moment, lasting, add }: RareOptions,
+  { kind, servers, victim, paths, busy, append, levels, moment, lasting, add }: RareOptions,
 ): void {
-  const host = one(stream, servers);
+  const drawn = one(stream, servers);
+  const host = SPOILING.includes(kind) ? victim : drawn;
   const other = one(stream, servers);
   const at = moment(stream);
   switch (kind) {

@@ -162,9 +162,21 @@ export function planScript(seed: number, asked: number | null = null): Script {
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
   const core = calm ? undefined : drawCore(draw("core"), servers, add);
+  const victim = one(draw("victim"), servers);
   for (const kind of RARE_KINDS) {
     if (calm || !chance(draw("rare", kind), 1, RARE)) continue;
-    addRare(draw("rare", kind, "1"), { kind, servers, paths, busy, append, levels, moment, lasting, add });
+    addRare(draw("rare", kind, "1"), {
+      kind,
+      servers,
+      victim,
+      paths,
+      busy,
+      append,
+      levels,
+      moment,
+      lasting,
+      add,
+    });
   }
   const isLong = !calm && chance(draw("long"), 1, LONG);
   if (isLong) {
@@ -175,7 +187,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
   for (let nth = 0; nth < aims; nth++) {
     const stream = draw("aim", String(nth));
     const at = (isLong ? LONG_MICROS : 2 * BEGIN) + below(stream, 120) * TICK;
-    addAim(stream, { seed, nth, servers, path: one(stream, paths), append, at, add });
+    addAim(stream, { seed, nth, servers, victim, path: one(stream, paths), append, at, add });
   }
   return {
     seed,
