@@ -92,7 +92,8 @@ export function createVerdicts(ledger: Ledger, trees: Trees): Verdicts {
 
   function judgeRefused(question: Question): void {
     const { site, path, offers, heads, image, reason, latest, doubt } = question;
-    if (offers.length === 0) return;
+    // What somebody deleted there is still promised there.
+    if (offers.length === 0 || trees.hasLost(site.host, path)) return;
     const isFounded = (): boolean => {
       switch (reason) {
         case "older_than_present":
