@@ -72,6 +72,8 @@ export type SimDisk = FileSystem & {
   rootOf(handle: Handle): RootName | null;
   /** The number that an open file has as long as it lives. */
   inodeOf(handle: Handle): number | null;
+  /** How many names a file has that is open; 0 for what is none. */
+  linksOf(handle: Handle): number;
   /** Everything below a root by path (`a/b`), as a reader sees it just now. */
   tree(root: RootName): ReadonlyMap<string, TreeEntry>;
   /** Everything below a root, and what of it a power cut could not change. */
@@ -521,6 +523,10 @@ export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()
     perform,
     rootOf: (handle) => handles.get(handle)?.under ?? null,
     inodeOf: (handle) => handles.get(handle)?.node.id ?? null,
+    linksOf(handle) {
+      const node = handles.get(handle)?.node;
+      return node?.kind === "file" ? node.links : 0;
+    },
     crash,
     kill,
     tree(root) {

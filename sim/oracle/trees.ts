@@ -78,6 +78,8 @@ export function createTrees(ledger: Ledger): Trees {
   const unreadable = new Set<string>();
 
   const damagedHosts = new Set<string>();
+  /** Servers with the disk of another, whose keys may have been others. */
+  const adopted = new Set<string>();
   const losses = new Set<string>();
   /** Of files that are or were visible, by server; and the trees that they were noted of, by place. */
   const inodes = new Map<string, Set<number>>();
@@ -110,7 +112,9 @@ export function createTrees(ledger: Ledger): Trees {
     };
     const here = ledger.uploadsAt(path);
     const same = here.filter((upload) => differenceOf(subtree, upload.content, damage) === null);
-    const ids = same.filter(({ key }) => site.keys.includes(key)).map(({ id }) => id);
+    const mayWrite = (key: SigningKey): boolean =>
+      site.keys.includes(key) || (adopted.has(site.host) && key !== "stranger");
+    const ids = same.filter(({ key }) => mayWrite(key)).map(({ id }) => id);
     if (spoilt) for (const id of ids) forgotten.add(id);
     if (ids.length > 0) return { ids, spoilt };
     if (same.length > 0) {
@@ -215,6 +219,7 @@ export function createTrees(ledger: Ledger): Trees {
       for (const path of ledger.pathsBelow(key)) for (const id of shownAt(host, path).ids) forgotten.add(id);
     },
     copied(from, to) {
+      adopted.add(to);
       for (const each of damages)
         if (each.startsWith(`${from} `)) damages.add(`${to}${each.slice(from.length)}`);
       if (unreadable.has(from)) unreadable.add(to);
