@@ -179,7 +179,11 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
     const broken = script.cluster.core === undefined ? 0 : BROKEN;
     const refused = deeds.some((verb) => verb.kind === "fail" && verb.code === "unsupported") ? REFUSED : 0;
-    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + refused;
+    // Where a path keeps its first image, one that is on its way and nobody has whole is in the way until it is given up.
+    const kept = script.lines.some(({ verb }) => verb.kind === "config" && verb.append === true)
+      ? ABANDON
+      : 0;
+    return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + Math.max(refused, kept);
   }
 
   /** Nobody waits for a server that is not there, or that cannot be known by its name. */
