@@ -5,6 +5,7 @@
 import type { VPath } from "../ids.ts";
 import { nameOf } from "../ids.ts";
 import { fromHex } from "../text.ts";
+import { compareVersions, versionOf } from "../winner.ts";
 import { type Cbor, decodeCbor, encodeCbor } from "../wire/cbor.ts";
 import { readMembers } from "../wire/shape.ts";
 import type { SignedState } from "../wire/signed-state.ts";
@@ -57,7 +58,10 @@ export function decodeIntent(bytes: Uint8Array): Intent | null {
   return { state: state.value, stage, mode };
 }
 
-/** U3. What stands at the destination without a state of ours belongs to somebody else. */
+/**
+ * U3. What stands at the destination without a state of ours belongs to somebody else. A start that could not read all
+ * states does not know what is here: nothing smaller takes the place of what is.
+ */
 export function* putIntent(
   db: RootName,
   place: Place,
@@ -71,8 +75,17 @@ export function* putIntent(
     if (stands && (yield* unless("missing", statName(dir, stateFile(name)))) === null) {
       refuse("already_exists", `${place.path} is there and has no state`);
     }
+    yield* refuseOlder(dir, name, state);
     yield* replaceFile(dir, intentFile(name), encodeIntent(state, stage, mode), stage);
   });
+}
+
+function* refuseOlder(dir: Handle, name: string, offered: SignedState): StorageProgram<void> {
+  const own = yield* readOwn(dir, stateFile(name), STATE_BYTES_MAX);
+  const state = own.kind === "bytes" ? decodeState(own.bytes) : null;
+  const [here, coming] = [state?.ok === true ? versionOf(state.value) : null, versionOf(offered)];
+  if (here !== null && coming !== null && compareVersions(coming, here) < 0)
+    refuse("older_than_present", `${here.timestamp} is here`);
 }
 
 function* standsAt(place: Place): StorageProgram<boolean> {

@@ -174,6 +174,7 @@ export type StorageCode =
   | "block_hash_mismatch"
   | "index_invalid" // detail has the code of the index parser
   | "index_missing"
+  | "older_than_present" // a greater version has its state there, which the start could not read
   | "state_changed" // an image that was to be removed has been signed again, or is about to be replaced
   | "stage_incomplete" // the re-read before publishing found a difference
   | "source_changed" // a file of the uploader's tree is not what it was when it was listed

@@ -23,8 +23,8 @@ test("new signatures of what is here drop the promise that loses to them, and no
   const sealed = seal(world);
   const place = placeAt(world);
   upload(world, { place, sealed, stage: "s1", mode: "append" });
-  done(world, "done", { kind: "put_intent", place, state: stateOf(OTHER, 5), stage: "s2", mode: "replace" });
-  const state = stateOf(sealed.index.image, 6);
+  done(world, "done", { kind: "put_intent", place, state: stateOf(OTHER, 8), stage: "s2", mode: "replace" });
+  const state = stateOf(sealed.index.image, 9);
   done(world, "done", { kind: "put_state", place, state, supersedes: "s1" });
   expect(world.tree(world.roots.db).has(PROMISE)).toBe(true);
   done(world, "done", { kind: "put_state", place, state, supersedes: "s2" });

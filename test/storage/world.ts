@@ -245,7 +245,8 @@ export function* requestsOf(world: World, upload: Upload): Generator<DiskRequest
   const { place, stage, mode, sealed } = upload;
   const { index, text } = sealed;
   const image = index.image;
-  yield { kind: "put_intent", place, stage, mode, state: stateOf(image, 7) };
+  const timestamp = mode === "replace" ? 8 : 7; // what replaces is newer
+  yield { kind: "put_intent", place, stage, mode, state: stateOf(image, timestamp) };
   yield { kind: "store_index", image, text };
   const prepared = yield { kind: "prepare_stage", place, image, stage, sources: upload.sources ?? [] };
   const { stored } = valueOf("stage", prepared);
