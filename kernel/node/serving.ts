@@ -126,17 +126,17 @@ function serveBlock(
 }
 
 /**
- * Whether what was read is of the image that was meant: a commit may have gone before the read, and then each of its two
- * names has the other tree. While one runs, or after it failed, nobody knows.
+ * Whether what was read is of the image that was meant. Requests of one path that change its names go in the order in
+ * which they were asked for, also among reads: a read in a stage ran before the commit of that stage, and one at the name
+ * before that of the next image. Of what was read at the name after a commit that failed, nobody knows which tree it was.
  */
 export function isReadOf(
   node: NodeState,
   { path, image, stage }: { readonly path: VPath; readonly image: ImageId; readonly stage: string | null },
 ): boolean {
   const download = node.downloads.get(path);
-  if (commitOf(download) !== null) return false;
   if (stage !== null) return download?.intent.stage === stage;
-  return getEntry(node.catalog, path).committed?.image === image;
+  return getEntry(node.catalog, path).committed?.image === image && commitOf(download) !== "failed";
 }
 
 /** False when the index does not list this block there, or it is not stored yet. */

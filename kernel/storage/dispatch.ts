@@ -39,9 +39,7 @@ export function enqueue(state: DispatchState, op: OpId, request: DiskRequest): b
 
 /** The request that starts next, now marked as running, or null when none may. */
 export function next(state: DispatchState): { readonly op: OpId; readonly request: DiskRequest } | null {
-  return (
-    startFirst(state, state.reads, pathsWaitingAlone(state)) ?? startFirst(state, state.others, new Set())
-  );
+  return startFirst(state, state.reads, waitingAlone(state)) ?? startFirst(state, state.others, new Map());
 }
 
 export function finished(state: DispatchState, op: OpId): void {
@@ -56,13 +54,14 @@ export function finished(state: DispatchState, op: OpId): void {
   if (held.count === 0) state.held.delete(lock);
 }
 
-function startFirst(state: DispatchState, queue: Waiting[], passed: Set<string>): Waiting | null {
+/** @param passed  by lock, the request that was asked for first of those that have to go before */
+function startFirst(state: DispatchState, queue: Waiting[], passed: Map<string, OpId>): Waiting | null {
   for (let at = 0; at < queue.length; at++) {
     const waiting = queue[at];
     assert(waiting !== undefined, "the queue has no holes");
     const lock = lockOf(waiting.request);
-    if (lock !== null && (passed.has(lock) || !free(state, lock, accessOf(waiting.request)))) {
-      passed.add(lock);
+    if (lock !== null && (isBehind(passed, lock, waiting) || !free(state, lock, accessOf(waiting.request)))) {
+      if (!isBehind(passed, lock, waiting)) passed.set(lock, waiting.op);
       continue;
     }
     queue.splice(at, 1);
@@ -88,14 +87,19 @@ function free(state: DispatchState, lock: string, access: Access): boolean {
   return held === undefined || (access === "beside" && !held.alone);
 }
 
-/** A read may not overtake a change of its path that waits already. */
-function pathsWaitingAlone(state: DispatchState): Set<string> {
-  const paths = new Set<string>();
-  for (const { request } of state.others) {
+function isBehind(passed: ReadonlyMap<string, OpId>, lock: string, { op }: Waiting): boolean {
+  const first = passed.get(lock);
+  return first !== undefined && first < op;
+}
+
+/** A read may not overtake a change of its path that was asked for before it, nor be overtaken by a later one. */
+function waitingAlone(state: DispatchState): Map<string, OpId> {
+  const first = new Map<string, OpId>();
+  for (const { op, request } of state.others) {
     const lock = lockOf(request);
-    if (lock !== null && accessOf(request) === "alone") paths.add(lock);
+    if (lock !== null && accessOf(request) === "alone" && !first.has(lock)) first.set(lock, op);
   }
-  return paths;
+  return first;
 }
 
 function isRead(request: DiskRequest): boolean {

@@ -76,6 +76,17 @@ test("nothing overtakes a commit that waits for the same path", () => {
   expect(startAll(state)).toEqual([2, 3]);
 });
 
+test("a read that was asked for before a commit of its path runs before it, whatever both have waited for", () => {
+  const state = queued(commit("/a/x"), read("/a/x"), commit("/a/x"), read("/a/x"));
+  expect(startAll(state)).toEqual([0]);
+  finished(state, 0 as OpId);
+  expect(startAll(state)).toEqual([1]);
+  finished(state, 1 as OpId);
+  expect(startAll(state)).toEqual([2]);
+  finished(state, 2 as OpId);
+  expect(startAll(state)).toEqual([3]);
+});
+
 test("counters are saved one after the other: what they are written to first has one name", () => {
   const none = { bytes: 0, blocks: 0 };
   const transfer = { fetched: none, reused: none, linked: none, served: none };

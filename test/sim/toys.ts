@@ -2,7 +2,7 @@
 import type { Machine } from "../../adapters/port.ts";
 import type { Effect } from "../../kernel/effect.ts";
 import type { Event } from "../../kernel/event.ts";
-import type { Address, MonoMs, Now, OpId } from "../../kernel/ids.ts";
+import type { Address, MonoMs, Now, OpId, VPath } from "../../kernel/ids.ts";
 import type { FileName, RootName, StorageProgram } from "../../kernel/storage/call.ts";
 import * as calls from "../../kernel/storage/calls.ts";
 import type { DiskRequest, DiskResult } from "../../kernel/storage/request.ts";
@@ -34,9 +34,9 @@ export function processOf(machine: Machine, more: Partial<Process> = {}): Proces
   return { machine, programOf: counterProgram, events: [], listens: "at_once", ...more };
 }
 
-/** `save_transfer` adds one to a number on disk; anything else reads it. Both answer its bytes. */
+/** `save_transfer` and `delete_old` add one to a number on disk; anything else reads it. Both answer its bytes. */
 export function counterProgram(request: DiskRequest): StorageProgram<DiskResult> {
-  return request.kind === "save_transfer" ? add() : answer();
+  return request.kind === "save_transfer" || request.kind === "delete_old" ? add() : answer();
 }
 
 const NAME = "count" as FileName;
@@ -59,6 +59,13 @@ export const COUNT: DiskRequest = {
   kind: "save_transfer",
   transfer: { fetched: ZERO, reused: ZERO, linked: ZERO, served: ZERO },
 };
+
+/** The same with a path of its own to lock. */
+export const countAt = (number: number): DiskRequest => ({
+  kind: "delete_old",
+  place: { path: `/key/${number}` as VPath, root: ROOT },
+  stage: "s",
+});
 
 export const op = (number: number): OpId => number as OpId;
 

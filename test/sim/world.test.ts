@@ -13,6 +13,7 @@ import {
   addToy,
   bytes,
   COUNT,
+  countAt,
   type Heard,
   NEVER,
   ofKind,
@@ -326,7 +327,9 @@ describe("disks and clocks", () => {
     const host = addToy(world, "n1", () =>
       processOf(
         toy((event) =>
-          event.kind === "wake" ? [1, 2, 3].map((at) => ({ kind: "disk", op: op(at), request: COUNT })) : [],
+          event.kind === "wake"
+            ? [1, 2, 3].map((at) => ({ kind: "disk", op: op(at), request: countAt(at) }))
+            : [],
         ),
       ),
     );
