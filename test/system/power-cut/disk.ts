@@ -1,5 +1,5 @@
 /** A file system of its own in a file, that can lose its power. Needs root, losetup, mkfs.ext4 and python3. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,22 @@ import { fileURLToPath } from "node:url";
 /** Nothing is written back by itself for five minutes, so that a cut loses all that was not synced. */
 const MOUNT_OPTIONS = "loop,commit=300,noatime";
 const IMAGE_MEGABYTES = 24;
+
+/** What the rig needs, and the package of Debian that has it. */
+const NEEDS = [
+  ["strace", "strace"],
+  ["mkfs.ext4", "e2fsprogs"],
+  ["losetup", "mount"],
+  ["python3", "python3"],
+  ["pgrep", "procps"],
+] as const;
+
+/** Throws with what is missing: nothing is installed, and nothing is left out. */
+export function expectNeeds(): void {
+  const lacking = NEEDS.filter(([tool]) => spawnSync("which", [tool]).status !== 0).map(([, name]) => name);
+  if (lacking.length > 0) throw new Error(`apt-get install ${lacking.join(" ")}`);
+  if (process.getuid?.() !== 0) throw new Error("only root mounts a file system: run it as root");
+}
 
 const scriptOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

@@ -13,7 +13,7 @@ import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../../adapters/built.ts";
 import { until } from "../../e2e/rig.ts";
-import { check, type Disk, makeImage, mountCopy, mountImage, type Seen } from "./disk.ts";
+import { check, type Disk, expectNeeds, makeImage, mountCopy, mountImage, type Seen } from "./disk.ts";
 import { type Kill, Server } from "./server.ts";
 
 const WORKERS = 4; // most of a story is waiting
@@ -229,6 +229,7 @@ async function callsOf(story: Story): Promise<number> {
 }
 
 beforeAll(async () => {
+  expectNeeds();
   await build();
   writeFileSync(keyFile, keys.private, { mode: 0o600 });
   const same = "the same in both ".repeat(3_000);
