@@ -8,14 +8,16 @@ import type { FileSystem, FsCall } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
 import type { DiskRequest, DiskResult } from "../../kernel/storage/request.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
-import type { Below, CrashModel } from "../../sim/disk.ts";
+import type { CrashModel } from "../../sim/disk.ts";
 import {
   type Garden,
   PATH,
+  PowerCut,
   type Sealed,
   type SimWorld,
   type Upload,
   below,
+  belowOf,
   grown,
   placeAt,
   plant,
@@ -45,17 +47,6 @@ const NEW: Garden = {
   "in/link": { to: "../changes" },
   "in/side/empty": null,
 };
-
-class PowerCut extends Error {}
-
-/** A fixed stream of numbers for each seed. */
-function belowOf(seed: number): Below {
-  let state = (seed * 2_654_435_761 + 12_345) >>> 0;
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
-}
 
 type Story = { readonly kind: "first" | "replace" };
 type Told = { readonly world: SimWorld; readonly asked: Upload; readonly requests: readonly DiskRequest[] };

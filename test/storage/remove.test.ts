@@ -8,12 +8,14 @@ import type { FileSystem } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
 import type { DiskRequest } from "../../kernel/storage/request.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
-import type { Below, CrashModel } from "../../sim/disk.ts";
+import type { CrashModel } from "../../sim/disk.ts";
 import {
   type Garden,
   PATH,
+  PowerCut,
   type SimWorld,
   below,
+  belowOf,
   codeOf,
   done,
   grown,
@@ -32,16 +34,6 @@ import {
 const TREE: Garden = { file: "content ".repeat(100), "in/side": { run: "tool" } };
 const TIMESTAMP = 7; // of every upload of these worlds
 const OTHER = "ab".repeat(32) as ImageId;
-
-class PowerCut extends Error {}
-
-function belowOf(seed: number): Below {
-  let state = (seed * 2_654_435_761 + 12_345) >>> 0;
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
-}
 
 type Told = { readonly world: SimWorld; readonly image: ImageId; readonly request: DiskRequest };
 

@@ -23,7 +23,7 @@ import { runProgram } from "../../kernel/storage/run.ts";
 import { isStored } from "../../kernel/storage/stage.ts";
 import { type ByteString, byteString } from "../../kernel/text.ts";
 import type { SignedState } from "../../kernel/wire/signed-state.ts";
-import { type CrashModel, type SimDisk, createSimDisk } from "../../sim/disk.ts";
+import { type Below, type CrashModel, type SimDisk, createSimDisk } from "../../sim/disk.ts";
 
 export type Roots = { readonly db: RootName; readonly images: RootName; readonly source: RootName };
 /** `directory`, or a link's target, or a file's mode, identity, number of names and content. */
@@ -91,6 +91,18 @@ function realTree(root: string, show: (stat: nodeFs.Stats, content: string) => s
   };
   visit(Buffer.from(root), "");
   return found;
+}
+
+/** Thrown in place of a call: nothing after it happens. */
+export class PowerCut extends Error {}
+
+/** A fixed stream of numbers for each seed. */
+export function belowOf(seed: number): Below {
+  let state = (seed * 2_654_435_761 + 12_345) >>> 0;
+  return (bound) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
 }
 
 export type SimWorld = World & { readonly disk: SimDisk };
