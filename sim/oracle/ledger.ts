@@ -69,6 +69,14 @@ export function createLedger(): Ledger {
   const byPath = new Map<string, Upload[]>();
   const byKey = new Map<string, string[]>();
 
+  /** Who begins to fetch an image says not under which of its signings: one that is accepted explains it. */
+  function isExplained({ id, path }: Upload): boolean {
+    const image = signed.get(id)?.image;
+    return (byPath.get(path) ?? []).some(
+      (each) => each.id !== id && signed.get(each.id)?.image === image && accepted.has(each.id),
+    );
+  }
+
   function accept(id: number, host: string): void {
     accepted.set(id, (accepted.get(id) ?? new Set()).add(host));
   }
@@ -98,12 +106,13 @@ export function createLedger(): Ledger {
           signed.set(upload.id, { timestamp: observation.timestamp, image: observation.image });
           return;
         case "accepted":
+          if (observation.fresh !== true && !accepted.has(upload.id) && isExplained(upload)) return;
           return accept(upload.id, observation.host);
         case "acknowledged": {
           const said = `${observation.host} ${upload.id}`;
           if (observation.hearsay === true && released.has(said)) return;
           released.delete(said);
-          accept(upload.id, observation.host);
+          if (accepted.has(upload.id) || !isExplained(upload)) accept(upload.id, observation.host);
           const name = placeOf(observation.host, upload.path);
           reported.set(name, (reported.get(name) ?? new Set()).add(upload.id));
           return;
