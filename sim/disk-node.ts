@@ -90,7 +90,8 @@ export function momentOf(node: FileNode, count: number): FileBytes {
 }
 
 /** Each page, and each side of a tear in it, shows a moment of the log of its own. */
-export function settleFile(node: FileNode, below: Below): void {
+export function settledFile(node: FileNode, below: Below): FileNode {
+  let { durable, durableMode } = node;
   if (node.log.length > 0) {
     const counts = [0, node.log.length];
     while (counts.length < MOMENTS_MAX) counts.push(below(node.log.length + 1));
@@ -107,12 +108,15 @@ export function settleFile(node: FileNode, below: Below): void {
       bytes.set(moment().subarray(page, tear), page);
       bytes.set(moment().subarray(tear, end), tear);
     }
-    node.durable = fileBytesOf(bytes);
+    durable = fileBytesOf(bytes);
   }
-  if (node.mode !== node.durableMode && below(2) === 0) node.durableMode = node.mode;
-  node.mode = node.durableMode;
-  node.bytes = node.durable;
-  node.log = [];
+  if (node.mode !== durableMode && below(2) === 0) durableMode = node.mode;
+  return settledAs(node, durable, durableMode);
+}
+
+/** A file of which nothing is volatile. */
+export function settledAs(node: FileNode, durable: FileBytes, durableMode: number): FileNode {
+  return { ...node, bytes: durable, durable, mode: durableMode, durableMode, log: [] };
 }
 
 export function sortedNames(dir: DirectoryNode): readonly FileName[] {
@@ -191,15 +195,11 @@ export function copyTree(top: DirectoryNode): DirectoryNode {
   const copyLeaf = (from: FileNode | LinkNode): Node => {
     const known = files.get(from);
     if (known !== undefined) return known;
-    const made: Node = from.kind === "link" ? { ...from } : copyFile(from);
+    const made: Node = from.kind === "link" ? { ...from } : settledAs(from, from.bytes, from.mode);
     files.set(from, made);
     return made;
   };
   return copyDirectory(top, null);
-}
-
-function copyFile(from: FileNode): FileNode {
-  return { ...from, durable: from.bytes, durableMode: from.mode, log: [] };
 }
 
 /** Every name of a file below, sorted by path. */
