@@ -99,7 +99,7 @@ function mayImportPackage(from: string, name: string): boolean {
     return ADAPTER_PACKAGES.some((allowed) => allowed.test(name));
   }
   if (room === "sim") {
-    if (name.startsWith("node:")) return from === "sim/main.ts" || from.startsWith("sim/cli/");
+    if (name.startsWith("node:")) return /^sim\/(main|start)\.ts$/.test(from) || from.startsWith("sim/cli/");
     if (name === "esbuild" || name === "hash-wasm") return from.startsWith("sim/cli/");
     return name === "fast-check" || name.startsWith("@noble/");
   }

@@ -1,25 +1,19 @@
 /**
- * Bugs on purpose: a copy of the kernel and the simulator in a folder of its own, with one place of one file changed.
- * The kernel has no hook for it, and the copy is deleted afterwards.
+ * Bugs on purpose: one place of one file is changed when the simulator is packed. The kernel has no hook for it.
  *
  *   // why this has to be found
  *   file kernel/winner.ts
  *   - what stands there, exactly once; several of these lines are one place
  *   + what stands there instead; nothing, when the lines are left out
  */
-import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 export type Mutant = { readonly file: string; readonly before: string; readonly after: string };
-export type Planted = { readonly worker: URL; remove(): Promise<void> };
 
-const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
-const MUTANTS = join(PROJECT, "test", "mutants");
+const MUTANTS = fileURLToPath(new URL("../../test/mutants", import.meta.url));
 const SUFFIX = ".mutant";
-/** All that a run needs. */
-const COPIED = ["kernel", "sim", "adapters/port.ts", "adapters/driver.ts", "package.json"];
 
 /** Names of all mutants, sorted. */
 export async function mutantNames(): Promise<readonly string[]> {
@@ -48,19 +42,4 @@ export function mutate(text: string, { file, before, after }: Mutant): string {
   const parts = text.split(before);
   if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${before}`);
   return parts.join(after);
-}
-
-export async function plantMutant(mutant: Mutant): Promise<Planted> {
-  const folder = await mkdtemp(join(tmpdir(), "ciruela-mutant-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  try {
-    for (const name of COPIED) await cp(join(PROJECT, name), join(folder, name), { recursive: true });
-    await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"), "dir");
-    const file = join(folder, mutant.file);
-    await writeFile(file, mutate(await readFile(file, "utf8"), mutant));
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return { worker: pathToFileURL(join(folder, "sim", "cli", "worker.ts")), remove };
 }

@@ -1,13 +1,12 @@
 /** Writes a run as one page that needs no server and no network: the kernel and the simulator are in it. */
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
 import type { Embedded } from "../view/embedded.ts";
 import type { Recording } from "../view/recording.ts";
 import { Usage } from "./command.ts";
-import { type Planted, plantMutant, readMutant } from "./mutant.ts";
+import { readMutant } from "./mutant.ts";
+import { bundled } from "./pack.ts";
 
 export type PageOf = {
   readonly name: string;
@@ -18,8 +17,10 @@ export type PageOf = {
 };
 
 const PAGE_BYTES_MAX = 5_000_000;
+const SIMULATOR = new URL("../page/runner.ts", import.meta.url);
 const PAGE = new URL("../page/page.ts", import.meta.url);
 const STYLE = new URL("../page/page.css", import.meta.url);
+const BROWSER = { format: "iife", platform: "browser", minify: true } as const;
 
 /**
  * @returns the bytes of the page
@@ -38,46 +39,20 @@ export async function writePage(file: string, page: PageOf): Promise<number> {
 /** Leaves out what processes knew and disks held when the page would be too large: it computes that itself. */
 async function pageOf({ name, recording, digest, mutant }: PageOf): Promise<string> {
   const bug = mutant === null ? null : { name: mutant, ...(await readMutant(mutant)) };
-  const planted = bug === null ? null : await plantMutant(bug);
-  try {
-    const [simulator, script, style] = await Promise.all([
-      bundled(simulatorOf(planted)),
-      bundled(PAGE),
-      readFile(STYLE, "utf8"),
-    ]);
-    const embedded: Embedded = { recording, name, digest, mutant: bug };
-    const whole = printPage(embedded, { simulator, script, style });
-    if (whole.length < PAGE_BYTES_MAX) return whole;
-    const thin = { ...embedded, recording: { ...recording, states: {}, disks: {}, whole: false } };
-    const smaller = printPage(thin, { simulator, script, style });
-    if (smaller.length < PAGE_BYTES_MAX) return smaller;
-    throw new Error(
-      `the page of ${recording.steps} events would have ${smaller.length} bytes: shrink the script first`,
-    );
-  } finally {
-    await planted?.remove();
-  }
-}
-
-/** The simulator whose kernel has the bug, or as it is. */
-function simulatorOf(planted: Planted | null): URL {
-  return new URL("../page/runner.ts", planted?.worker ?? import.meta.url);
-}
-
-async function bundled(entry: URL): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(entry)],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: "iife",
-    platform: "browser",
-    target: "es2022",
-    legalComments: "none",
-    logLevel: "silent",
-    tsconfigRaw: "{}", // the copy with a bug in it has no tsconfig.base.json
-  });
-  return outputFiles[0]?.text ?? "";
+  const [simulator, script, style] = await Promise.all([
+    bundled(SIMULATOR, bug, BROWSER),
+    bundled(PAGE, null, BROWSER),
+    readFile(STYLE, "utf8"),
+  ]);
+  const embedded: Embedded = { recording, name, digest, mutant: bug };
+  const whole = printPage(embedded, { simulator, script, style });
+  if (whole.length < PAGE_BYTES_MAX) return whole;
+  const thin = { ...embedded, recording: { ...recording, states: {}, disks: {}, whole: false } };
+  const smaller = printPage(thin, { simulator, script, style });
+  if (smaller.length < PAGE_BYTES_MAX) return smaller;
+  throw new Error(
+    `the page of ${recording.steps} events would have ${smaller.length} bytes: shrink the script first`,
+  );
 }
 
 type Parts = { readonly simulator: string; readonly script: string; readonly style: string };

@@ -1,12 +1,8 @@
 /** Tasks spread over processes. The findings come in the order of the tasks, whoever was faster. */
 import { type ChildProcess, fork } from "node:child_process";
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import type { Finding } from "../check.ts";
+import { PACKED_FLAGS } from "./pack.ts";
 import type { Answer, Task } from "./worker.ts";
-
-/** What reads TypeScript in a worker, whoever starts it. */
-const LOADER = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 export type PoolOptions = {
   /** Number of tasks, and each by its place. */
@@ -16,7 +12,7 @@ export type PoolOptions = {
   readonly all?: boolean;
   /** False: no further task begins. */
   readonly more: () => boolean;
-  /** The program of a worker. */
+  /** The packed program of a worker. */
   readonly worker: URL;
   readonly jobs: number;
   readonly found: (at: number, finding: Finding) => void;
@@ -39,7 +35,7 @@ export async function runTasks({
 
   const work = async (): Promise<void> => {
     if (next >= end) return;
-    const child = fork(worker, { execArgv: [`--import=${LOADER}`] });
+    const child = fork(worker, { execArgv: [...PACKED_FLAGS] });
     workers.push(child);
     while (next < end && more()) {
       const at = next;

@@ -5,11 +5,14 @@ import { text as textOf } from "node:stream/consumers";
 import type { Finding } from "../check.ts";
 import { parseScript } from "../parse.ts";
 import { EXIT, Usage } from "./command.ts";
-import { mutantNames, type Planted, plantMutant, readMutant } from "./mutant.ts";
+import { type Mutant, mutantNames, readMutant } from "./mutant.ts";
 import { type Hunters, type Shard, type What, WHOLE } from "./options.ts";
+import { pack } from "./pack.ts";
 import { runTasks } from "./pool.ts";
 import { startProgress } from "./progress.ts";
 import type { Task } from "./worker.ts";
+
+const WORKER = new URL("./worker.ts", import.meta.url);
 
 export type Of = Task["of"];
 
@@ -69,9 +72,9 @@ export type Asked = {
 
 /** The findings up to the first with trouble, by the kernel as it is or with a bug planted in a copy of it. */
 export async function findingsOf({ mutant, jobs }: Hunters, asked: Asked): Promise<readonly Finding[]> {
-  const planted = await plant(mutant);
-  const leave = (): void => void planted?.remove().then(() => process.exit(EXIT.interrupted));
-  process.once("SIGINT", planted === null ? () => process.exit(EXIT.interrupted) : leave); // leaves nothing behind
+  const { program, remove } = await pack(WORKER, mutant === null ? null : await mutantOf(mutant));
+  const leave = (): never => process.exit(EXIT.interrupted);
+  process.once("SIGINT", leave);
   const progress = asked.quiet === true ? null : startProgress(asked.count, process.stderr);
   let done = 0;
   try {
@@ -80,22 +83,21 @@ export async function findingsOf({ mutant, jobs }: Hunters, asked: Asked): Promi
       task: asked.task,
       all: asked.all ?? false,
       more: asked.more ?? (() => true),
-      worker: planted?.worker ?? new URL("./worker.ts", import.meta.url),
+      worker: program,
       jobs: jobs ?? availableParallelism(),
       found: () => progress?.count((done += 1)),
     });
   } finally {
     progress?.end();
-    process.removeAllListeners("SIGINT");
-    await planted?.remove();
+    process.off("SIGINT", leave);
+    remove();
   }
 }
 
-async function plant(mutant: string | null): Promise<Planted | null> {
-  if (mutant === null) return null;
+async function mutantOf(name: string): Promise<Mutant> {
   const names = await mutantNames();
-  if (!names.includes(mutant)) throw new Usage(`${mutant} is none of the mutants ${names.join(", ")}`);
-  return await plantMutant(await readMutant(mutant));
+  if (!names.includes(name)) throw new Usage(`${name} is none of the mutants ${names.join(", ")}`);
+  return await readMutant(name);
 }
 
 /** The one finding of a seed or a script, with what else is asked of it. */

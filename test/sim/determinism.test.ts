@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { kernelCast } from "../../sim/cast.ts";
 import type { Finding } from "../../sim/check.ts";
-import { type Mutant, plantMutant } from "../../sim/cli/mutant.ts";
+import type { Mutant } from "../../sim/cli/mutant.ts";
+import { pack } from "../../sim/cli/pack.ts";
 import { runTasks } from "../../sim/cli/pool.ts";
 import { createCrypto } from "../../sim/crypto.ts";
 import { differenceOf } from "../../sim/difference.ts";
@@ -15,6 +16,7 @@ import { withoutChance } from "../../sim/jail.ts";
 import { planScript } from "../../sim/plan.ts";
 import { runScript } from "../../sim/run.ts";
 
+const WORKER = new URL("../../sim/cli/worker.ts", import.meta.url);
 const MAIN = fileURLToPath(new URL("../../sim/main.ts", import.meta.url));
 const SEED = "3";
 
@@ -45,20 +47,20 @@ test("another time zone, another language and no compiler change nothing", { tim
 
 describe("what makes runs differ is found", { timeout: 120_000 }, () => {
   async function found(mutant: Mutant): Promise<Finding> {
-    const planted = await plantMutant(mutant);
+    const { program, remove } = await pack(WORKER, mutant);
     try {
       const [finding] = await runTasks({
         count: 1,
         task: () => ({ of: { seed: Number(SEED) }, twice: true, shrinkRunsMax: 0 }),
         more: () => true,
-        worker: planted.worker,
+        worker: program,
         jobs: 1,
         found: () => {},
       });
       if (finding === undefined) throw new Error("a task has a finding");
       return finding;
     } finally {
-      await planted.remove();
+      remove();
     }
   }
 
