@@ -25,7 +25,11 @@ export function createDriver(machine: Machine, ports: Ports): Driver {
     } finally {
       busy = false;
     }
-    ports.clock.setAlarm(machine.wakeAt(), () => feed({ kind: "wake" }));
+    ports.clock.setAlarm(machine.wakeAt(), wake);
+  }
+
+  function wake(): void {
+    feed({ kind: "wake" });
   }
 
   function perform(effect: Effect): void {

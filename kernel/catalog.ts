@@ -166,6 +166,7 @@ export function revisionOf(catalog: Catalog, base: VPath): number {
 
 /** Base directories changed since the last call, sorted; also those that are empty now. */
 export function takeDirty(catalog: Catalog): readonly VPath[] {
+  if (catalog.dirty.size === 0) return [];
   const out = [...catalog.dirty].toSorted(compareVPath);
   catalog.dirty.clear();
   return out;

@@ -8,7 +8,7 @@ import type { Config } from "./config.ts";
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
 import { answeredWith, askFailed, diskDone, sourcesChanged, tick as tickDownload } from "./fetch/download.ts";
-import { advance, sendRound } from "./gossip/rounds.ts";
+import { advance, createRounds, sendRound } from "./gossip/rounds.ts";
 import { createView, expireRecords, setListed } from "./gossip/view.ts";
 import type { ConnId, MonoMs, Now, OpId, VPath } from "./ids.ts";
 import { cacheIndex, createIndexCache } from "./index-cache.ts";
@@ -73,7 +73,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     digests: new Map(),
     links: createLinks(config.limits),
     view: createView(config.machine, config.limits),
-    rounds: { nextAt: now.mono, cursor: 0, turn: 0 },
+    rounds: createRounds(now.mono),
     publish: createPublish(),
     watch: createWatch(),
     reconcile: createReconcile(),
@@ -89,6 +89,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     avoided: new Map(),
     deleted: [],
     problems: new Map(),
+    configPaths: new Set(paths),
     configDigest: digestOfConfigList(paths),
     transfer: NOTHING_MOVED,
     transferDirty: false,

@@ -11,6 +11,7 @@ import { utf8Encode } from "./text.ts";
 export type Prng = { a: number; b: number; c: number; d: number };
 
 const TWO_32 = 2 ** 32;
+const FEW = 16; // of so many items for each that is taken, a copy costs more than what is remembered instead
 const LANES = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 0x6a09e667] as const;
 
 /** A seed and the beginning of an identity, absorbed once for the many streams that begin with them. */
@@ -89,8 +90,9 @@ export function shuffle<T>(prng: Prng, items: readonly T[]): T[] {
 
 /** `count` different places of a list (all of it when it is shorter), every choice and order as likely. */
 export function sample<T>(prng: Prng, items: readonly T[], count: number): T[] {
+  const taken = Math.min(count, items.length);
+  if (items.length > taken * FEW) return fewOf(prng, items, taken);
   const out = [...items];
-  const taken = Math.min(count, out.length);
   for (let at = 0; at < taken; at++) {
     const other = at + below(prng, out.length - at);
     const moved = out[at] as T;
@@ -98,6 +100,18 @@ export function sample<T>(prng: Prng, items: readonly T[], count: number): T[] {
     out[other] = moved;
   }
   return out.slice(0, taken);
+}
+
+/** The same choice without a copy of all: only the places that have another item are kept. */
+function fewOf<T>(prng: Prng, items: readonly T[], taken: number): T[] {
+  const moved = new Map<number, T>();
+  const itemAt = (at: number): T => (moved.has(at) ? moved.get(at) : items[at]) as T;
+  return Array.from({ length: taken }, (_, at) => {
+    const other = at + below(prng, items.length - at);
+    const chosen = itemAt(other);
+    moved.set(other, itemAt(at));
+    return chosen;
+  });
 }
 
 function rotate(word: number, by: number): number {

@@ -18,11 +18,11 @@ import {
   compareVPath,
   nameOf,
 } from "../ids.ts";
-import { type Prng, sample, shuffle } from "../prng.ts";
+import { type Prng, sample } from "../prng.ts";
 import { utf8Length } from "../text.ts";
-import { type GossipMessage, type Progress, encodePacket } from "../wire/packet.ts";
+import { type BaseDirs, type GossipMessage, type Progress, encodePacket } from "../wire/packet.ts";
 import { PACKET_RECEIVE_BYTES_MAX } from "../wire/limits.ts";
-import { type Peer, type View, peersOf, ringOf, strangersOf, watchersOf } from "./view.ts";
+import { type Peer, type View, peersFor, peersOf, ringOf, strangersOf, watchersOf } from "./view.ts";
 
 export type RoundState = {
   nextAt: MonoMs;
@@ -30,6 +30,14 @@ export type RoundState = {
   cursor: number;
   /** Counts rounds: of what does not fit into a packet, each begins with others. */
   turn: number;
+  /** What the last round said, and its packets by what their receivers are believed to be configured for. */
+  said: Said;
+};
+
+type Encoded = { readonly type: GossipMessage["type"]; readonly bytes: Uint8Array };
+type Said = {
+  readonly messages: readonly GossipMessage[];
+  readonly packets: Map<Digest | null, readonly Encoded[]>;
 };
 
 /** What this node has to say, gathered by `node.ts`. */
@@ -54,15 +62,18 @@ const PROGRESS_BYTES = HASH_BYTES + 8;
 const MISSES_MAX = 8;
 /** Paths of a base directory whose watchers are told with its digest: more do not fit into half a packet. */
 const WATCHES_MAX = 64;
+/** Configurations of receivers whose packets are kept for the next round. */
+const PACKETS_KEPT_MAX = 16;
 
 export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng, out: Effect[]): void {
   const messages = messagesOf(view, rounds, news);
-  const packets = new Map<Digest | null, readonly Encoded[]>();
+  if (!saysTheSame(rounds.said, messages)) rounds.said = { messages, packets: new Map() };
+  const { packets } = rounds.said;
   /** All that is sent in one round is the same, but for what the receiver is believed to be configured for. */
   const send = (to: Address, yourConfig: Digest | null): void => {
     const known = packets.get(yourConfig);
     const encoded = known ?? messages.map((message) => encodeFor(view, yourConfig, message));
-    if (known === undefined) packets.set(yourConfig, encoded);
+    if (known === undefined && packets.size < PACKETS_KEPT_MAX) packets.set(yourConfig, encoded);
     for (const each of encoded) sendEncoded(view, to, each, out);
   };
   for (const address of someStrangers(view, prng)) send(address, null);
@@ -74,6 +85,26 @@ export function sendRound(view: View, rounds: RoundState, news: News, prng: Prng
     ...sample(prng, known, view.limits.gossipFanout),
   ]);
   for (const peer of chosen) send(peer.address, peer.configDigest);
+}
+
+/** A server at rest says the same in every round, and nothing but what its base directories are. */
+function saysTheSame(
+  { messages: [before, more] }: Said,
+  [now, ...others]: readonly GossipMessage[],
+): boolean {
+  if (before?.type !== "BaseDirs" || now?.type !== "BaseDirs") return false;
+  if (more !== undefined || others.length > 0 || !isAtRest(before) || !isAtRest(now)) return false;
+  if (before.baseDirs.size !== now.baseDirs.size) return false;
+  for (const [path, digest] of now.baseDirs) if (before.baseDirs.get(path) !== digest) return false;
+  return true;
+}
+
+export function isAtRest({ inProgress, watching, deleted, complete }: BaseDirs): boolean {
+  return inProgress.size === 0 && watching.length === 0 && deleted.length === 0 && complete.size === 0;
+}
+
+export function createRounds(now: MonoMs): RoundState {
+  return { nextAt: now, cursor: 0, turn: 0, said: { messages: [], packets: new Map() } };
 }
 
 /** In a large cluster that starts all at once, most strangers make themselves known before it is their turn. */
@@ -147,35 +178,29 @@ export function sendWave(view: View, path: VPath, message: GossipMessage, prng: 
   const successor = ring[(ring.indexOf(view.self) + 1) % ring.length];
   const next = successor === undefined ? undefined : view.peers.get(successor);
   if (next !== undefined) chosen.set(next.machine, next);
-  const others = [
-    ...shuffle(
-      prng,
-      ring.map((machine) => view.peers.get(machine)).filter((peer) => peer !== undefined),
-    ),
-    ...shuffle(prng, peersOf(view)),
-  ];
+  // Of twice as many, enough are others than those that were chosen already.
+  const enough = 2 * view.limits.gossipFanout;
+  const others = [...sample(prng, peersFor(view, path), enough), ...sample(prng, peersOf(view), enough)];
   for (const peer of others) {
     if (chosen.size >= view.limits.gossipFanout) break;
     chosen.set(peer.machine, peer);
   }
-  for (const peer of chosen.values()) sendPacket(view, peer.address, peer.configDigest, message, out);
+  const packets = new Map<Digest | null, Encoded>();
+  for (const { address, configDigest } of chosen.values()) {
+    const packet = packets.get(configDigest) ?? encodeFor(view, configDigest, message);
+    packets.set(configDigest, packet);
+    sendEncoded(view, address, packet, out);
+  }
 }
 
-export function sendTo(view: View, peer: Peer, message: GossipMessage, out: Effect[]): void {
-  sendPacket(view, peer.address, peer.configDigest, message, out);
-}
-
-function sendPacket(
+export function sendTo(
   view: View,
-  to: Address,
-  yourConfig: Digest | null,
+  { address, configDigest }: Peer,
   message: GossipMessage,
   out: Effect[],
 ): void {
-  sendEncoded(view, to, encodeFor(view, yourConfig, message), out);
+  sendEncoded(view, address, encodeFor(view, configDigest, message), out);
 }
-
-type Encoded = { readonly type: GossipMessage["type"]; readonly bytes: Uint8Array };
 
 function encodeFor(view: View, yourConfig: Digest | null, message: GossipMessage): Encoded {
   return { type: message.type, bytes: encodePacket({ machine: view.self, yourConfig, message }) };

@@ -30,9 +30,10 @@ export type Peer = {
   configDigest: Digest | null;
   /** Virtual paths `/key` that it is configured for. */
   configs: ReadonlySet<VPath>;
-  readonly inProgress: Map<VPath, Progress>;
-  readonly watching: Set<VPath>;
-  readonly complete: Map<VPath, ImageId>;
+  /** These are `NOTHING_SAID`'s, and not to be changed, or its own: only functions of this file change them. */
+  inProgress: Map<VPath, Progress>;
+  watching: Set<VPath>;
+  complete: Map<VPath, ImageId>;
   deleted: readonly (readonly [VPath, ImageId])[];
 };
 
@@ -50,12 +51,22 @@ export type View = {
   sorted: readonly Peer[] | null;
   strangers: readonly Address[] | null;
   readonly byAddress: Map<Address, MachineId>;
+  /** Peers that may have said something that is not forgotten yet: of a thousand peers at rest none is walked. */
+  readonly talking: Set<Peer>;
   /** The last packets of some addresses, to be recognised. */
   readonly packets: Map<Address, { readonly bytes: Uint8Array; readonly packet: Packet }>;
   lastHeardAt: MonoMs | null;
   /** Datagrams that were not listened to: from nobody's address, or undecodable. */
   unlisted: number;
   undecodable: number;
+};
+
+/** Of a peer at rest: a thousand of them need no maps of their own. */
+const NOTHING_SAID = {
+  inProgress: new Map<VPath, Progress>(),
+  watching: new Set<VPath>(),
+  complete: new Map<VPath, ImageId>(),
+  deleted: [] as Peer["deleted"],
 };
 
 export function createView(self: MachineId, limits: Limits): View {
@@ -69,6 +80,7 @@ export function createView(self: MachineId, limits: Limits): View {
     sorted: null,
     strangers: null,
     byAddress: new Map(),
+    talking: new Set(),
     packets: new Map(),
     lastHeardAt: null,
     unlisted: 0,
@@ -135,10 +147,7 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
     heardAt: now,
     configDigest: null,
     configs: new Set(),
-    inProgress: new Map(),
-    watching: new Set(),
-    complete: new Map(),
-    deleted: [],
+    ...NOTHING_SAID,
   };
   view.peers.set(machine, peer);
   view.byAddress.set(from, machine);
@@ -149,6 +158,7 @@ export function heard(view: View, machine: MachineId, from: Address, now: MonoMs
 
 function forget(view: View, peer: Peer): void {
   view.peers.delete(peer.machine);
+  view.talking.delete(peer);
   view.sorted = null;
   view.strangers = null;
   if (view.byAddress.get(peer.address) === peer.machine) view.byAddress.delete(peer.address);
@@ -157,24 +167,51 @@ function forget(view: View, peer: Peer): void {
 /** A `BaseDirs` packet is all that its sender has to say: it takes the place of what was known. */
 export function replaceRecord(view: View, peer: Peer, message: BaseDirs): void {
   const max = view.limits.recordPathsMax;
-  refill(peer.inProgress, message.inProgress, max);
-  refill(peer.complete, message.complete, max);
-  peer.watching.clear();
-  for (const path of message.watching) {
-    if (peer.watching.size >= max) break;
-    if (levelOf(path) > 0) peer.watching.add(path);
-  }
-  peer.deleted = message.deleted.slice(0, max);
+  const entries = <T>(map: ReadonlyMap<VPath, T>): Iterable<readonly [VPath, T]> =>
+    [...map].filter(([path]) => levelOf(path) > 0).slice(0, max);
+  const { inProgress, watching, complete, deleted } = message;
+  peer.inProgress = inProgress.size === 0 ? NOTHING_SAID.inProgress : new Map(entries(inProgress));
+  peer.complete = complete.size === 0 ? NOTHING_SAID.complete : new Map(entries(complete));
+  peer.watching =
+    watching.length === 0
+      ? NOTHING_SAID.watching
+      : new Set(watching.filter((path) => levelOf(path) > 0).slice(0, max));
+  peer.deleted = deleted.slice(0, max);
+  if (isSilent(peer)) view.talking.delete(peer);
+  else view.talking.add(peer);
 }
 
-/** Most packets say nothing of this: a thousand peers are not worth a thousand new maps a second. */
-function refill<T>(map: Map<VPath, T>, from: ReadonlyMap<VPath, T>, max: number): void {
-  map.clear();
-  if (from.size === 0) return;
-  for (const [path, value] of from) {
-    if (map.size >= max) return;
-    if (levelOf(path) > 0) map.set(path, value);
-  }
+export function downloadHeard(view: View, peer: Peer, path: VPath, progress: Progress): void {
+  if (peer.inProgress.size >= view.limits.recordPathsMax) return;
+  if (peer.inProgress === NOTHING_SAID.inProgress) peer.inProgress = new Map();
+  peer.inProgress.set(path, progress);
+  view.talking.add(peer);
+}
+
+export function completeHeard(view: View, peer: Peer, path: VPath, image: ImageId): void {
+  peer.inProgress.delete(path);
+  if (peer.complete.size >= view.limits.recordPathsMax) return;
+  if (peer.complete === NOTHING_SAID.complete) peer.complete = new Map();
+  peer.complete.set(path, image);
+  view.talking.add(peer);
+}
+
+export function watchHeard(view: View, machine: MachineId, path: VPath): void {
+  const peer = view.peers.get(machine);
+  if (peer === undefined || peer.watching.size >= view.limits.recordPathsMax) return;
+  if (peer.watching === NOTHING_SAID.watching) peer.watching = new Set();
+  peer.watching.add(path);
+  view.talking.add(peer);
+}
+
+/** It knows now what it waited for. */
+export function watchEnded(peer: Peer, path: VPath): void {
+  peer.watching.delete(path);
+}
+
+/** Nothing that it said is remembered. */
+export function isSilent({ inProgress, watching, complete, deleted }: Peer): boolean {
+  return inProgress.size === 0 && watching.size === 0 && complete.size === 0 && deleted.length === 0;
 }
 
 /** Drops what peers said that have been silent for long; they stay known as peers. */
@@ -187,12 +224,10 @@ export function expireRecords(view: View, now: MonoMs): void {
   }
   for (const [address, at] of view.toldConfigAt)
     if (now - at >= view.limits.configSyncIntervalMs) view.toldConfigAt.delete(address);
-  for (const peer of view.peers.values()) {
+  for (const peer of view.talking) {
     if (now - peer.heardAt < view.limits.recordExpiryMs) continue;
-    peer.inProgress.clear();
-    peer.watching.clear();
-    peer.complete.clear();
-    peer.deleted = [];
+    view.talking.delete(peer);
+    Object.assign(peer, NOTHING_SAID);
   }
 }
 
@@ -229,10 +264,9 @@ export function watchersOf(view: View, path: VPath): readonly Peer[] {
 /** Paths that somebody else watches or downloads, in their order, whoever was heard of first. */
 export function wantedElsewhere(view: View): readonly VPath[] {
   const paths = new Set<VPath>();
-  for (const peer of view.peers.values()) {
-    // Of a thousand peers at rest nothing is walked.
-    if (peer.watching.size > 0) for (const path of peer.watching) paths.add(path);
-    if (peer.inProgress.size > 0) for (const path of peer.inProgress.keys()) paths.add(path);
+  for (const { watching, inProgress } of view.talking) {
+    for (const path of watching) paths.add(path);
+    for (const path of inProgress.keys()) paths.add(path);
   }
   return [...paths].toSorted(compareVPath);
 }

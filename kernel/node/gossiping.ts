@@ -3,14 +3,19 @@ import { unreachable } from "../assert.ts";
 import { basesOf, getEntry } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { progressMask } from "../fetch/download.ts";
-import { type News, sendTo } from "../gossip/rounds.ts";
+import { type News, isAtRest, sendTo } from "../gossip/rounds.ts";
 import {
   type Peer,
   type View,
+  completeHeard,
+  downloadHeard,
   heard,
   heardSelf,
+  isSilent,
   mayTellConfig,
   replaceRecord,
+  watchEnded,
+  watchHeard,
   wantedElsewhere,
 } from "../gossip/view.ts";
 import {
@@ -132,23 +137,22 @@ function gossiped(
           out,
         );
       }
-      if (peer === null) return;
+      // Most packets of most servers say nothing else, and did not before.
+      if (peer === null || (isAtRest(message) && isSilent(peer))) return;
       const changed = new Set([
         ...peer.inProgress.keys(),
         ...message.inProgress.keys(),
         ...message.complete.keys(),
       ]);
       replaceRecord(node.view, peer, message);
-      for (const [path, image] of message.complete) completeHeard(node, peer, path, image, out);
+      for (const [path, image] of message.complete) answerComplete(node, peer, path, image, out);
       tellPresent(node, peer, out);
       return sourcesNews(node, [...changed].toSorted(compareVPath), now, out);
     }
     case "Downloading": {
       if (peer === null || levelOf(message.path) < 1) return;
       const { path, image, mask, source } = message;
-      if (peer.inProgress.size < node.config.limits.recordPathsMax) {
-        peer.inProgress.set(path, { image, mask, source, stalled: false });
-      }
+      downloadHeard(node.view, peer, path, { image, mask, source, stalled: false });
       addWatches(node, path, message.watches);
       return sourcesNews(node, [path], now, out);
     }
@@ -163,22 +167,23 @@ function gossiped(
     }
     case "Complete": {
       if (peer === null || levelOf(message.path) < 1) return;
-      peer.inProgress.delete(message.path);
-      if (peer.complete.size < node.config.limits.recordPathsMax)
-        peer.complete.set(message.path, message.image);
-      completeHeard(node, peer, message.path, message.image, out);
+      completeHeard(node.view, peer, message.path, message.image);
+      answerComplete(node, peer, message.path, message.image, out);
       return sourcesNews(node, [message.path], now, out);
     }
     case "CompleteAck":
-      peer?.watching.delete(message.path);
+      if (peer !== null) watchEnded(peer, message.path);
       return;
     case "ConfigSync": {
       if (peer === null) return;
+      // Most peers are configured as we are: of a thousand, each has the same.
+      if (isOwnConfig(node, message.paths)) {
+        peer.configs = node.configPaths;
+        peer.configDigest = node.configDigest;
+        return;
+      }
       peer.configs = new Set(message.paths.slice(0, node.config.limits.configListMax));
-      // Of all: what is asked is whether it arrived. Most peers are configured as we are.
-      peer.configDigest = isOwnConfig(node, message.paths)
-        ? node.configDigest
-        : digestOfConfigList(message.paths);
+      peer.configDigest = digestOfConfigList(message.paths); // of all: what is asked is whether it arrived
       return;
     }
     default:
@@ -192,11 +197,7 @@ function isOwnConfig({ config }: NodeState, paths: readonly VPath[]): boolean {
 }
 
 function addWatches(node: NodeState, path: VPath, machines: readonly MachineId[]): void {
-  for (const machine of machines) {
-    const watcher = node.view.peers.get(machine);
-    if (watcher !== undefined && watcher.watching.size < node.config.limits.recordPathsMax)
-      watcher.watching.add(path);
-  }
+  for (const machine of machines) watchHeard(node.view, machine, path);
 }
 
 /** A peer waits for paths that are here already: some are said at once, all of them by the rounds that follow. */
@@ -211,7 +212,7 @@ function tellPresent(node: NodeState, peer: Peer, out: Effect[]): void {
   }
 }
 
-function completeHeard(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {
+function answerComplete(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {
   if (levelOf(path) < 1) return;
   forwardReceipt(node, peer, path, image, out);
   if (node.watch.paths.has(path) || node.watch.images.has(image))

@@ -110,6 +110,8 @@ export type NodeState = {
   readonly avoided: Map<string, { readonly path: VPath; readonly until: MonoMs }>;
   readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];
   readonly problems: Map<string, string>;
+  /** Virtual paths `/key` of our own configuration, and the digest that others are to know it by. */
+  readonly configPaths: ReadonlySet<VPath>;
   readonly configDigest: Digest;
   transfer: Transfer;
   transferDirty: boolean;

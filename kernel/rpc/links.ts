@@ -40,6 +40,8 @@ export type Links<Tag> = {
   readonly dialled: Map<Address, ConnId>;
   readonly failures: Map<Address, Failure>;
   nextConn: number;
+  /** Of all connections together. */
+  calls: number;
   dialsInSecond: number;
   dialSecond: number;
 };
@@ -56,6 +58,7 @@ export function createLinks<Tag>(limits: Limits): Links<Tag> {
     dialled: new Map(),
     failures: new Map(),
     nextConn: 1,
+    calls: 0,
     dialsInSecond: 0,
     dialSecond: 0,
   };
@@ -116,6 +119,7 @@ export function closed<Tag>(links: Links<Tag>, id: ConnId, now: MonoMs): readonl
   const conn = links.conns.get(id);
   if (conn === undefined) return [];
   links.conns.delete(id);
+  links.calls -= conn.calls.size;
   if (links.dialled.get(conn.address) === id) links.dialled.delete(conn.address);
   if (conn.side === "dialled" && (!conn.open || conn.calls.size > 0)) countFailure(links, conn.address, now);
   return Array.from(conn.calls.values(), (call) => call.tag);
@@ -135,6 +139,7 @@ export function ask<Tag>(
   const number = conn.nextRequest;
   conn.nextRequest += 1;
   conn.calls.set(number, { tag, until });
+  links.calls += 1;
   send(links, id, { kind: "request", id: number, request }, out);
   return true;
 }
@@ -153,16 +158,19 @@ export function answered<Tag>(links: Links<Tag>, id: ConnId, request: RequestId)
   const call = conn?.calls.get(request);
   if (conn === undefined || call === undefined) return null;
   conn.calls.delete(request);
+  links.calls -= 1;
   return call.tag;
 }
 
 /** Takes away the requests whose deadline has come. A late answer is then one that nobody waits for. */
 export function expire<Tag>(links: Links<Tag>, now: MonoMs): readonly Tag[] {
   const tags: Tag[] = [];
+  if (links.calls === 0) return tags;
   for (const conn of links.conns.values()) {
     for (const [request, call] of conn.calls) {
       if (now < call.until) continue;
       conn.calls.delete(request);
+      links.calls -= 1;
       tags.push(call.tag);
     }
   }
@@ -170,8 +178,7 @@ export function expire<Tag>(links: Links<Tag>, now: MonoMs): readonly Tag[] {
 }
 
 export function hasCalls<Tag>(links: Links<Tag>): boolean {
-  for (const conn of links.conns.values()) if (conn.calls.size > 0) return true;
-  return false;
+  return links.calls > 0;
 }
 
 /** Counts a request of the other side; false when it has too many open. */
