@@ -90,8 +90,9 @@ export function createClock(timeline: Timeline): HostClock {
     },
     errorMs: () => wallOffset + Math.floor((local(timeline.now()) - timeline.now()) / MILLISECOND),
     setAlarm(at, ring) {
+      const isSame = alarm !== null && alarm.at === at && armedFor !== null;
       alarm = { at, ring };
-      arm();
+      if (!isSame) arm();
     },
   };
 }

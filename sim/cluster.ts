@@ -285,7 +285,16 @@ function configOf({ lines }: Script, name: string): ConfigVerb | undefined {
 }
 
 export function peerFileOf(name: string, peers: readonly string[]): NodeSpec["peers"] {
-  return peers.filter((peer) => peer !== name).map((peer) => ({ name: peer, address: addressOf(peer) }));
+  return peers.filter((peer) => peer !== name).map(entryOf);
+}
+
+/** Of a thousand peer files of a thousand servers each. */
+const entries = new Map<string, NodeSpec["peers"][number]>();
+
+function entryOf(name: string): NodeSpec["peers"][number] {
+  const known = entries.get(name) ?? { name, address: addressOf(name) };
+  entries.set(name, known);
+  return known;
 }
 
 /** The peer file of a server says something else from now on. */

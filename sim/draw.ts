@@ -9,6 +9,8 @@ export type Draws = {
   next(...identity: readonly string[]): Prng;
   /** The streams of one identity, for who draws often: the same as by `next`, and counted together with them. */
   source(...identity: readonly string[]): Source;
+  /** The same for an identity that nobody else draws by: there are a million pairs of a thousand hosts. */
+  own(...identity: readonly string[]): Source;
 };
 
 export type Source = { next(): Prng };
@@ -43,5 +45,6 @@ export function createDraws(seed: string): Draws {
   return {
     next: (...identity) => source(identity.join("\n")).next(),
     source: (...identity) => source(identity.join("\n")),
+    own: (...identity) => new Counted(streamOf(begin, identity.join("\n"))),
   };
 }

@@ -14,7 +14,7 @@ import {
   startUpload,
 } from "./cluster.ts";
 import type { Host } from "./host.ts";
-import type { Rule } from "./network.ts";
+import type { Rule, Ways } from "./network.ts";
 import type { ConfigVerb, Deed, LinkFields } from "./script.ts";
 import type { Cast } from "./spec.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
@@ -34,8 +34,8 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
       return true;
     case "cut":
     case "heal": {
-      const done = network[verb.kind](verb.from, verb.to);
-      return (!verb.oneWay && network[verb.kind](verb.to, verb.from)) || done;
+      const { from, to, oneWay } = verb;
+      return network[verb.kind](oneWay ? [[from, to]] : bothWays(from, to)) > 0;
     }
     case "reset":
     case "halve": {
@@ -172,13 +172,7 @@ function flap(cluster: Cluster, verb: Extract<Deed, { kind: "flap" }>): boolean 
   const turn = (isCut: boolean): void => {
     if (cluster.healed) return;
     const over = timeline.now() >= ends;
-    for (const [a, b] of [
-      [from, to],
-      [to, from],
-    ] as const) {
-      if (isCut || over) network.heal(a, b);
-      else network.cut(a, b);
-    }
+    network[isCut || over ? "heal" : "cut"](bothWays(from, to));
     if (!isCut && !over) tally.hit("flap", world.host(from === "*" ? to : from) ?? null);
     if (!over) timeline.after(every, () => turn(!isCut));
   };
@@ -186,15 +180,16 @@ function flap(cluster: Cluster, verb: Extract<Deed, { kind: "flap" }>): boolean 
   return true;
 }
 
+function bothWays(a: string, b: string): Ways {
+  return [
+    [a, b],
+    [b, a],
+  ];
+}
+
 function split({ world, tally, nodes }: Cluster, { from, to }: Extract<Deed, { kind: "split" }>): boolean {
   const { network } = world;
-  let done = false;
-  for (const a of from) {
-    for (const b of to) {
-      const there = network.cut(a, b);
-      done = network.cut(b, a) || there || done;
-    }
-  }
+  const done = network.cut(from.flatMap((a) => to.flatMap((b) => bothWays(a, b)))) > 0;
   const named = new Set([...from, ...to]);
   const whole = [...nodes.keys()].every((name) => named.has(name));
   for (const name of done ? from : []) tally.hit(whole ? "split" : "partial", world.host(name) ?? null);

@@ -40,8 +40,8 @@ function healWays({ world, script }: Cluster, heals: (name: string) => boolean):
   const pairs = stations.flatMap((from) => stations.map((to) => [from, to] as const));
   const isHealed = (from: Station, to: Station): boolean => heals(from.name) && heals(to.name);
   const cut = pairs.filter(([from, to]) => !isHealed(from, to) && !network.reaches(from, to));
-  network.heal("*", "*");
-  for (const [from, to] of cut) network.cut(from.name, to.name);
+  network.heal([["*", "*"]]);
+  network.cut(cut.map(([from, to]) => [from.name, to.name]));
   if (script.cluster.core === undefined) network.addRule("*", "*", calm);
   else for (const [from, to] of pairs) if (isHealed(from, to)) network.addRule(from.name, to.name, calm);
 }

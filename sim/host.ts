@@ -143,7 +143,7 @@ export type Surroundings = {
 
 type Life = { readonly driver: Driver; readonly storage: SimStorage; readonly process: Process };
 
-const STATE_EACH = 64; // events of a process: so often what it knows goes into the trace
+const STATE_EACH = 64; // events of a process: so often what it knows goes into the trace, in a large cluster less often
 const DIGEST_MICROS_MIN = 20;
 const VERIFY_MICROS = 150; // one Ed25519 verification
 const SIGN_MICROS = 60; // one signature
@@ -271,14 +271,16 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     const { machine } = process;
     const known = knownOf(process);
     const order = keyed("disorder", String(around.shuffle), name);
-    let taken = 0;
+    let untold = 0;
     return {
       step(event, now) {
         if (around.shuffle > 0 && known !== null) disorder(known, order);
         const effects = tried(event, () => machine.step(event, now));
         steps += 1;
-        taken += 1;
-        trace.record(name, event, effects, known, taken % STATE_EACH === 0);
+        untold += 1;
+        const due = untold >= Math.max(STATE_EACH, network.size());
+        if (due) untold = 0;
+        trace.record(name, event, effects, known, due);
         wanted += effects.length;
         observer.changed?.(host);
         if (effects.length > 1 && repeats(effects)) observer.repeated?.(host);

@@ -30,6 +30,8 @@ type End = {
   held: Uint8Array[];
   /** When the last frame that has arrived is read. */
   readAt: number;
+  /** Frames that have arrived and are not read yet. */
+  unread: number;
   flushing: boolean;
   /** Since when nothing has come from the other side; null while it talks. */
   muteSince: number | null;
@@ -153,6 +155,7 @@ export function createLinkTable(network: Network): LinkTable {
     const to = other(link, from);
     const pair = network.pairOf(station, to.station);
     const { rule } = pair;
+    pair.frames ??= draws.own("frame", station.name, to.station.name);
     const stream = pair.frames.next();
     const again = chance(stream, rule.loss.hits, rule.loss.outOf);
     const delay = network.delay(rule, stream);
@@ -188,7 +191,10 @@ export function createLinkTable(network: Network): LinkTable {
     const taken = receive(to.station.down, up, timeline.now(), bytes.length + FRAME_HEADER_BYTES);
     // A process that reads late gets everything in its order, later.
     to.readAt = Math.max(to.readAt, taken, to.station.readsAt);
+    if (to.unread === 0 && to.readAt === timeline.now()) return to.station.ear.frame(to.conn, bytes);
+    to.unread += 1;
     timeline.at(to.readAt, () => {
+      to.unread -= 1;
       if (to.state === "open") to.station.ear.frame(to.conn, bytes);
     });
   }
@@ -314,6 +320,7 @@ function newEnd(station: Station, conn: ConnId): End {
     lastArrival: 0,
     held: [],
     readAt: 0,
+    unread: 0,
     flushing: false,
     muteSince: null,
     goodbye: "closed",

@@ -50,7 +50,8 @@ export type Pair = {
   readonly from: Station;
   readonly to: Station;
   readonly datagrams: Source;
-  readonly frames: Source;
+  /** Null until there are frames. */
+  frames: Source | null;
   /** As the rules are now. */
   rule: Rule;
   /** No cut is in between. */
@@ -137,21 +138,26 @@ export type NetworkCounts = {
   bytes: number;
 };
 
+/** Names of hosts; `*` is every host. */
+export type Ways = readonly (readonly [from: string, to: string])[];
+
 export type Network = {
   readonly timeline: Timeline;
   readonly draws: Draws;
   attach(name: string, address: Address, listens: boolean, ear: Ear): Station;
   stationAt(address: Address): Station | undefined;
+  /** How many stations there are. */
+  size(): number;
   setState(station: Station, state: StationState): void;
   send(from: Station, to: Address, bytes: Uint8Array): void;
   resolve(station: Station, name: string, done: (addresses: readonly Address[]) => void): void;
   /** What a name means from now on; a host's own name means its address. */
   setName(name: string, addresses: readonly Address[]): void;
   getPage(station: Station, address: Address, path: string, done: (body: Uint8Array | null) => void): void;
-  /** Nothing travels from `a` to `b` until it is healed. `*` is every host. */
-  cut(a: string, b: string): boolean;
-  /** False when nothing was cut there. */
-  heal(a: string, b: string): boolean;
+  /** Nothing travels these ways until they are healed. Returns how many were open before. */
+  cut(ways: Ways): number;
+  /** Returns how many were cut. */
+  heal(ways: Ways): number;
   reaches(a: Station, b: Station): boolean;
   /** Later rules go before earlier ones, field by field. `*` is every host. */
   addRule(from: string, to: string, rule: Partial<Rule>): void;
@@ -169,7 +175,7 @@ export type Network = {
 export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const byAddress = new Map<Address, Station>();
   const names = new Map<string, readonly Address[]>();
-  const cuts = new Set<string>();
+  const cuts = new Map<string, Set<string>>();
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
   const pairs = new Map<Station, Map<Station, Pair>>();
   /** Counts changes of rules and cuts. */
@@ -199,9 +205,8 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     if (known === undefined) pairs.set(from, (known = new Map<Station, Pair>()));
     let pair = known.get(to);
     if (pair === undefined) {
-      const datagrams = draws.source("datagram", from.name, to.name);
-      const frames = draws.source("frame", from.name, to.name);
-      pair = { from, to, datagrams, frames, rule: CALM, reached: true, version: 0, burstEnd: 0 };
+      const datagrams = draws.own("datagram", from.name, to.name);
+      pair = { from, to, datagrams, frames: null, rule: CALM, reached: true, version: 0, burstEnd: 0 };
       known.set(to, pair);
     }
     if (pair.version !== version) {
@@ -221,7 +226,8 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   }
 
   function isCut(from: string, to: string): boolean {
-    return cuts.has(`${from}>${to}`) || cuts.has(`${from}>*`) || cuts.has(`*>${to}`) || cuts.has("*>*");
+    const [own, all] = [cuts.get(from), cuts.get("*")];
+    return own?.has(to) === true || own?.has("*") === true || all?.has(to) === true || all?.has("*") === true;
   }
 
   function delay(rule: Rule, stream: Prng): number {
@@ -243,11 +249,14 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       return;
     }
     const taken = receive(to.down, from.up, timeline.now(), bytes.length + HEADER_BYTES);
-    timeline.at(taken, () => {
-      if (to.state !== "up" && to.state !== "paused") return;
-      counts.delivered += 1;
-      to.ear.datagram(from.address, bytes);
-    });
+    if (taken === timeline.now()) hear(from, to, bytes);
+    else timeline.at(taken, () => hear(from, to, bytes));
+  }
+
+  function hear(from: Station, to: Station, bytes: Uint8Array): void {
+    if (to.state !== "up" && to.state !== "paused") return;
+    counts.delivered += 1;
+    to.ear.datagram(from.address, bytes);
   }
 
   return {
@@ -274,6 +283,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
       return station;
     },
     stationAt: (address) => byAddress.get(address),
+    size: () => byAddress.size,
     setState(station, state) {
       station.state = state;
       changed();
@@ -352,22 +362,27 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         timeline.after(back, () => done(body === null ? null : body.slice()));
       });
     },
-    cut(a, b) {
-      const before = cuts.size;
-      cuts.add(`${a}>${b}`);
+    cut(ways) {
+      const done = ways.filter(([a, b]) => {
+        const known = cuts.get(a) ?? new Set<string>();
+        cuts.set(a, known);
+        return !known.has(b) && known.add(b);
+      });
       version += 1;
       changed();
-      return cuts.size > before;
+      return done.length;
     },
-    heal(a, b) {
-      const before = cuts.size;
-      for (const name of cuts) {
-        const [from = "", to = ""] = name.split(">");
-        if ((a === "*" || a === from) && (b === "*" || b === to)) cuts.delete(name);
+    heal(ways) {
+      let healed = 0;
+      for (const [a, b] of ways) {
+        for (const [from, to] of a === "*" ? [...cuts] : [[a, cuts.get(a)] as const]) {
+          healed += b === "*" ? (to?.size ?? 0) : Number(to?.delete(b) ?? false);
+          if (b === "*" || to?.size === 0) cuts.delete(from);
+        }
       }
       version += 1;
       changed();
-      return cuts.size < before;
+      return healed;
     },
     reaches,
     addRule(from, to, rule) {

@@ -24,6 +24,8 @@ export function createRollingHash(): RollingHash {
   let c = 0x37e15162;
   let d = 0x6a09e667;
   const sums = new WeakMap<Uint8Array, Sum>();
+  let last: Uint8Array | null = null;
+  let lastSum: Sum = { low: 0, high: 0 };
 
   function word(value: number): void {
     a = Math.imul(a ^ value, 0x85ebca6b);
@@ -65,11 +67,20 @@ export function createRollingHash(): RollingHash {
       for (let at = 0; at < value.length; at++) word(value[at] as number);
       return settle();
     }
-    let sum = value.length < REMEMBERED_BYTES_MIN ? sumOf(value) : sums.get(value);
-    if (sum === undefined) sums.set(value, (sum = sumOf(value)));
-    word(sum.low);
-    word(sum.high);
+    // One packet goes to several addresses.
+    if (value !== last) {
+      last = value;
+      lastSum = value.length < REMEMBERED_BYTES_MIN ? sumOf(value) : rememberedSum(value);
+    }
+    word(lastSum.low);
+    word(lastSum.high);
     settle();
+  }
+
+  function rememberedSum(value: Uint8Array): Sum {
+    let sum = sums.get(value);
+    if (sum === undefined) sums.set(value, (sum = sumOf(value)));
+    return sum;
   }
 
   function plain(value: unknown): void {

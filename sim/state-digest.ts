@@ -12,7 +12,15 @@ export type Known = {
 };
 
 /** Told once and never changed, or made of the rest and of what came, so that it is not made again. */
-const LEFT_OUT: ReadonlySet<string> = new Set(["config", "limits", "packets", "sorted", "strangers"]);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  "config",
+  "limits",
+  "packets",
+  "said",
+  "sorted",
+  "strangers",
+  "talking",
+]);
 
 const TEXT = 2;
 const BYTES = 3;

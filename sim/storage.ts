@@ -59,6 +59,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   const dispatch = createDispatch();
   const jobs = new Map<OpId, Job>();
   const ready: Job[] = [];
+  let kinds: ReadonlySet<DiskRequest["kind"]> | null = null;
   let idle = THREADS;
   let ops = 0;
   let dead = false;
@@ -156,6 +157,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
   function finish(job: Job, result: DiskResult): void {
     finished(dispatch, job.op);
     jobs.delete(job.op);
+    kinds = null;
     options.changed();
     timeline.after(1 + below(answers.next(), ANSWER_MICROS_MAX), () => {
       if (!dead) job.done(result);
@@ -182,6 +184,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
       }
       const program = options.programOf(request);
       jobs.set(op, { op, kind: request.kind, program, done, cause: timeline.cause(), answer: null });
+      kinds = null;
       options.changed();
       start();
     },
@@ -196,7 +199,7 @@ export function createSimStorage(options: StorageOptions): SimStorage {
     setSlowness(factor) {
       slowness = factor;
     },
-    kinds: () => new Set(Array.from(jobs.values(), ({ kind }) => kind)),
+    kinds: () => (kinds ??= new Set(Array.from(jobs.values(), ({ kind }) => kind))),
   };
 }
 

@@ -106,7 +106,8 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
     const failed = talk.failedAt.get(address);
     if (failed !== undefined && time - failed < RETRY - DRIFT)
       throw new Violation("too_many", `${host} dials ${address} ${time - failed} us after it failed`);
-    talk.dials = [...talk.dials.filter((each) => time - each < SECOND), time];
+    talk.dials.push(time);
+    while (time - (talk.dials[0] ?? time) >= SECOND) talk.dials.shift();
     // Counted by the second, so that the ends of two may come together.
     if (talk.dials.length > 2 * DIALS_MAX)
       throw new Violation("too_many", `${host} dials ${talk.dials.length} times in a second`);

@@ -80,7 +80,7 @@ describe("links", () => {
     quick.world.host("n1")!.start();
     quick.world.runUntil(100 * MILLISECOND);
     expect(closings(quick.dialler)).toEqual(["refused"]);
-    const slow = linked(0, ({ network }) => network.cut("n2", "n1"));
+    const slow = linked(0, ({ network }) => network.cut([["n2", "n1"]]));
     start(slow.world);
     slow.world.runUntil(2_990 * MILLISECOND);
     expect(closings(slow.dialler)).toEqual([]);
@@ -103,8 +103,8 @@ describe("links", () => {
     const long = linked(1);
     start(long.world);
     long.world.runUntil(SECOND);
-    long.world.network.cut("n1", "n2");
-    long.world.network.cut("n2", "n1");
+    long.world.network.cut([["n1", "n2"]]);
+    long.world.network.cut([["n2", "n1"]]);
     long.world.runUntil(5_990 * MILLISECOND);
     expect([...closings(long.dialler), ...closings(long.acceptor)]).toEqual([]);
     long.world.runUntil(7 * SECOND);
@@ -113,11 +113,11 @@ describe("links", () => {
     const short = linked(1);
     start(short.world);
     short.world.runUntil(SECOND);
-    short.world.network.cut("n1", "n2");
+    short.world.network.cut([["n1", "n2"]]);
     short.world.links.send(short.world.host("n1")!.station, short.conn, bytes("77"));
     short.world.runUntil(3 * SECOND);
     expect(frames(short.acceptor)).toEqual([0]);
-    short.world.network.heal("n1", "n2");
+    short.world.network.heal([["n1", "n2"]]);
     short.world.runUntil(5 * SECOND);
     expect(frames(short.acceptor)).toEqual([0, 77]);
     expect(closings(short.acceptor)).toEqual([]);

@@ -227,13 +227,13 @@ describe("datagrams", () => {
 
 describe("partitions", () => {
   test("a cut is one way, and ends where it is healed", () => {
-    const { world, heard } = pings("1", ({ network }) => network.cut("n2", "n1"));
+    const { world, heard } = pings("1", ({ network }) => network.cut([["n2", "n1"]]));
     world.runUntil(SECOND);
     expect(numbers(heard).length).toBeGreaterThan(90);
-    world.network.cut("n1", "n2");
+    world.network.cut([["n1", "n2"]]);
     world.runUntil(2 * SECOND);
     const before = numbers(heard).length;
-    world.network.heal("*", "*");
+    world.network.heal([["*", "*"]]);
     world.runUntil(3 * SECOND);
     expect(before).toBeLessThanOrEqual(101);
     expect(numbers(heard).length).toBeGreaterThan(before + 90);
