@@ -84,10 +84,17 @@ export class Rig {
 
   /** Starts a configured server and waits until it accepts connections. */
   async start(server: number, ...more: readonly string[]): Promise<void> {
+    await this.startUnder([], server, ...more);
+  }
+
+  /** The same under a command that runs it, such as strace. */
+  async startUnder(under: readonly string[], server: number, ...more: readonly string[]): Promise<void> {
     const own = `server-${server}`;
+    const [command, ...first] = [...under, process.execPath];
     const child = spawn(
-      process.execPath,
+      command,
       [
+        ...first,
         SERVER,
         "-c",
         this.path(own, "config"),
@@ -209,7 +216,8 @@ export async function until(
   }
 }
 
-async function freePort(host: string): Promise<number> {
+/** A port that nobody has at an address just now. */
+export async function freePort(host: string): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once("error", fail);

@@ -2,9 +2,8 @@
 What a disk holds, said by a program that shares nothing with the server: states, promises and floors of a database, and
 of each image directory the id that follows from its tree. Nothing is changed.
 
-    check.py DATABASE IMAGES KEY
-
-prints one JSON object:
+    check.py --tree DIRECTORY          prints the image id of any tree
+    check.py DATABASE IMAGES KEY       prints one JSON object:
 
     {"paths": {"/key/name": {"state": ID, "intent": ID, "floor": [TIMESTAMP, ID], "tree": ID}},
      "wrong": ["what is there and is not what its name says", ...],
@@ -150,4 +149,7 @@ def look(database, images, key):
 
 
 if __name__ == "__main__":
-    json.dump(look(*sys.argv[1:4]), sys.stdout)
+    if sys.argv[1] == "--tree":
+        print(tree_id(os.fsencode(sys.argv[2])))
+    else:
+        json.dump(look(*sys.argv[1:4]), sys.stdout)

@@ -1,0 +1,19 @@
+/** What the rigs need, and the package of Debian that has it. Nothing is installed, and nothing is left out. */
+import { spawnSync } from "node:child_process";
+
+const PACKAGES = {
+  strace: "strace",
+  "mkfs.ext4": "e2fsprogs",
+  losetup: "mount",
+  "/usr/bin/python3": "python3",
+  cc: "gcc",
+} as const;
+export type Tool = keyof typeof PACKAGES;
+
+/** Throws with what is missing. */
+export function expectNeeds(...tools: readonly Tool[]): void {
+  const lacking = tools.filter((tool) => spawnSync("which", [tool]).status !== 0);
+  if (lacking.length > 0)
+    throw new Error(`apt-get install ${lacking.map((tool) => PACKAGES[tool]).join(" ")}`);
+  if (process.getuid?.() !== 0) throw new Error("only root may do this: run it as root");
+}

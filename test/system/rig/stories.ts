@@ -1,0 +1,99 @@
+/** What happens to a server while something goes wrong. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../../e2e/rig.ts";
+import type { Scene, Start } from "./scene.ts";
+import { rest } from "./seen.ts";
+import type { Server } from "./server.ts";
+
+export type Story = {
+  readonly name:
+    | "upload"
+    | "replace"
+    | "removal"
+    | "start"
+    | "start_old"
+    | "start_replace"
+    | "start_upload"
+    | "start_removal";
+  readonly start: Start;
+  /** What it is about. */
+  readonly path: "/site/new" | "/site/current";
+  /** Whether the start of the server is what it is about. */
+  readonly from: "start" | "listening";
+  readonly yaml: string;
+  /** Until the disk is at rest or the server has ended; what its client was told. */
+  readonly act: (scene: Scene, server: Server, root: string) => Promise<readonly string[]>;
+};
+
+const UPLOAD_MS_MAX = 120_000;
+const GONE_MS_MAX = 45_000; // what is retained is looked at twice, ten seconds apart; what fails rests for 30 seconds
+const STATE = "db/signatures/site/current.state";
+const INTENT = "db/signatures/site/current.new.state";
+const CLEAN = "auto-clean: true\nkeep-min-directories: 1\nkeep-max-directories: 1\nkeep-recent: 1s\n";
+
+/** A start that has this disk to put in order; `ends` is a file that is gone afterwards. */
+const starting = (name: Story["name"], start: Start, ends: string): Story => ({
+  name,
+  start,
+  path: "/site/current",
+  from: "start",
+  yaml: "",
+  act: (_, server, root) => untilGone(server, root, ends),
+});
+
+export const STORIES: readonly Story[] = [
+  {
+    name: "upload",
+    start: "base",
+    path: "/site/new",
+    from: "listening",
+    yaml: "",
+    act: (scene, server, root) => push(scene, server, root, ["--append", `${scene.tree("young")}:/site/new`]),
+  },
+  {
+    name: "replace",
+    start: "base",
+    path: "/site/current",
+    from: "listening",
+    yaml: "",
+    act: (scene, server, root) =>
+      push(scene, server, root, ["--replace", `${scene.tree("young")}:/site/current`]),
+  },
+  {
+    name: "removal",
+    start: "base",
+    path: "/site/current",
+    from: "listening",
+    yaml: CLEAN,
+    act: (_, server, root) => untilGone(server, root, STATE),
+  },
+  starting("start", "base", INTENT),
+  starting("start_old", "old_layout", INTENT),
+  starting("start_upload", "half_uploaded", INTENT),
+  starting("start_replace", "half_replaced", INTENT),
+  starting("start_removal", "half_removed", STATE),
+];
+
+async function untilGone(server: Server, root: string, file: string): Promise<readonly string[]> {
+  const end = performance.now() + GONE_MS_MAX;
+  const over = (): boolean => server.hasEnded() || !existsSync(join(root, file)) || performance.now() > end;
+  await until("its end", over, GONE_MS_MAX * 2);
+  await rest(root, () => server.hasEnded());
+  return [];
+}
+
+/** An upload, told to its end. */
+export async function push(
+  scene: Scene,
+  server: Server,
+  root: string,
+  how: readonly string[],
+): Promise<readonly string[]> {
+  const { child, reports } = server.upload(scene.keyFile, how);
+  const over = (): boolean => server.hasEnded() || child.exitCode !== null;
+  await until("the upload ends, or the server does", over, UPLOAD_MS_MAX);
+  if (!server.hasEnded()) await rest(root, () => server.hasEnded());
+  child.kill("SIGKILL");
+  return reports;
+}
