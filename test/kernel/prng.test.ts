@@ -113,6 +113,16 @@ test("shuffling keeps the items, leaves the input alone and reaches every order"
   expect(sample(prng, items, 0)).toEqual([]);
 });
 
+test("a few of many are those that come first when many are taken", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000), fc.nat(60), (size, count) => {
+      const items = Array.from({ length: size }, (_, at) => at);
+      const shuffled = shuffle(keyed(size, "few"), items);
+      expect(sample(keyed(size, "few"), items, count)).toEqual(shuffled.slice(0, count));
+    }),
+  );
+});
+
 test("a key is the beginning of an identity, absorbed once", () => {
   const text = fc.string({ unit: "binary" });
   fc.assert(

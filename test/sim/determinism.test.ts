@@ -106,8 +106,8 @@ describe("what makes runs differ is found", { timeout: 120_000 }, () => {
     ],
     [
       "after them",
-      '    ports.clock.setAlarm(machine.wakeAt(), () => feed({ kind: "wake" }));',
-      '    void (async () => { await null; ports.clock.setAlarm(machine.wakeAt(), () => feed({ kind: "wake" })); })();',
+      "    ports.clock.setAlarm(machine.wakeAt(), wake);",
+      "    void (async () => { await null; ports.clock.setAlarm(machine.wakeAt(), wake); })();",
       /the alarm was left for later\n\d+ [\d.]+ms n\d < /,
     ],
   ])("a driver that waits, with the event: %s", async (_, before, after, where) => {
