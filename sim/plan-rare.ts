@@ -38,9 +38,13 @@ export const RARE_KINDS = [
   "crowd",
   "exchange",
   "starved",
+  "orphan",
+  "again",
+  "stained",
 ] as const;
 /** Faults that take copies away, or change them. */
 const SPOILING: readonly string[] = ["disk", "rot", "edit", "remove"];
+const LATE = 15 * SECOND; // most of what is planned has happened
 
 export type RareKind = (typeof RARE_KINDS)[number];
 
@@ -228,6 +232,35 @@ export function addRare(
       });
     case "starved":
       return add(at, { kind: "rate", host, up: 1_000 + below(stream, 2_000), down: 0 });
+    case "orphan": {
+      // For a few seconds it hears nobody, and who brings an image meanwhile is gone afterwards.
+      if (other === host) return;
+      const begins = LATE + below(stream, 6_000) * MILLISECOND;
+      add(begins, { kind: "cut", from: host, to: "*", oneWay: false });
+      add(begins, uploadOf(64, one(stream, paths), append, [other]));
+      add(begins + (300 + below(stream, 2_000)) * MILLISECOND, { kind: "crash", host: "c64", disk: "kept" });
+      return add(begins + (3_000 + below(stream, 5_000)) * MILLISECOND, {
+        kind: "heal",
+        from: host,
+        to: "*",
+        oneWay: false,
+      });
+    }
+    case "again": {
+      // Of what is there already, by somebody else.
+      const path = one(stream, paths);
+      const begins = LATE + below(stream, 3_000) * MILLISECOND;
+      add(begins, uploadOf(65, path, append, [host]));
+      return add(begins + 3 * SECOND, { ...uploadOf(65, path, append, [other]), client: "c66" });
+    }
+    case "stained": {
+      // Files are changed that the next image has, too.
+      const path = one(stream, paths);
+      add(at, uploadOf(67, path, append, [victim]));
+      const changed = at + (2 + below(stream, 4)) * SECOND;
+      for (let nth = 0; nth < 8; nth++) add(changed, { kind: "edit", host: victim, place: "images", nth });
+      return add(changed + 100 * MILLISECOND, uploadOf(68, path, append, [other]));
+    }
   }
 }
 
