@@ -10,9 +10,12 @@ const HEADER_BYTES_MAX = 8 * 1024;
 export type PagesOptions = {
   /** Requests leave from this address, so that servers on one machine are told apart. */
   readonly localHost: string;
+  /** Of a page; by default what a server takes from another. */
+  readonly bytesMax?: number;
 };
 
 export function createPages(options: PagesOptions): Pages {
+  const bytesMax = options.bytesMax ?? PAGE_BYTES_MAX;
   const any = options.localHost === "0.0.0.0" || options.localHost === "::";
   return {
     get(address, path, done) {
@@ -40,7 +43,7 @@ export function createPages(options: PagesOptions): Pages {
           if (response.statusCode !== 200) return answer(null);
           response.on("data", (part: Buffer) => {
             size += part.length;
-            if (size > PAGE_BYTES_MAX) answer(null);
+            if (size > bytesMax) answer(null);
             else parts.push(part);
           });
           response.on("end", () => answer(new Uint8Array(Buffer.concat(parts))));

@@ -1,111 +1,51 @@
 /**
- * A client that reads: the index of what stands at a virtual path, and the bytes of one of its files. Same boundary as
- * a node. All that servers send is verified before it is used: the index against its own id, each block against the
- * index. Whether that id is the one of the cluster is decided by the conditional replace that follows.
+ * A client that reads: the index of what stands at a virtual path, and the bytes of one of its files or of all. Same
+ * boundary as a node. All that servers send is verified before it is used: the index against its own id, that against
+ * the server's listing, the listing's signature against the keys that are known here, each block against the index.
  *
- *   resolving -> asking (index) -> checking -> fetching (blocks) -> done | failed
+ *   resolving -> asking (index, then listing) -> fetching (blocks) -> finishing (of a tree) -> done | failed
  *
  * One server after the other is asked; who fails, lies or has nothing is left for the next.
  *
  * Source: specification of the client, section 7. Differs from 0.6.12, which verifies nothing and waits for ever.
  */
-import { DEFAULT_LIMITS, type Limits } from "./config.ts";
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
-import type { Address, ConnId, Digest, MonoMs, Now, OpId, VPath } from "./ids.ts";
-import { obstacleAt } from "./index/overlay.ts";
-import { KIND_EXECUTABLE, type PackedIndex } from "./index/packed.ts";
-import { findFile, firstBlockOf, hashOfBlock, kindOf, placeOfBlock, sizeOf } from "./index/view.ts";
-import { type Prng, keyed, shuffle } from "./prng.ts";
-import { answered, ask, closed, connectionTo, createLinks, expire, type Links, opened } from "./rpc/links.ts";
+import { type ConnId, type MonoMs, type Now, type OpId, nameOf, parentOf } from "./ids.ts";
+import { shuffle } from "./prng.ts";
+import { begin, digestedBlock, planBlocks, received, succeed, writtenBlock } from "./reader/fetching.ts";
+import {
+  end,
+  giveUp,
+  operation,
+  type Reading,
+  type ReaderState,
+  stopped,
+  type Tag,
+  take,
+} from "./reader/state.ts";
+import { answered, ask, closed, connectionTo, expire, opened } from "./rpc/links.ts";
+import { uploadPayload } from "./signature/payload.ts";
 import type { DiskResult } from "./storage/request.ts";
-import { type ByteString, textOfByteString } from "./text.ts";
+import { fromHex } from "./text.ts";
+import { versionOf } from "./winner.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import type { Request, Response } from "./wire/message.ts";
+import type { Listing } from "./wire/signed-state.ts";
 
-export type ReaderConfig = {
-  readonly path: VPath;
-  readonly file: ByteString;
-  /** Must the file be there, and are its bytes wanted? Else only the index is, and a place for the file. */
-  readonly mustExist: boolean;
-  readonly entryPoints: readonly string[];
-  readonly deadlineMs: number;
-};
-
-/** What was read, or why nothing could be. */
-export type Reading =
-  | {
-      readonly ok: true;
-      readonly index: PackedIndex;
-      /** Null when the file is not there. */
-      readonly file: { readonly bytes: Uint8Array; readonly executable: boolean } | null;
-    }
-  | { readonly ok: false; readonly code: ReadingCode; readonly detail: string };
-
-export type ReadingCode =
-  | "unreachable" // no server answered
-  | "nothing_there" // no server has an image at the path
-  | "no_such_file"
-  | "is_a_directory"
-  | "not_a_directory" // a part of the file's path is a file or a link
-  | "is_a_link"
-  | "unsupported" // an index by another algorithm than uploads are made with
-  | "deadline";
-
-type Tag = { readonly conn: ConnId; readonly block: number | null };
-type Waiting =
-  | { readonly kind: "resolve" }
-  | { readonly kind: "check"; readonly conn: ConnId }
-  | { readonly kind: "digest"; readonly conn: ConnId; readonly block: number; readonly bytes: Uint8Array };
-
-export type ReaderState = {
-  readonly config: ReaderConfig;
-  readonly limits: Limits;
-  readonly prng: Prng;
-  readonly links: Links<Tag>;
-  readonly waiting: Map<OpId, Waiting>;
-  readonly untried: Address[];
-  resolving: number;
-  /** Who is being asked now. */
-  conn: ConnId | null;
-  index: PackedIndex | null;
-  /** First block of the file, and how many. */
-  first: number;
-  readonly blocks: (Uint8Array | null)[];
-  asked: number;
-  readonly failures: string[];
-  deadline: MonoMs;
-  tickAt: MonoMs;
-  nextOp: number;
-  started: boolean;
-  reading: Reading | null;
-};
+export {
+  createReader,
+  type Origin,
+  type Reading,
+  type ReaderConfig,
+  type ReaderState,
+  type ReadingCode,
+  type Wanted,
+} from "./reader/state.ts";
 
 const TICK_MS = 250;
-const WINDOW = 16; // blocks that are asked for at once
-
-export function createReader(config: ReaderConfig, seed: string, now: Now): ReaderState {
-  return {
-    config,
-    limits: DEFAULT_LIMITS,
-    prng: keyed(seed, "reader"),
-    links: createLinks(DEFAULT_LIMITS),
-    waiting: new Map(),
-    untried: [],
-    resolving: 0,
-    conn: null,
-    index: null,
-    first: 0,
-    blocks: [],
-    asked: 0,
-    failures: [],
-    deadline: (now.mono + config.deadlineMs) as MonoMs,
-    tickAt: now.mono,
-    nextOp: 1,
-    started: false,
-    reading: null,
-  };
-}
+/** After all servers list another image than they send. */
+const AGAIN_MS = 500;
 
 /** Null until `stopped`. */
 export function readingOf(state: ReaderState): Reading | null {
@@ -120,7 +60,7 @@ export function step(state: ReaderState, event: Event, now: Now): readonly Effec
   const out: Effect[] = [];
   if (state.reading !== null) return out;
   handle(state, event, now, out);
-  if (state.reading === null) plan(state, now, out);
+  if (state.ending === null) plan(state, now, out);
   return out;
 }
 
@@ -132,21 +72,33 @@ function handle(state: ReaderState, event: Event, now: Now, out: Effect[]): void
       if (take(state, event.op)?.kind !== "resolve") return;
       state.resolving -= 1;
       state.untried.push(...shuffle(state.prng, event.addresses));
-      if (event.addresses.length === 0) state.failures.push("a name does not resolve");
+      if (event.addresses.length === 0)
+        state.failures.push({ code: "unreachable", detail: "a name does not resolve" });
       return;
     case "conn_open":
       opened(state.links, event.conn, event.address, event.side, out);
-      return askIndex(state, event.conn, now, out);
+      if (event.conn === state.conn)
+        request(state, event.conn, { type: "GetIndexAt", path: state.config.path }, "index", now, out);
+      return;
     case "conn_closed":
+      if (event.conn === state.conn)
+        giveUp(state, "unreachable", `the connection has ended (${event.why})`, out);
       closed(state.links, event.conn, now.mono);
-      if (event.conn === state.conn) giveUp(state, `the connection has ended (${event.why})`, out);
       return;
     case "frame":
       return frame(state, event.conn, event.bytes, out);
     case "disk_done":
-      return checked(state, event.op, event.result, out);
-    case "digested":
-      return digested(state, event.op, event.digest, out);
+      return diskDone(state, event.op, event.result, now, out);
+    case "digested": {
+      const waiting = take(state, event.op);
+      if (waiting?.kind === "block") digestedBlock(state, waiting, event.digest, out);
+      return;
+    }
+    case "verified": {
+      const waiting = take(state, event.op);
+      if (waiting?.kind !== "verify" || waiting.conn !== state.conn) return;
+      return listed(state, waiting.conn, waiting.timestamp, event.holds, out);
+    }
     case "stop":
       return end(state, { ok: false, code: "deadline", detail: "stopped" }, out);
     default:
@@ -163,55 +115,42 @@ function wake(state: ReaderState, now: Now, out: Effect[]): void {
     }
   }
   state.tickAt = (now.mono + TICK_MS) as MonoMs;
-  if (now.mono >= state.deadline) {
-    const detail = state.failures.at(-1) ?? "no answer";
-    return end(state, { ok: false, code: "deadline", detail }, out);
-  }
+  if (state.ending !== null) return;
+  if (now.mono >= state.deadline && !state.finishing) return end(state, failureOf(state, "deadline"), out);
+  if (now.mono >= state.againAt) state.untried.push(...state.again.splice(0));
   for (const { conn } of expire(state.links, now.mono)) {
-    out.push({ kind: "close", conn });
-    if (conn === state.conn) giveUp(state, "no answer", out);
+    if (conn === state.conn) giveUp(state, "unreachable", "no answer", out);
   }
 }
 
-/** Takes the next server when there is none at work; asks for blocks when there is one with an index. */
+/** Takes the next server when there is none at work; asks for blocks when there is one with the index. */
 function plan(state: ReaderState, now: Now, out: Effect[]): void {
+  planBlocks(state, now, out);
+  if (state.ending !== null || state.finishing) return;
   while (state.conn === null) {
-    const address = state.untried.shift();
+    const [address] = state.untried;
     if (address === undefined) {
-      if (state.resolving === 0) end(state, failureOf(state), out);
+      if (state.resolving > 0) return;
+      if (state.again.length === 0) return end(state, failureOf(state, null), out);
+      if (now.mono >= state.againAt) state.againAt = (now.mono + AGAIN_MS) as MonoMs;
       return;
     }
     state.conn = connectionTo(state.links, address, now.mono, out);
+    if (state.conn === null) return; // too many were dialled, or this one only just: in a moment
+    state.untried.shift();
   }
-  if (state.index === null) return;
-  const { index, conn, blocks } = state;
-  const running = blocks.slice(0, state.asked).filter((each) => each === null).length;
-  for (let more = WINDOW - running; more > 0 && state.asked < blocks.length; more--) {
-    const block = state.first + state.asked;
-    state.asked += 1;
-    const { path } = state.config;
-    const file = textOfByteString(state.config.file) ?? "";
-    const hint = { path, file, offset: placeOfBlock(index, block).offset };
-    request(state, conn, { type: "GetBlock", hash: hashOfBlock(index, block), hint }, block, now, out);
-  }
-  if (blocks.every((each) => each !== null)) finish(state, index, out);
-}
-
-function askIndex(state: ReaderState, conn: ConnId, now: Now, out: Effect[]): void {
-  if (conn !== state.conn) return;
-  request(state, conn, { type: "GetIndexAt", path: state.config.path }, null, now, out);
 }
 
 function request(
   state: ReaderState,
   conn: ConnId,
   message: Request,
-  block: number | null,
+  what: Tag["what"],
   now: Now,
   out: Effect[],
 ): void {
   const until = (now.mono + state.limits.requestMs) as MonoMs;
-  ask(state.links, conn, message, until, { conn, block }, out);
+  ask(state.links, conn, message, until, { conn, what }, out);
 }
 
 function frame(state: ReaderState, conn: ConnId, bytes: Uint8Array, out: Effect[]): void {
@@ -221,99 +160,87 @@ function frame(state: ReaderState, conn: ConnId, bytes: Uint8Array, out: Effect[
   if (tag !== null && conn === state.conn) answer(state, tag, decoded.message.response, out);
 }
 
-function answer(state: ReaderState, { conn, block }: Tag, response: Response, out: Effect[]): void {
-  if (response.type === "Error") return giveUp(state, response.text, out);
-  if (block === null && response.type === "GetIndexAt") {
-    if (response.data === null) return giveUp(state, NOTHING, out);
-    const op = operation(state, { kind: "check", conn });
+function answer(state: ReaderState, { conn, what }: Tag, response: Response, out: Effect[]): void {
+  if (what === "listing") {
+    // Who cannot list may send all the same.
+    if (response.type === "GetBaseDir") return listing(state, conn, response.listing, out);
+    return listed(state, conn, null, [], out);
+  }
+  if (response.type === "Error") {
+    const code = what === "index" ? "unreachable" : "gone";
+    return giveUp(state, code, response.text, out);
+  }
+  if (what === "index" && response.type === "GetIndexAt") {
+    if (response.data === null) return giveUp(state, "nothing_there", "", out);
+    const op = operation(state, { kind: "check", conn, text: response.data, hosts: response.hosts });
     out.push({ kind: "disk", op, request: { kind: "check_index", text: response.data } });
-  } else if (block !== null && response.type === "GetBlock") {
-    const op = operation(state, { kind: "digest", conn, block, bytes: response.data });
-    out.push({ kind: "digest", op, bytes: response.data });
+  } else if (typeof what === "number" && response.type === "GetBlock") {
+    received(state, conn, what, response.data, out);
   }
 }
 
-const NOTHING = "nothing is at the path";
-
-function checked(state: ReaderState, op: OpId, result: DiskResult, out: Effect[]): void {
+function diskDone(state: ReaderState, op: OpId, result: DiskResult, now: Now, out: Effect[]): void {
   const waiting = take(state, op);
+  if (waiting?.kind === "drop") return stopped(state, out);
+  if (waiting?.kind === "block") return writtenBlock(state, waiting, result, out);
+  if (waiting?.kind === "finish") {
+    if (!result.ok) end(state, { ok: false, code: "local_disk", detail: result.detail }, out);
+    else if (state.found !== null) succeed(state, state.found, null, out);
+    return;
+  }
   if (waiting?.kind !== "check" || waiting.conn !== state.conn) return;
-  if (!result.ok || result.value.kind !== "index") {
-    return giveUp(state, `sent an index that is none: ${result.ok ? "" : result.detail}`, out);
-  }
-  const { index } = result.value;
-  const { file, mustExist } = state.config;
-  const name = textOfByteString(file) ?? file;
-  if (index.hashName !== "blake2b/256") {
-    return end(state, { ok: false, code: "unsupported", detail: index.hashName }, out);
-  }
-  const obstacle = obstacleAt(index, file);
-  if (obstacle !== null) return end(state, { ok: false, code: obstacle, detail: name }, out);
-  const entry = findFile(index, file);
-  if (entry < 0 && mustExist) return end(state, { ok: false, code: "no_such_file", detail: name }, out);
-  state.index = index;
-  if (entry < 0) return end(state, { ok: true, index, file: null }, out);
-  state.first = firstBlockOf(index, entry);
-  state.asked = 0;
-  const count = mustExist ? firstBlockOf(index, entry + 1) - state.first : 0;
-  state.blocks.splice(0, state.blocks.length, ...Array.from({ length: count }, () => null));
+  if (!result.ok || result.value.kind !== "index")
+    return giveUp(state, "index_invalid", result.ok ? "" : result.detail, out);
+  const { text, hosts } = waiting;
+  state.candidate = { index: result.value.index, text, hosts };
+  const parent = parentOf(state.config.path);
+  if (parent === null) return listed(state, waiting.conn, null, [], out);
+  // The path has an image, so its parent is a base directory: another question would kill a server of 0.6.12.
+  request(state, waiting.conn, { type: "GetBaseDir", path: parent }, "listing", now, out);
 }
 
-function digested(state: ReaderState, op: OpId, digest: Digest, out: Effect[]): void {
-  const waiting = take(state, op);
-  const { index } = state;
-  if (waiting?.kind !== "digest" || waiting.conn !== state.conn || index === null) return;
-  const { block, bytes } = waiting;
-  const wanted = hashOfBlock(index, block);
-  if (String(digest) !== String(wanted) || bytes.length !== placeOfBlock(index, block).length) {
-    return giveUp(state, "sent a block that is none of the image", out);
-  }
-  state.blocks[block - state.first] = bytes;
+/** What the server says of the image that it has sent: another one is a reason to leave it. */
+function listing(state: ReaderState, conn: ConnId, list: Listing, out: Effect[]): void {
+  const { path, keys } = state.config;
+  const image = state.candidate?.index.image;
+  const signed = list.find(([name]) => name === nameOf(path))?.[1];
+  if (signed === undefined || image === undefined) return listed(state, conn, null, [], out);
+  if (signed.image !== image) return giveUp(state, "not_as_listed", `lists ${signed.image}`, out);
+  const version = versionOf(signed);
+  if (version === null) return listed(state, conn, null, [], out);
+  const payload = uploadPayload(path, image, version.timestamp);
+  const checks = keys.flatMap((key) =>
+    version.signatures.map((signature) => ({ payload, signature, publicKey: fromHex(key) })),
+  );
+  const op = operation(state, { kind: "verify", conn, timestamp: version.timestamp });
+  out.push({ kind: "verify", op, checks });
 }
 
-/** All blocks are there. */
-function finish(state: ReaderState, index: PackedIndex, out: Effect[]): void {
-  const entry = findFile(index, state.config.file);
-  const executable = kindOf(index, entry) === KIND_EXECUTABLE;
-  const bytes = new Uint8Array(state.config.mustExist ? sizeOf(index, entry) : 0);
-  for (const [at, block] of state.blocks.entries())
-    if (block !== null) bytes.set(block, at * index.blockBytes);
-  end(state, { ok: true, index, file: { bytes, executable } }, out);
+/** @param holds  of each key as many as there are signatures */
+function listed(
+  state: ReaderState,
+  conn: ConnId,
+  timestamp: number | null,
+  holds: readonly boolean[],
+  out: Effect[],
+): void {
+  const { candidate, config } = state;
+  const address = state.links.conns.get(conn)?.address;
+  if (candidate === null || address === undefined) return;
+  const width = config.keys.length === 0 ? 0 : holds.length / config.keys.length;
+  const signers = config.keys.filter((_, at) => holds.slice(at * width, (at + 1) * width).includes(true));
+  if (config.mustBeSigned && signers.length === 0)
+    return giveUp(state, "not_signed", "sends what no trusted key has signed", out);
+  begin(state, { ...candidate, origin: { address, timestamp, signers, hosts: candidate.hosts } }, out);
 }
 
-/** Who is asked now is left; what it sent is forgotten, because another may have another image. */
-function giveUp(state: ReaderState, why: string, out: Effect[]): void {
-  if (state.conn === null) return;
-  const address = state.links.conns.get(state.conn)?.address;
-  state.failures.push(address === undefined || why === NOTHING ? why : `${address}: ${why}`);
-  out.push({ kind: "close", conn: state.conn });
-  state.conn = null;
-  state.index = null;
-  state.blocks.length = 0;
-}
+/** The failure that says most: who was reached and had nothing says less than who sent something wrong. */
+const TELLING = ["gone", "not_signed", "not_as_listed", "index_invalid", "nothing_there"] as const;
 
-function failureOf(state: ReaderState): Reading {
+function failureOf(state: ReaderState, late: "deadline" | null): Reading {
   const { failures } = state;
-  const code = failures.includes(NOTHING) ? "nothing_there" : "unreachable";
-  const detail = failures.filter((each) => code === "unreachable" || each !== NOTHING).at(-1) ?? "";
+  const telling = TELLING.find((code) => failures.some((each) => each.code === code)) ?? "unreachable";
+  const code = late !== null && telling !== "not_as_listed" ? late : telling;
+  const detail = failures.findLast((each) => each.code === telling)?.detail ?? "no answer";
   return { ok: false, code, detail };
-}
-
-function end(state: ReaderState, reading: Reading, out: Effect[]): void {
-  state.reading = reading;
-  for (const conn of state.links.conns.keys()) out.push({ kind: "close", conn });
-  out.push({ kind: "stopped" });
-}
-
-function operation(state: ReaderState, waiting: Waiting): OpId {
-  const op = state.nextOp as OpId;
-  state.nextOp += 1;
-  state.waiting.set(op, waiting);
-  return op;
-}
-
-function take(state: ReaderState, op: OpId): Waiting | null {
-  const waiting = state.waiting.get(op) ?? null;
-  state.waiting.delete(op);
-  return waiting;
 }

@@ -19,24 +19,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { randomBytes } from "node:crypto";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { textOfByteString } from "../../kernel/text.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
-import {
-  createReader,
-  readingOf,
-  step,
-  wakeAt,
-  type Reading,
-  type ReadingCode,
-} from "../../kernel/reader.ts";
-import { now } from "../clock.ts";
 import { errnoOf } from "../config/text-file.ts";
 import type { PrivateKey } from "../keys/private.ts";
 import type { FileCommand } from "./command-line.ts";
-import { drive } from "./drive.ts";
-import { createSourceStorage } from "./source-storage.ts";
+import { read, readingSentence } from "./read.ts";
 import { quoted } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
 import type { View } from "./view.ts";
@@ -61,10 +50,22 @@ export async function changeFile(
     const wrong = wrongLocal(command.local);
     if (wrong !== null) return { kind: "failed", where: "local", message: wrong };
   }
-  const reading = await read(command);
-  if (!reading.ok) return { kind: "failed", where: "remote", message: sentenceOf(reading, command) };
+  const { path, clusters, port } = command;
+  const name = textOfByteString(command.file) ?? command.file;
+  const from = {
+    port,
+    entryPoints: clusters[0]?.entryPoints ?? [],
+    deadlineMs: Math.min(READ_MS, command.deadlineMs),
+  };
+  const wanted = { kind: "file", file: command.file, mustExist: command.kind === "edit" } as const;
+  const trust = { keys: keys.map(({ publicKey }) => publicKey), mustBeSigned: false };
+  const reading = await read(path, wanted, from, trust);
+  if (!reading.ok) {
+    const message = readingSentence(`${path} ${quoted(name)}`, reading);
+    return { kind: "failed", where: "remote", message };
+  }
   const folder = mkdtempSync(join(tmpdir(), "ciruela-file-"));
-  const file = join(folder, textOfByteString(command.file) ?? "");
+  const file = join(folder, name);
   let keep = false;
   try {
     mkdirSync(dirname(file), { recursive: true });
@@ -81,7 +82,7 @@ export async function changeFile(
     chmodSync(file, (before?.executable ?? local) ? 0o755 : 0o644);
     const job: UploadJob = {
       source: folder as RootName,
-      path: command.path,
+      path,
       mode: "replace",
       oldImage: reading.index.image,
       base: reading.index,
@@ -93,25 +94,6 @@ export async function changeFile(
   } finally {
     if (!keep) rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function read(command: FileCommand): Promise<Reading> {
-  const state = createReader(
-    {
-      path: command.path,
-      file: command.file,
-      mustExist: command.kind === "edit",
-      entryPoints: command.clusters[0]?.entryPoints ?? [],
-      deadlineMs: Math.min(READ_MS, command.deadlineMs),
-    },
-    randomBytes(16).toString("hex"),
-    now(),
-  );
-  await drive(
-    { step: (event, at) => step(state, event, at), wakeAt: () => wakeAt(state) },
-    { port: command.port, storage: await createSourceStorage(1), keys: [], report: () => {} },
-  );
-  return readingOf(state) ?? { ok: false, code: "unreachable", detail: "" };
 }
 
 /** What went wrong, or null. */
@@ -162,20 +144,4 @@ function wrongLocal(file: string): string | null {
   } catch (error) {
     return `--source ${quoted(file)} cannot be read (${errnoOf(error)}): name a file that can`;
   }
-}
-
-const WORDS: Readonly<Record<ReadingCode, string>> = {
-  unreachable: "no server answered: check the hosts and the port",
-  nothing_there: "no server has an image there: upload one with `ciruela sync`",
-  no_such_file: "there is no such file in it: add one with `ciruela put-file`",
-  is_a_directory: "that is a directory: name a file",
-  not_a_directory: "a part of that path is no directory: choose another",
-  is_a_link: "that is a link: name the file that it leads to",
-  unsupported: "its index is by an algorithm that uploads do not use: upload the whole directory",
-  deadline: "it could not be read in time: try again",
-};
-
-function sentenceOf({ code, detail }: Extract<Reading, { ok: false }>, { path, file }: FileCommand): string {
-  const where = `${path} ${quoted(textOfByteString(file) ?? file)}`;
-  return `${where}: ${code}: ${WORDS[code]}${code === "unreachable" || code === "deadline" ? ` (${detail})` : ""}`;
 }

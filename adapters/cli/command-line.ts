@@ -1,13 +1,20 @@
 /** The command line: words in, one decided command out. Nothing is read, opened or connected here. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { VPath } from "../../kernel/ids.ts";
 import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
-import { parseDuration } from "../config/duration.ts";
-import { type ByteString, byteStringOfText } from "../../kernel/text.ts";
+import type { ByteString } from "../../kernel/text.ts";
+import { addCommand, duration, fraction, integer, listOption, parseFilePath } from "./command-options.ts";
 import { parseClusters } from "./entry-points.ts";
 import type { Trouble } from "./exit.ts";
 import { quoted } from "./text.ts";
+import {
+  addLookCommands,
+  decideLook,
+  LOOK_COMMANDS,
+  type LookCommand,
+  type LookValues,
+} from "./look-line.ts";
 import { FLAG_OF, parseDestination, parseUploadArgument } from "./upload-argument.ts";
 
 /** Which servers, which keys, and when it is enough: the same for every command. */
@@ -45,6 +52,7 @@ export type FileCommand = ClusterOptions & {
 export type CommandLine =
   | SyncCommand
   | FileCommand
+  | LookCommand
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -85,7 +93,7 @@ type SyncValues = ClusterValues & {
 };
 type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
 /** What one command has, the others have not: each takes its own. */
-type AnyValues = SyncValues & FileValues;
+type AnyValues = SyncValues & FileValues & LookValues;
 type Globals = { readonly port: number; readonly diskThreads: number };
 
 export function parseCommandLine(words: readonly string[], version: string): Result<CommandLine, Trouble> {
@@ -108,6 +116,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   on("sync", (values, hosts) => decideSync(globals(), values, hosts));
   on("edit", (values, hosts) => decideFile("edit", globals(), values, hosts));
   on("put-file", (values, hosts) => decideFile("put_file", globals(), values, hosts));
+  for (const name of LOOK_COMMANDS) on(name, (values, hosts) => decideLook(name, globals(), values, hosts));
   try {
     program.parse(options, { from: "user" });
   } catch (error) {
@@ -117,7 +126,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   return found ?? accepted({ kind: "hint", text: hint(version) });
 }
 
-const COMMANDS = ["sync", "edit", "put-file"] as const;
+const COMMANDS = ["sync", "edit", "put-file", ...LOOK_COMMANDS] as const;
 
 function see(name?: (typeof COMMANDS)[number]): string {
   return `see \`ciruela ${name === undefined ? "" : `${name} `}--help\``;
@@ -162,7 +171,7 @@ function describe(version: string, write: (text: string) => void): Command {
     .addHelpText("after", EXAMPLES)
     .configureOutput({ writeOut: write, writeErr: () => {} })
     .exitOverride();
-  addCommand(program, "sync", "Upload directories to clusters.", write)
+  addUploadCommand(program, "sync", "Upload directories to clusters.", write)
     .addOption(uploadOption("append", "SRC:DEST", "upload to a new destination"))
     .addOption(
       uploadOption("append_weak", "SRC:DEST", "the same; another image at the destination is no error"),
@@ -170,30 +179,27 @@ function describe(version: string, write: (text: string) => void): Command {
     .addOption(
       uploadOption("replace", "SRC:DEST[:OLD_ID]", "upload over what is there; with OLD_ID only over that"),
     );
-  addCommand(program, "edit", "Edit one file of what stands at a path, in an editor.", write)
+  addUploadCommand(program, "edit", "Edit one file of what stands at a path, in an editor.", write)
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-f, --file <PATH>", "file in it, such as /data.json")
     .addOption(new Option("--editor <PROGRAM>", "taken for scripts of 0.6.12, not used").hideHelp());
-  addCommand(program, "put-file", "Replace or add one file of what stands at a path.", write)
+  addUploadCommand(program, "put-file", "Replace or add one file of what stands at a path.", write)
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-s, --source <FILE>", "local file")
     .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
+  addLookCommands(program, write);
   return program;
 }
 
-/** A command with what all have: entry points, keys, and when it is enough. */
-function addCommand(program: Command, name: string, about: string, write: (text: string) => void): Command {
-  return program
-    .command(name)
-    .description(about)
-    .usage("[options] [--] ENTRY_POINT...")
-    .helpOption("-h, --help", "print this help")
-    .argument("[hosts...]", "servers to begin with: HOST, HOST:PORT, [IPv6] or [IPv6]:PORT")
+/** A command that uploads: when it is enough. */
+function addUploadCommand(
+  program: Command,
+  name: string,
+  about: string,
+  write: (text: string) => void,
+): Command {
+  return addCommand(program, name, about, EXAMPLES, write)
     .option("-m, --multiple", "all entry points are one cluster; `--` separates clusters")
-    .addOption(listOption("-i, --identity <FILE>", "private key file; repeatable"))
-    .addOption(
-      listOption("-k, --key-from-env <VAR>", "environment variable with the text of a key; repeatable"),
-    )
     .addOption(
       new Option("-e, --early-timeout <DUR>", "after this time enough servers are success")
         .default(30_000, "30s")
@@ -218,42 +224,11 @@ function addCommand(program: Command, name: string, about: string, write: (text:
       new Option("--print-progress <DUR>", "interval of lines about the progress (default: 30sec)").argParser(
         duration,
       ),
-    )
-    .option("--json", "one JSON object a line on stdout, the last one of type result")
-    .addHelpText("after", EXAMPLES)
-    .configureOutput({ writeOut: write, writeErr: () => {} })
-    .exitOverride();
+    );
 }
 
 function uploadOption(mode: UploadMode, form: string, about: string): Option {
   return listOption(`${FLAG_OF[mode]} <${form}>`, `${about}; repeatable`);
-}
-
-function listOption(flags: string, about: string): Option {
-  return new Option(flags, about)
-    .default([] as readonly string[], "none")
-    .argParser((value: string, before: readonly string[]) => [...before, value]);
-}
-
-function integer(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Write a whole number from ${min} to ${max}.`);
-  };
-}
-
-function duration(text: string): number {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return parsed.value;
-  throw new InvalidArgumentError(parsed.detail);
-}
-
-/** Thousandths, because decisions are made with integers. */
-function fraction(text: string): number {
-  const value = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 0 && value <= 1) return Math.round(value * 1_000);
-  throw new InvalidArgumentError("Write a number from 0 to 1, such as 0.75.");
 }
 
 function decideSync(
@@ -311,18 +286,6 @@ function decideFile(
     local: values.source ?? "",
     ...optionsOf(globals, values, clusters.value),
   });
-}
-
-const FILE_PATH_BYTES_MAX = 3_072; // of the index format
-
-/** An absolute path of names; null for anything else. */
-function parseFilePath(text: string): ByteString | null {
-  const parts = text.split("/").slice(1);
-  const names = parts.every((part) => part !== "" && part !== "." && part !== ".." && !part.includes("\0"));
-  const path = byteStringOfText(text);
-  return text.startsWith("/") && parts.length > 0 && names && path.length <= FILE_PATH_BYTES_MAX
-    ? path
-    : null;
 }
 
 function optionsOf(globals: Globals, values: ClusterValues, clusters: readonly ClusterJob[]): ClusterOptions {

@@ -6,8 +6,12 @@ import { createDigester } from "../digester.ts";
 import { createDriver, type Driver } from "../driver.ts";
 import type { PrivateKey } from "../keys/private.ts";
 import { createNames } from "../names.ts";
+import { createPages } from "../pages.ts";
 import type { Machine, Storage } from "../port.ts";
+import { createVerifier } from "../verifier.ts";
 import { createWebSocketLinks } from "../websocket.ts";
+
+const PAGE_BYTES_MAX = 64 * 1024 * 1024; // the listing of a base directory with a hundred thousand images
 
 export type DriveOptions = {
   /** Of servers that are named without one. */
@@ -15,9 +19,14 @@ export type DriveOptions = {
   readonly storage: Storage;
   readonly keys: readonly PrivateKey[];
   readonly report: (report: Report) => void;
+  /** Ends the machine before its time. */
+  readonly stop?: AbortSignal;
 };
 
-export async function drive(machine: Machine, { port, storage, keys, report }: DriveOptions): Promise<void> {
+export async function drive(
+  machine: Machine,
+  { port, storage, keys, report, stop }: DriveOptions,
+): Promise<void> {
   const clock = createClock();
   const digester = await createDigester();
   let driver: Driver | null = null;
@@ -42,11 +51,12 @@ export async function drive(machine: Machine, { port, storage, keys, report }: D
       reporter: { report },
       tracer: { trace: () => {} },
       stopped,
+      verifier: createVerifier(),
+      pages: createPages({ localHost: "0.0.0.0", bytesMax: PAGE_BYTES_MAX }),
       // Of servers alone.
       datagrams: { send: () => never("datagrams") },
-      verifier: { verify: () => never("verifications") },
-      pages: { get: () => never("pages") },
     });
+    stop?.addEventListener("abort", () => driver?.feed({ kind: "stop" }));
     driver.feed({ kind: "wake" });
   });
   driver = null;

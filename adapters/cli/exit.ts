@@ -16,6 +16,33 @@ export const EXIT = {
 /** Why nothing was begun, or why it ended in the middle. */
 export type Trouble = "source" | "destination" | "usage" | "host" | "keys" | "remote" | "bug";
 
+/** Of the commands that 0.6.12 has not: sysexits(3), and 2 for what differs. */
+export const SYSEXIT = {
+  ok: 0,
+  different: 2,
+  usage: 64,
+  /** What was sent is not what it says to be, or not signed. */
+  data: 65,
+  /** There is no such image, file or local directory. */
+  noInput: 66,
+  unreachable: 69,
+  bug: 70,
+  local: 74,
+  again: 75,
+  refused: 77,
+  config: 78,
+} as const;
+
+export const SYSEXIT_OF: Readonly<Record<Trouble, number>> = {
+  source: SYSEXIT.noInput,
+  destination: SYSEXIT.usage,
+  usage: SYSEXIT.usage,
+  host: SYSEXIT.usage,
+  keys: SYSEXIT.config,
+  remote: SYSEXIT.unreachable,
+  bug: SYSEXIT.bug,
+};
+
 export const EXIT_OF: Readonly<Record<Trouble, number>> = {
   source: EXIT.destination,
   destination: EXIT.destination,

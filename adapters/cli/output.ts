@@ -6,13 +6,14 @@ import { writeSync } from "node:fs";
 
 const AGAIN_MS = 5;
 
-export type Output = { write(text: string): void };
+export type Output = { write(text: string | Uint8Array): void };
 
 export function createOutput(fd: number): Output {
   let gone = false;
   return {
     write(text) {
-      let rest = Buffer.from(text);
+      let rest =
+        typeof text === "string" ? Buffer.from(text) : Buffer.from(text.buffer, text.byteOffset, text.length);
       while (rest.length > 0 && !gone) {
         try {
           rest = rest.subarray(writeSync(fd, rest));

@@ -5,11 +5,13 @@ import type { PrivateKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
 import { createBar } from "./bar.ts";
 import { type FileCommand, parseCommandLine, type SyncCommand } from "./command-line.ts";
-import { EXIT, EXIT_OF } from "./exit.ts";
+import { EXIT, EXIT_OF, SYSEXIT, SYSEXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
+import { LOOK_COMMANDS, type LookCommand } from "./look-line.ts";
 import { createOutput } from "./output.ts";
 import type { Screen } from "./picture.ts";
+import { createTeller, type Teller } from "./teller.ts";
 import type { Ended } from "./upload.ts";
 import type { View } from "./view.ts";
 
@@ -28,6 +30,10 @@ export async function run(words: readonly string[]): Promise<number> {
   const command = parseCommandLine(words, version);
   if (!command.ok) {
     // The command line could not be read, so what it wishes is looked for in its words.
+    if (isLook(words)) {
+      const tell = tellerOf(words.includes("--json"), version);
+      return told(tell, tell.fail(command.code, command.detail, SYSEXIT_OF[command.code]));
+    }
     const { view } = tellingOf({ json: words.includes("--json"), progressMs: 0 }, version);
     view.trouble(command.code, command.detail);
     return ended(view, EXIT_OF[command.code]);
@@ -37,6 +43,7 @@ export async function run(words: readonly string[]): Promise<number> {
     createOutput(value.kind === "text" ? STDOUT : STDERR).write(value.text);
     return EXIT.ok;
   }
+  if (isLookCommand(value)) return runLook(value, version);
   const telling = tellingOf(value, version);
   const { view } = telling;
   for (const [signal, status] of Object.entries(SIGNALS)) {
@@ -52,6 +59,44 @@ export async function run(words: readonly string[]): Promise<number> {
   };
   process.once("uncaughtException", crashed);
   return ended(view, await perform(value, telling).catch(crashed));
+}
+
+function isLook(words: readonly string[]): boolean {
+  return LOOK_COMMANDS.some((name) => words.includes(name));
+}
+
+function isLookCommand(command: { readonly kind: string }): command is LookCommand {
+  return (LOOK_COMMANDS as readonly string[]).includes(command.kind);
+}
+
+/** A signal lets what was begun be tidied away. */
+async function runLook(command: LookCommand, version: string): Promise<number> {
+  const tell = tellerOf(command.json, version);
+  const stop = new AbortController();
+  let interrupted: number | null = null;
+  for (const [signal, status] of Object.entries(SIGNALS)) {
+    process.once(signal, () => {
+      interrupted = status;
+      stop.abort();
+    });
+  }
+  const crashed = (error: unknown): number => {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return tell.fail("bug", `a bug of this program: ${what}`, SYSEXIT.bug);
+  };
+  process.once("uncaughtException", (error) => process.exit(told(tell, crashed(error))));
+  const { look } = await import("./look.ts");
+  const status = await look(command, tell, stop.signal).catch(crashed);
+  return told(tell, interrupted ?? status);
+}
+
+function tellerOf(json: boolean, version: string): Teller {
+  return createTeller({ json, version, stdout: createOutput(STDOUT), stderr: createOutput(STDERR) });
+}
+
+function told(tell: Teller, status: number): number {
+  tell.result(status, elapsedMs());
+  return status;
 }
 
 function ended(view: View, status: number): number {

@@ -31,6 +31,20 @@ export function* writeBlock(
   hash: BlockHash,
   bytes: Uint8Array,
 ): StorageProgram<void> {
+  const top = yield* root(place.root);
+  yield* usingPath(top, [...imageFolders(place.path), stageName(nameOf(place.path), stage)], (dir) =>
+    writeBlockIn(dir, file, offset, hash, bytes),
+  );
+}
+
+/** Into a file of the stage `dir`, if it is the block that it should be. */
+export function* writeBlockIn(
+  dir: Handle,
+  file: ByteString,
+  offset: number,
+  hash: BlockHash,
+  bytes: Uint8Array,
+): StorageProgram<void> {
   // The request does not say by which algorithm its index was made; a hash of one is not met by chance in the other.
   if (
     toHex(yield* digest("blake2b/256", bytes)) !== hash &&
@@ -38,11 +52,7 @@ export function* writeBlock(
   ) {
     refuse("block_hash_mismatch", file);
   }
-  const parts = partsOfPath(file);
-  const top = yield* root(place.root);
-  yield* usingPath(top, [...imageFolders(place.path), stageName(nameOf(place.path), stage)], (dir) =>
-    inFolder(dir, parts, (folder, name) => writeInto(folder, name, offset, bytes)),
-  );
+  yield* inFolder(dir, partsOfPath(file), (folder, name) => writeInto(folder, name, offset, bytes));
 }
 
 /** Goes down to the folder of a file of a stage, making what is missing; nothing of a stage has to last yet. */

@@ -115,7 +115,8 @@ function* makeReady(base: Handle, name: string, stage: string, index: PackedInde
   }
 }
 
-function* readyStage(dir: Handle, index: PackedIndex): StorageProgram<void> {
+/** U8 to U10 of a directory that is held. */
+export function* readyStage(dir: Handle, index: PackedIndex): StorageProgram<void> {
   const top = foldersOf(index);
   const made: Made = { files: new Set(), folders: 0 };
   yield* completeFiles(dir, index, top, made);

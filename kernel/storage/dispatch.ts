@@ -111,10 +111,10 @@ function isRead(request: DiskRequest): boolean {
   );
 }
 
+const BESIDE: readonly DiskRequest["kind"][] = ["read_block", "read_source", "write_block", "copy_block"];
+
 function accessOf(request: DiskRequest): Access {
-  return request.kind === "read_block" || request.kind === "read_source" || request.kind === "write_block"
-    ? "beside"
-    : "alone";
+  return BESIDE.includes(request.kind) ? "beside" : "alone";
 }
 
 /** Images lock their path, indexes their id, counters their file; recovery runs before anything else is asked. */
@@ -128,6 +128,10 @@ function lockOf(request: DiskRequest): string | null {
     case "seal_index":
     case "read_source":
       return null;
+    case "copy_block":
+    case "finish_copy":
+    case "drop_copy":
+      return `copy ${request.root} ${request.name}`;
     case "save_transfer":
       return "transfer"; // its temporary has one name
     case "store_index":

@@ -4,6 +4,7 @@ import { FsFailure, type RootName, type StorageProgram } from "./call.ts";
 import { root } from "./calls.ts";
 import { readBlock, writeBlock } from "./block.ts";
 import { commit } from "./commit.ts";
+import { copyBlock, dropCopy, finishCopy } from "./copy-tree.ts";
 import {
   checkIndex,
   dropIndex,
@@ -114,6 +115,15 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
         kind: "bytes",
         bytes: yield* readSource(request.root, request.file, request.offset, request.length),
       };
+    case "copy_block":
+      yield* copyBlock(request, request.file, request.offset, request.hash, request.bytes);
+      return DONE;
+    case "finish_copy":
+      yield* finishCopy(request, request.index);
+      return DONE;
+    case "drop_copy":
+      yield* dropCopy(request);
+      return DONE;
     default:
       return unreachable(request);
   }

@@ -117,7 +117,20 @@ export type DiskRequest =
       readonly file: ByteString;
       readonly offset: number;
       readonly length: number;
-    };
+    }
+  /** A tree that a client brings home: a block of it, its end, or that it is given up. */
+  | ({
+      readonly kind: "copy_block";
+      readonly file: ByteString;
+      readonly offset: number;
+      readonly hash: BlockHash;
+      readonly bytes: Uint8Array;
+    } & Copy)
+  | ({ readonly kind: "finish_copy"; readonly index: PackedIndex } & Copy)
+  | ({ readonly kind: "drop_copy" } & Copy);
+
+/** `name` in `root`, beside which it is written as `stage` says. */
+export type Copy = { readonly root: RootName; readonly name: string; readonly stage: string };
 
 /** Block payload only, since the database exists. */
 export type Transfer = {

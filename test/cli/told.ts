@@ -90,7 +90,7 @@ export function keep(): Kept {
   const kept: Kept = {
     text: "",
     write(text) {
-      kept.text += text;
+      kept.text += String(text);
     },
   };
   return kept;
