@@ -27,7 +27,7 @@ import {
 } from "../ids.ts";
 import { cacheIndex } from "../index-cache.ts";
 import { sample } from "../prng.ts";
-import { servers } from "../publish/watch.ts";
+import { isUploader, servers } from "../publish/watch.ts";
 import { forgetContained } from "../reconcile/reconcile.ts";
 import { ask, connectionTo, isOpen, mayDial } from "../rpc/links.ts";
 import type { Transfer } from "../storage/request.ts";
@@ -59,12 +59,12 @@ export function fetchView(node: NodeState, now: Now): FetchView {
   };
 }
 
-/** Everybody who has it first, then those who may: at most `sourcesMax`, chosen anew each time. */
+/**
+ * Everybody who has it first, then those who may: at most `sourcesMax`, chosen anew each time. Who has announced the
+ * image and not uploaded it is asked only when nobody else is there: otherwise anybody could fill the places.
+ */
 function candidatesFor(node: NodeState, download: Download, now: Now): readonly Candidate[] {
   const { image } = download.intent;
-  const clients: Candidate[] = servers(node.watch, image)
-    .filter((conn) => isOpen(node.links, conn))
-    .map((conn) => ({ holder: `conn:${conn}`, client: true, mask: 0xffff }));
   const known: Candidate[] = [];
   const unknown: Candidate[] = [];
   for (const peer of peersFor(node.view, download.path)) {
@@ -77,7 +77,13 @@ function candidatesFor(node: NodeState, download: Download, now: Now): readonly 
     if (mayDial(node.links, address, now.mono)) unknown.push({ holder: address, client: false, mask: null });
   }
   const { sourcesMax } = node.config.limits;
-  const chosen = [...clients.slice(0, sourcesMax / 2), ...sample(node.prng, known, sourcesMax)];
+  const connected = servers(node.watch, image).filter((conn) => isOpen(node.links, conn));
+  const uploaders = connected.filter((conn) => isUploader(node.watch, conn, image)).slice(0, sourcesMax / 2);
+  const alone = uploaders.length === 0 && known.length === 0;
+  const clients = (alone ? sample(node.prng, connected, sourcesMax / 2) : uploaders).map(
+    (conn): Candidate => ({ holder: `conn:${conn}`, client: true, mask: 0xffff }),
+  );
+  const chosen = [...clients, ...sample(node.prng, known, sourcesMax)];
   return [...chosen, ...sample(node.prng, unknown, Math.max(1, sourcesMax - chosen.length))];
 }
 

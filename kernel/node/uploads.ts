@@ -6,6 +6,7 @@ import { commitOf } from "../fetch/download.ts";
 import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
+import { uploadedImage } from "../publish/watch.ts";
 import { isRemoved } from "../retention/retention.ts";
 import { decided, notCovered } from "../reconcile/reconcile.ts";
 import type { DiskRequest } from "../storage/request.ts";
@@ -143,7 +144,9 @@ function answerUpload(
   const type = upload.mode === "append" ? "AppendDir" : "ReplaceDir";
   const hosts = hostsFor(node, upload.path);
   answer(node, { conn: origin.conn, request: origin.request }, { type, accepted, reason, hosts }, out);
-  if (accepted) trace(out, "upload_accepted", { path: upload.path, image: upload.version.image });
+  if (!accepted) return;
+  uploadedImage(node.watch, origin.conn, upload.version.image, node.config.limits);
+  trace(out, "upload_accepted", { path: upload.path, image: upload.version.image });
 }
 
 export function hostsFor(node: NodeState, path: VPath): Hosts {

@@ -1,16 +1,24 @@
 /**
  * Who is told that an image is complete. A connection watches the paths that it has uploaded to, and declares images
- * whose blocks it can serve; both end with the connection.
+ * whose blocks it can serve; both end with the connection. Anybody can declare: only who brought a good signature for an
+ * image is known to mean it.
  *
  * Source: specification of the wire, section 10; of gossip, section 8.
  */
 import type { Limits } from "../config.ts";
 import type { ConnId, ImageId, VPath } from "../ids.ts";
 
+type Own = {
+  readonly paths: Set<VPath>;
+  readonly images: Set<ImageId>;
+  /** Its upload of these was accepted. */
+  readonly uploaded: Set<ImageId>;
+};
+
 export type WatchState = {
   readonly paths: Map<VPath, Set<ConnId>>;
   readonly images: Map<ImageId, Set<ConnId>>;
-  readonly byConn: Map<ConnId, { readonly paths: Set<VPath>; readonly images: Set<ImageId> }>;
+  readonly byConn: Map<ConnId, Own>;
 };
 
 export function createWatch(): WatchState {
@@ -35,6 +43,16 @@ export function declareImage(state: WatchState, conn: ConnId, image: ImageId, li
   return true;
 }
 
+/** An upload of this connection was accepted: what it says about that image counts. */
+export function uploadedImage(state: WatchState, conn: ConnId, image: ImageId, limits: Limits): void {
+  const own = state.byConn.get(conn); // none: it has ended meanwhile
+  if (own !== undefined && own.uploaded.size < limits.watchesPerConnMax) own.uploaded.add(image);
+}
+
+export function isUploader(state: WatchState, conn: ConnId, image: ImageId): boolean {
+  return state.byConn.get(conn)?.uploaded.has(image) === true;
+}
+
 export function connectionEnded(state: WatchState, conn: ConnId): { readonly images: readonly ImageId[] } {
   const own = state.byConn.get(conn);
   state.byConn.delete(conn);
@@ -54,11 +72,8 @@ export function servers(state: WatchState, image: ImageId): readonly ConnId[] {
   return [...(state.images.get(image) ?? [])].toSorted((a, b) => a - b);
 }
 
-function ownOf(
-  state: WatchState,
-  conn: ConnId,
-): { readonly paths: Set<VPath>; readonly images: Set<ImageId> } {
-  const own = state.byConn.get(conn) ?? { paths: new Set<VPath>(), images: new Set<ImageId>() };
+function ownOf(state: WatchState, conn: ConnId): Own {
+  const own: Own = state.byConn.get(conn) ?? { paths: new Set(), images: new Set(), uploaded: new Set() };
   state.byConn.set(conn, own);
   return own;
 }
