@@ -8,7 +8,7 @@
  * Source: specification of gossip, section 5 (a download in progress wins over what is committed).
  */
 import { assert } from "./assert.ts";
-import { compareVPath, type ImageId, joinVPath, nameOf, parentOf, type VPath } from "./ids.ts";
+import { compareVPath, type ImageId, joinVPath, keyOf, nameOf, parentOf, type VPath } from "./ids.ts";
 import { accepted, type Result, refused } from "./result.ts";
 import { compareText } from "./text.ts";
 import { compareVersions, stateOf, type Version } from "./winner.ts";
@@ -111,6 +111,21 @@ export function removeCommitted(catalog: Catalog, path: VPath, version: Version)
   if (entry.committed === null || compareVersions(entry.committed, version) !== 0) return false;
   store(catalog, path, { committed: null, intent: entry.intent });
   return true;
+}
+
+/** Forgets everything of a directory: what is on the disk stays there. True when there was something. */
+export function forgetKey(catalog: Catalog, key: string): boolean {
+  let some = false;
+  for (const base of basesOf(catalog)) {
+    if (keyOf(base) !== key) continue;
+    some = true;
+    for (const [name] of entriesOf(catalog, base)) {
+      const path = joinVPath(base, name);
+      assert(path !== null, "an entry has a name");
+      store(catalog, path, NOTHING);
+    }
+  }
+  return some;
 }
 
 /** The committed image was signed before its version was, at `since`: milliseconds since 1970. */

@@ -1,5 +1,5 @@
 /** Everything that happens to a node or an uploader. Time comes beside it, as an argument of `step`. */
-import type { KeyRing } from "./config.ts";
+import type { DirectoryConfig, KeyRing } from "./config.ts";
 import type { Address, ConnId, Digest, OpId, VPath } from "./ids.ts";
 import type { DiskResult } from "./storage/request.ts";
 
@@ -29,6 +29,10 @@ export type Event =
   /** Answers `http_get`; null when there was no answer of status 200. */
   | { readonly kind: "http_got"; readonly op: OpId; readonly body: Uint8Array | null }
   | { readonly kind: "keys_changed"; readonly keys: KeyRing }
+  /** All directories as the operator wants them from now on, sorted by key. Not before `ready`. */
+  | { readonly kind: "config_changed"; readonly directories: readonly DirectoryConfig[] }
+  /** Files of the operator are wrong, so that what they said before goes on; or, with null, they are sound again. */
+  | { readonly kind: "files_kept"; readonly files: OperatorFiles; readonly why: string | null }
   /** The images of a directory that stay whatever their age; null when its keep list cannot be read. */
   | { readonly kind: "keep_list"; readonly key: string; readonly paths: readonly VPath[] | null }
   /** The peer file, with its names resolved; replaces what was known. */
@@ -36,6 +40,7 @@ export type Event =
   | { readonly kind: "stop" }
   | { readonly kind: "wake" };
 
+export type OperatorFiles = "configuration" | "keys" | "peers";
 export type ConnSide = "dialled" | "accepted";
 export type ListedPeer = { readonly address: Address; readonly name: string };
 

@@ -28,6 +28,7 @@ import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node
 import { datagram, newsOf } from "./node/gossiping.ts";
 import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
 import { isReadOf, request, serveFrom } from "./node/serving.ts";
+import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
 import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
@@ -67,7 +68,9 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
   return {
     config,
     prng: keyed(seed, "node", config.machine),
+    reload: null,
     keys: { master: [], named: new Map() },
+    keysChecked: false,
     phase: "starting",
     catalog: createCatalog(),
     digests: new Map(),
@@ -108,6 +111,7 @@ export function step(node: NodeState, event: Event, now: Now): readonly Effect[]
   if (node.phase === "running") {
     admitTakes(node, now, out);
     refreshDigests(node, now, out);
+    adoptNext(node, out);
   }
   return out;
 }
@@ -171,7 +175,12 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
       return keepListChanged(node, event.key, event.paths);
     case "keys_changed":
       node.keys = event.keys;
+      node.keysChecked = false;
       return;
+    case "config_changed":
+      return configChanged(node, event.directories, now, out);
+    case "files_kept":
+      return problem(node, event.files, event.why);
     case "peers_resolved":
       setListed(node.view, event.peers);
       node.rounds.nextAt = now.mono;
@@ -228,6 +237,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   sendRound(node.view, node.rounds, news, node.prng, out);
   advance(node.rounds, news);
   if (node.transferDirty) saveTransfer(node, out);
+  checkKeyNames(node, out);
   retain(node, now, out);
   collectIndexes(node, now, out);
   const heardAt = node.view.lastHeardAt;
@@ -250,10 +260,12 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
   switch (waiting.kind) {
     case "recover":
       return recovered(node, result, now, out);
+    case "adopt":
+      return adopted(node, waiting.directory, result, now, out);
     case "store": {
       const code = result.ok ? null : result.code;
       if (!result.ok) trace(out, "disk_failed", { what: "store", code: result.code, detail: result.detail });
-      return perform(node, stored(node.publish, waiting.ticket, code), now, out);
+      return perform(node, stored(node.publish, waiting.ticket, code, publishView(node, now)), now, out);
     }
     case "fetch": {
       const download = node.downloads.get(waiting.path);

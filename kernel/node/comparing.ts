@@ -10,6 +10,7 @@ import {
   type MonoMs,
   type Now,
   type VPath,
+  keyOf,
   parentOf,
   parseDigest,
   parseVPath,
@@ -89,6 +90,7 @@ export function parseBaseDirsPage(body: Uint8Array): readonly (readonly [VPath, 
 
 export function refreshDigests(node: NodeState, now: Now, out: Effect[]): void {
   for (const base of takeDirty(node.catalog)) {
+    if (!node.configPaths.has(`/${keyOf(base)}` as VPath)) continue; // of a directory that has gone
     const listing = listingOf(node.catalog, base);
     const revision = revisionOf(node.catalog, base);
     const bytes = encodeListing(listing);

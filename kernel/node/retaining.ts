@@ -2,11 +2,11 @@
 import { unreachable } from "../assert.ts";
 import { removeCommitted, setHidden } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type ImageId, type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
+import type { ImageId, MonoMs, Now, VPath } from "../ids.ts";
 import { dropCached } from "../index-cache.ts";
 import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";
-import { forgetContained } from "../reconcile/reconcile.ts";
+import { forgetContainedOf } from "../reconcile/reconcile.ts";
 import {
   type CollectOut,
   type CollectView,
@@ -17,7 +17,7 @@ import {
 import { type RetentionOut, type RetentionView, look, removalEnded } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { DELETED_MS } from "./downloads.ts";
-import { type NodeState, type Waiting, disk, problem, trace } from "./state.ts";
+import { type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 
 export function retain(node: NodeState, now: Now, out: Effect[]): void {
@@ -36,9 +36,7 @@ function retentionOuts(node: NodeState, outs: readonly RetentionOut[], out: Effe
         setHidden(node.catalog, each.path, each.hidden);
         break;
       case "problem":
-        if (each.what !== null && node.problems.get(each.about) !== each.what)
-          trace(out, "problem", { what: each.what });
-        problem(node, each.about, each.what);
+        tell(node, each.about, each.what, out);
         break;
       case "remove": {
         const { path, directory, version } = each.removal;
@@ -137,8 +135,5 @@ export function collected(
 /** What the operator wants to keep: what was refused before may be wanted now. */
 export function keepListChanged(node: NodeState, key: string, paths: readonly VPath[] | null): void {
   node.retention.keepLists.set(key, paths === null ? null : new Set(paths));
-  const bases = new Set(
-    [...node.reconcile.contained.keys()].map((each) => each.slice(each.indexOf(" ") + 1)),
-  );
-  for (const base of bases) if (keyOf(base as VPath) === key) forgetContained(node.reconcile, base as VPath);
+  forgetContainedOf(node.reconcile, key);
 }

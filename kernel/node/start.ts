@@ -14,7 +14,7 @@ import { next } from "../prng.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
-import { type NodeState, type Waiting, disk, problem, trace } from "./state.ts";
+import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
   if (!result.ok || result.value.kind !== "recovered") {
@@ -26,10 +26,7 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
   }
   node.transfer = result.value.transfer;
   if (!result.value.complete) node.collect = null;
-  for (const what of result.value.problems) {
-    problem(node, `start: ${what}`, what);
-    trace(out, "problem", { what });
-  }
+  tellFound(node, result.value.problems, out);
   node.phase = "running";
   for (const found of result.value.found) takeFound(node, found, now, out);
   node.rounds.nextAt = now.mono;
@@ -39,7 +36,12 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
   out.push({ kind: "ready" });
 }
 
-function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
+/** What the disk could not read or understand. */
+export function tellFound(node: NodeState, problems: readonly string[], out: Effect[]): void {
+  for (const what of problems) tell(node, `start: ${what}`, what, out);
+}
+
+export function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
   const directory = node.config.directories.find(({ key }) => key === keyOf(found.path));
   if (directory === undefined || levelOf(found.path) !== directory.numLevels) return;
   if (found.floor !== null) {
@@ -50,8 +52,7 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
   const room = roomFor(node.catalog, found.path, 0);
   if (!room.ok) {
     const what = `${found.path}: ${room.code} (${room.detail})`;
-    problem(node, `start: ${found.path}`, what);
-    return trace(out, "problem", { what });
+    return tell(node, `start: ${found.path}`, what, out);
   }
   const committed = found.committed === null ? null : versionOf(found.committed);
   if (found.committed !== null && committed !== null) {

@@ -30,6 +30,7 @@ export type Asker = { readonly conn: ConnId; readonly request: number };
 /** What waits for the disk, a verification or a digest. */
 export type Waiting =
   | { readonly kind: "recover" }
+  | { readonly kind: "adopt"; readonly directory: DirectoryConfig }
   | { readonly kind: "verify"; readonly ticket: Ticket }
   | { readonly kind: "store"; readonly ticket: Ticket }
   | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: DiskPurpose }
@@ -66,6 +67,9 @@ export type Waiting =
   | { readonly kind: "drop_index"; readonly image: ImageId }
   | { readonly kind: "save" };
 
+/** `wanted`: all directories of the changed configuration. `failed`: keys that the disk does not let us serve. */
+type Reload = { readonly wanted: readonly DirectoryConfig[]; readonly failed: Set<string> };
+
 type OldTree = {
   readonly path: VPath;
   readonly directory: DirectoryConfig;
@@ -74,9 +78,14 @@ type OldTree = {
 };
 
 export type NodeState = {
-  readonly config: Config;
+  /** Replaced as a whole when the operator changes it. */
+  config: Config;
+  /** Directories that the operator wants and that are not served yet; null when there are none. */
+  reload: Reload | null;
   readonly prng: Prng;
   keys: KeyRing;
+  /** The names in `upload-keys` were compared with these keys. */
+  keysChecked: boolean;
   phase: "starting" | "running" | "stopping" | "failed";
   readonly catalog: Catalog;
   readonly digests: Map<VPath, { digest: Digest; revision: number /** When it was computed. */; at: UnixMs }>;
@@ -111,8 +120,8 @@ export type NodeState = {
   readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];
   readonly problems: Map<string, string>;
   /** Virtual paths `/key` of our own configuration, and the digest that others are to know it by. */
-  readonly configPaths: ReadonlySet<VPath>;
-  readonly configDigest: Digest;
+  configPaths: ReadonlySet<VPath>;
+  configDigest: Digest;
   transfer: Transfer;
   transferDirty: boolean;
   nextOp: number;
@@ -143,6 +152,12 @@ export function disk(node: NodeState, waiting: Waiting, request: DiskRequest, ou
 
 export function trace(out: Effect[], mark: string, fields: TraceFields): void {
   out.push({ kind: "trace", mark, fields });
+}
+
+/** A problem, and a line of the log when it is news. */
+export function tell(node: NodeState, about: string, what: string | null, out: Effect[]): void {
+  if (what !== null && node.problems.get(about) !== what) trace(out, "problem", { what });
+  problem(node, about, what);
 }
 
 export function problem(node: NodeState, about: string, what: string | null): void {

@@ -67,6 +67,12 @@ export function perform(node: NodeState, outs: readonly PublishOut[], now: Now, 
         );
         break;
       }
+      case "withdraw": {
+        const { path, directory, stage } = each;
+        const place = { path, root: directory.root };
+        disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage }, out);
+        break;
+      }
       case "next_turn":
         perform(node, takeTurn(node.publish, each.ticket, publishView(node, now)), now, out);
         break;

@@ -77,6 +77,13 @@ export type PublishOut =
       /** The promise that loses to it. */
       readonly supersedes: Intent | null;
     }
+  /** A promise that is not kept. */
+  | {
+      readonly kind: "withdraw";
+      readonly path: VPath;
+      readonly directory: DirectoryConfig;
+      readonly stage: string;
+    }
   | { readonly kind: "accepted"; readonly upload: Arrival; readonly now: Outcome }
   /** After the outs before it have changed the catalog, `takeTurn` this one. */
   | { readonly kind: "next_turn"; readonly ticket: Ticket }
@@ -179,14 +186,30 @@ export function verified(
 }
 
 /** The disk has made it durable, or has said why not. */
-export function stored(state: PublishState, ticket: Ticket, code: string | null): readonly PublishOut[] {
+export function stored(
+  state: PublishState,
+  ticket: Ticket,
+  code: string | null,
+  view: PublishView,
+): readonly PublishOut[] {
   const upload = state.uploads.get(ticket);
   const storing = state.storing.get(ticket);
   assert(upload !== undefined && storing !== undefined, "only an upload that is being stored is stored");
   state.storing.delete(ticket);
   const out: PublishOut[] = [];
+  const directory = directoryFor(view.config, upload.path);
   if (code !== null) out.push({ ...refuse(upload, code), passing: true });
-  else out.push({ kind: "accepted", upload, now: outcomeOf(storing) });
+  else if (typeof directory === "string") {
+    // Its directory went meanwhile: nobody would bring here what was promised.
+    if (storing.kind === "intent")
+      out.push({
+        kind: "withdraw",
+        path: upload.path,
+        directory: upload.directory,
+        stage: storing.intent.stage,
+      });
+    out.push(refuse(upload, directory));
+  } else out.push({ kind: "accepted", upload, now: outcomeOf(storing) });
   return [...out, ...finish(state, upload)];
 }
 
@@ -233,6 +256,8 @@ function finish(state: PublishState, upload: Upload): readonly PublishOut[] {
 function take(state: PublishState, upload: Upload, view: PublishView): readonly PublishOut[] {
   const version = upload.verified;
   assert(version !== null, "an upload is judged after its signatures");
+  const directory = directoryFor(view.config, upload.path);
+  if (typeof directory === "string") return [refuse(upload, directory), ...finish(state, upload)];
   const commit = view.commitOf(upload.path);
   if (commit === "running") return []; // what it meets is known when the commit has ended
   const entry = getEntry(view.catalog, upload.path);
@@ -243,10 +268,10 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
       ? judge(
           entry,
           { version, mode: upload.mode, oldImage: upload.origin.oldImage },
-          { appendOnly: upload.directory.appendOnly, futureSkewMs: view.config.limits.futureSkewMs },
+          { appendOnly: directory.appendOnly, futureSkewMs: view.config.limits.futureSkewMs },
           view.now.wall,
         )
-      : judgePeer(entry, version, upload.directory.appendOnly);
+      : judgePeer(entry, version, directory.appendOnly);
   // What was committed may have been displaced by the commit that failed: it is brought here again.
   const verdict: typeof judged =
     commit === "failed" && judged.kind === "already_here" && judged.supersedes !== null

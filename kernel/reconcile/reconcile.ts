@@ -100,6 +100,10 @@ function keyFor(base: VPath, digest: Digest): Key {
   return `${digest} ${base}`;
 }
 
+function baseOfKey(key: Key): VPath {
+  return key.slice(key.indexOf(" ") + 1) as VPath;
+}
+
 /** The configured directory that a base directory belongs to, or null. */
 export function directoryOfBase(config: Config, base: VPath): DirectoryConfig | null {
   const directory = config.directories.find((each) => each.key === keyOf(base));
@@ -303,6 +307,11 @@ function remember(state: ReconcileState, key: Key, now: MonoMs, containedMs: num
 /** A download of this base directory was given up: what was thought to be covered is not. */
 export function forgetContained(state: ReconcileState, base: VPath): void {
   for (const key of state.contained.keys()) if (key.endsWith(` ${base}`)) state.contained.delete(key);
+}
+
+/** The rules of a directory have changed: what was refused from listings before may be wanted now. */
+export function forgetContainedOf(state: ReconcileState, key: string): void {
+  for (const each of state.contained.keys()) if (keyOf(baseOfKey(each)) === key) state.contained.delete(each);
 }
 
 /** Drops what is past, and questions that never ended. */

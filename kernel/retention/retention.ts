@@ -100,6 +100,19 @@ export function listedNames(state: RetentionState, base: VPath): readonly string
     .map((path) => path.slice(prefix.length));
 }
 
+/** What was judged of a directory by rules that have changed is judged again. */
+export function rulesChanged(state: RetentionState, key: string): void {
+  for (const path of state.condemned.keys()) if (keyOf(path) === key) state.condemned.delete(path);
+  state.waiting = state.waiting.filter(({ path }) => keyOf(path) !== key);
+}
+
+/** A directory is not configured any more. What was removed from it is known by the disk. */
+export function directoryGone(state: RetentionState, key: string): void {
+  rulesChanged(state, key);
+  state.keepLists.delete(key);
+  for (const path of state.floors.keys()) if (keyOf(path) === key) state.floors.delete(path);
+}
+
 /** Looks at some base directories, if it is time. */
 export function look(state: RetentionState, view: RetentionView): readonly RetentionOut[] {
   const { now } = view;

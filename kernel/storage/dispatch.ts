@@ -117,10 +117,11 @@ function accessOf(request: DiskRequest): Access {
   return BESIDE.includes(request.kind) ? "beside" : "alone";
 }
 
-/** Images lock their path, indexes their id, counters their file; recovery runs before anything else is asked. */
+/** Images lock their path, indexes their id, counters their file; recovery runs before anything else of its key is asked. */
 function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
+    case "adopt":
     case "list_indexes":
     case "walk":
     case "digest_files":

@@ -16,7 +16,7 @@ import {
 } from "./index-file.ts";
 import { abort, deleteOld, putIntent, putState } from "./intent.ts";
 import { parseTag } from "./names.ts";
-import { recover } from "./recover.ts";
+import { adopt, recover } from "./recover.ts";
 import { remove } from "./remove.ts";
 import { StorageRefusal } from "./refusal.ts";
 import type { DiskRequest, DiskResult, DiskValue } from "./request.ts";
@@ -54,6 +54,9 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
     case "recover":
       assert(parseTag(request.tag) !== null, "a tag is 1 to 16 of [0-9a-z]");
       return { kind: "recovered", ...(yield* recover(db, roots, request)) };
+    case "adopt":
+      assert(parseTag(request.tag) !== null, "a tag is 1 to 16 of [0-9a-z]");
+      return { kind: "adopted", ...(yield* adopt(db, request)) };
     case "put_intent":
       yield* putIntent(db, request.place, request.state, request.stage, request.mode);
       return DONE;

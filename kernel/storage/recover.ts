@@ -57,12 +57,13 @@ import { loadTransfer } from "./transfer.ts";
 import { isImage } from "./verify.ts";
 
 type Recover = Extract<DiskRequest, { kind: "recover" }>;
-export type Recovered = {
+type Adopt = Extract<DiskRequest, { kind: "adopt" }>;
+export type Adopted = {
   readonly found: readonly FoundImage[];
-  readonly transfer: Transfer;
   readonly problems: readonly string[];
   readonly complete: boolean;
 };
+export type Recovered = Adopted & { readonly transfer: Transfer };
 type Run = {
   readonly db: RootName;
   readonly tag: string;
@@ -91,30 +92,51 @@ export function* recover(
     yield* attempt(run, "database", sweep(top, new Set()));
     yield* attempt(run, "indexes", sweepIndexes(top));
     const transfer = yield* loadTransfer(top, tag, run.problems);
-    const stuck: RootName[] = [];
-    for (const each of new Set([...roots, ...places.map((place) => place.root)])) {
-      if ((yield* attempt(run, `directory ${each}`, probe(run, each))) === "stuck") stuck.push(each);
-    }
-    if (stuck.length > 0) refuse("exchange_unsupported", `${stuck.join(", ")}: ${STUCK}`);
-    for (const { key, root: images, numLevels } of places) {
-      const path = parseVPath(`/${key}`);
-      const name = parseFileName(byteStringOfText(key));
-      if (path === null || name === null) {
-        run.problems.push(`key ${key} is no name`);
-        continue;
-      }
-      const open = usingPath(top, [SIGNATURES, name], (dir) =>
-        recoverLevel(run, dir, path, images, numLevels - 1),
-      );
-      yield* attempt(run, path, unless("missing", open));
-    }
+    yield* probeAll(run, [...roots, ...places.map((place) => place.root)]);
+    for (const place of places) yield* recoverPlace(run, top, place);
     yield* attempt(run, "database", findStrangers(run, top, places));
-    const found = run.found.toSorted((a, b) => compareVPath(a.path, b.path));
-    return { found, transfer, problems: run.problems, complete: run.complete };
+    return { ...adopted(run), transfer };
   } catch (failure) {
     yield* close(held);
     throw failure;
   }
+}
+
+/** One directory more, while the server runs. What belongs to all of them is in use, and left alone. */
+export function* adopt(db: RootName, place: Adopt): StorageProgram<Adopted> {
+  const run: Run = { db, tag: place.tag, found: [], problems: [], complete: true };
+  yield* probeAll(run, [place.root]);
+  yield* recoverPlace(run, yield* root(db), place);
+  return adopted(run);
+}
+
+function adopted({ found, problems, complete }: Run): Adopted {
+  return { found: found.toSorted((a, b) => compareVPath(a.path, b.path)), problems, complete };
+}
+
+function* probeAll(run: Run, roots: readonly RootName[]): StorageProgram<void> {
+  const stuck: RootName[] = [];
+  for (const each of new Set(roots)) {
+    if ((yield* attempt(run, `directory ${each}`, probe(run, each))) === "stuck") stuck.push(each);
+  }
+  if (stuck.length > 0) refuse("exchange_unsupported", `${stuck.join(", ")}: ${STUCK}`);
+}
+
+function* recoverPlace(
+  run: Run,
+  db: Handle,
+  { key, root: images, numLevels }: Recover["places"][number],
+): StorageProgram<void> {
+  const path = parseVPath(`/${key}`);
+  const name = parseFileName(byteStringOfText(key));
+  if (path === null || name === null) {
+    run.problems.push(`key ${key} is no name`);
+    return;
+  }
+  const open = usingPath(db, [SIGNATURES, name], (dir) =>
+    recoverLevel(run, dir, path, images, numLevels - 1),
+  );
+  yield* attempt(run, path, unless("missing", open));
 }
 
 const STUCK =

@@ -27,6 +27,14 @@ export type DiskRequest =
       /** Never used before: names what is set aside, and the stage of an intent that 0.6.12 left. */
       readonly tag: string;
     }
+  /** The same of a directory that is configured while the server runs: nothing of its key is asked for meanwhile. */
+  | {
+      readonly kind: "adopt";
+      readonly key: string;
+      readonly root: RootName;
+      readonly numLevels: number;
+      readonly tag: string;
+    }
   /** U3: makes an accepted upload durable. `stage` names the stage directory to be. */
   | {
       readonly kind: "put_intent";
@@ -148,6 +156,12 @@ export type DiskValue =
       readonly transfer: Transfer;
       readonly problems: readonly string[];
       /** All states of the database are known: no index is needed by one that could not be read. */
+      readonly complete: boolean;
+    }
+  | {
+      readonly kind: "adopted";
+      readonly found: readonly FoundImage[];
+      readonly problems: readonly string[];
       readonly complete: boolean;
     }
   | { readonly kind: "images"; readonly images: readonly ImageId[] }

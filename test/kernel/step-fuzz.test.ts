@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DEFAULT_LIMITS } from "../../kernel/config.ts";
+import { DEFAULT_LIMITS, type DirectoryConfig } from "../../kernel/config.ts";
 import type { DiskRequest, Effect } from "../../kernel/effect.ts";
 import type { DiskResult } from "../../kernel/event.ts";
 import type { ConnId, Digest, ImageId, MachineId, VPath } from "../../kernel/ids.ts";
@@ -271,6 +271,11 @@ class World {
         const length = "length" in request ? request.length : 8;
         return { ok: true, value: { kind: "bytes", bytes: new Uint8Array(this.pick([length, length, 1])) } };
       }
+      case "adopt": {
+        const complete = chance(this.prng, 1, 2);
+        const found = this.many(() => this.found());
+        return { ok: true, value: { kind: "adopted", found, problems: [], complete } };
+      }
       default:
         return { ok: true, value: { kind: "done" } };
     }
@@ -323,11 +328,26 @@ class World {
       : this.pick([...this.conns]);
   }
 
+  reload(): void {
+    const [site] = createRig().node.config.directories;
+    const change = (key: string): DirectoryConfig => ({
+      ...site!,
+      key,
+      root: this.pick([`/srv/${key}`, `/mnt/${key}`]) as DirectoryConfig["root"],
+      numLevels: this.pick([1, 1, 2]),
+      autoClean: chance(this.prng, 1, 2),
+    });
+    const directories = this.many(() => this.pick(["other", "q", "site"]), 4).map(change);
+    const each = new Map(directories.map((directory) => [directory.key, directory]));
+    const sorted = [...each.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    this.take(this.rig.feed({ kind: "config_changed", directories: sorted }));
+  }
+
   step(): void {
     const conn = this.someConn();
     switch (below(this.prng, 16)) {
       case 0:
-        return this.connection();
+        return chance(this.prng, 1, 4) ? this.reload() : this.connection();
       case 1:
       case 2:
       case 3:

@@ -1,0 +1,175 @@
+/**
+ * A configuration that changes while the server runs.
+ *
+ *   wanted -> what goes has ended, what stays has its new rules -> nothing of a new key is on its way any more
+ *          -> adopting (the disk says what is there) -> served, or a problem for the operator
+ *
+ * A directory that moves to another place, or has other levels, goes and comes again. One that goes leaves its images
+ * and their states on the disk, as a start without it would; only what was on its way is dropped.
+ */
+import { forgetKey, setHidden } from "../catalog.ts";
+import type { DirectoryConfig } from "../config.ts";
+import type { Effect } from "../effect.ts";
+import { type Download, commitOf } from "../fetch/download.ts";
+import { type Now, type VPath, keyOf } from "../ids.ts";
+import { next } from "../prng.ts";
+import { commitEnded } from "../publish/publish.ts";
+import { forgetContainedOf } from "../reconcile/reconcile.ts";
+import { directoryGone, rulesChanged } from "../retention/retention.ts";
+import type { DiskResult } from "../storage/request.ts";
+import { digestOfConfigList } from "../wire/state-file.ts";
+import { tellAborted } from "./receipts.ts";
+import { takeFound, tellFound } from "./start.ts";
+import { type NodeState, disk, problem, tell, trace } from "./state.ts";
+import { perform, publishView } from "./uploads.ts";
+
+export function configChanged(
+  node: NodeState,
+  wanted: readonly DirectoryConfig[],
+  now: Now,
+  out: Effect[],
+): void {
+  if (node.phase !== "running") return;
+  for (const key of node.reload?.failed ?? []) problem(node, aboutDirectory(key), null);
+  const before = new Map(node.config.directories.map((each) => [each.key, each]));
+  const stay = wanted.filter((each) => isSamePlace(each, before.get(each.key)));
+  const staying = new Set(stay.map(({ key }) => key));
+  setDirectories(node, stay);
+  node.reload = { wanted, failed: new Set() };
+  for (const key of before.keys()) if (!staying.has(key)) drop(node, key, now, out);
+  for (const each of stay) {
+    const old = before.get(each.key);
+    if (old !== undefined && JSON.stringify(old) !== JSON.stringify(each)) newRules(node, old, each);
+  }
+  const removed = before.size - stay.length;
+  trace(out, "config_changed", { directories: wanted.length, added: wanted.length - stay.length, removed });
+}
+
+function isSamePlace(a: DirectoryConfig, b: DirectoryConfig | undefined): boolean {
+  return a.key === b?.key && a.root === b.root && a.numLevels === b.numLevels;
+}
+
+function setDirectories(node: NodeState, directories: readonly DirectoryConfig[]): void {
+  const paths = directories.map(({ key }) => `/${key}` as VPath);
+  node.config = { ...node.config, directories };
+  node.configPaths = new Set(paths);
+  node.configDigest = digestOfConfigList(paths);
+  node.keysChecked = false;
+}
+
+function drop(node: NodeState, key: string, now: Now, out: Effect[]): void {
+  const isOfKey = (path: VPath): boolean => keyOf(path) === key;
+  for (const download of node.downloads.values())
+    if (isOfKey(download.path)) dropDownload(node, download, out);
+  // Images of a directory that is not configured keep their indexes: nobody knows which they are.
+  if (forgetKey(node.catalog, key)) node.collect = null;
+  directoryGone(node.retention, key);
+  forgetContainedOf(node.reconcile, key);
+  problem(node, `keep list of ${key}`, null);
+  for (const paths of [node.digests, node.missing, node.reconcile.conflicts])
+    for (const path of paths.keys()) if (isOfKey(path)) paths.delete(path);
+  for (const [name, { path }] of node.avoided) if (isOfKey(path)) node.avoided.delete(name);
+  node.deleted.splice(0, node.deleted.length, ...node.deleted.filter(({ path }) => !isOfKey(path)));
+  for (const path of node.publish.turns.keys())
+    if (isOfKey(path)) perform(node, commitEnded(node.publish, path, publishView(node, now)), now, out);
+}
+
+function dropDownload(node: NodeState, download: Download, out: Effect[]): void {
+  const { path, intent, directory } = download;
+  node.downloads.delete(path);
+  problem(node, `download ${path}`, null);
+  const place = { path, root: directory.root };
+  // Of a commit that runs or has failed nobody knows how far it is: a recovery finds out, when there is one.
+  if (commitOf(download) === null)
+    disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
+  trace(out, "download_aborted", { path, image: intent.image, reason: GONE });
+  tellAborted(node, path, intent.image, GONE, out);
+}
+
+/** What an upload to a path that is not configured is refused with. */
+const GONE = "no_config";
+
+function newRules(node: NodeState, old: DirectoryConfig, { key, ...rules }: DirectoryConfig): void {
+  rulesChanged(node.retention, key);
+  forgetContainedOf(node.reconcile, key);
+  // Whoever reads the files tells the new list; until then nothing is removed.
+  if (rules.keepListFile !== old.keepListFile) node.retention.keepLists.delete(key);
+  if (rules.autoClean && rules.keepListFile !== null) return;
+  problem(node, `keep list of ${key}`, null);
+  if (rules.autoClean) return;
+  for (const path of node.catalog.hidden) if (keyOf(path) === key) setHidden(node.catalog, path, false);
+}
+
+/** Asks the disk for the next directory that is wanted and not served, once nothing else is under way there. */
+export function adoptNext(node: NodeState, out: Effect[]): void {
+  const { reload } = node;
+  if (reload === null) return;
+  for (const { kind } of node.waiting.values()) if (kind === "adopt") return;
+  const coming = reload.wanted.filter(
+    ({ key }) => !node.configPaths.has(`/${key}` as VPath) && !reload.failed.has(key),
+  );
+  if (coming.length === 0 && reload.failed.size === 0) node.reload = null;
+  const directory = coming.find(({ key }) => !isBusy(node, key));
+  if (directory === undefined) return;
+  const { key, root, numLevels } = directory;
+  const tag = next(node.prng).toString(16);
+  disk(node, { kind: "adopt", directory }, { kind: "adopt", key, root, numLevels, tag }, out);
+}
+
+/** Something of this key is still on its way to the disk. */
+function isBusy(node: NodeState, key: string): boolean {
+  const isOfKey = ({ path }: { readonly path: VPath }): boolean => keyOf(path) === key;
+  for (const each of node.waiting.values()) if ("path" in each && isOfKey(each)) return true;
+  for (const upload of node.publish.uploads.values()) if (isOfKey(upload)) return true;
+  for (const removal of node.retention.running.values()) if (isOfKey(removal)) return true;
+  return node.oldTrees.some(isOfKey);
+}
+
+export function adopted(
+  node: NodeState,
+  asked: DirectoryConfig,
+  result: DiskResult,
+  now: Now,
+  out: Effect[],
+): void {
+  const { reload } = node;
+  const directory = reload?.wanted.find((each) => isSamePlace(each, asked));
+  if (reload === null || directory === undefined) return; // it was changed again meanwhile
+  const { key, root } = directory;
+  if (!result.ok || result.value.kind !== "adopted") {
+    reload.failed.add(key);
+    const why = result.ok ? "unexpected" : `${result.code}: ${result.detail}`;
+    return tell(node, aboutDirectory(key), `${root} is not served: ${why}`, out);
+  }
+  const isServed = ({ key: each }: DirectoryConfig): boolean =>
+    each === key || node.configPaths.has(`/${each}` as VPath);
+  setDirectories(node, reload.wanted.filter(isServed));
+  const { found, problems, complete } = result.value;
+  if (!complete) node.collect = null;
+  tellFound(node, problems, out);
+  for (const each of found) takeFound(node, each, now, out);
+  node.rounds.nextAt = now.mono;
+  node.pollAt = now.mono; // a peer may have more
+  trace(out, "directory_added", { directory: key, images: found.length });
+}
+
+function aboutDirectory(key: string): string {
+  return `directory ${key}`;
+}
+
+/** Names in `upload-keys` that no key has: 0.6.12 goes on without them, and so do we. Once a round, when it may differ. */
+export function checkKeyNames(node: NodeState, out: Effect[]): void {
+  if (node.keysChecked) return;
+  node.keysChecked = true;
+  const gone = new Set([...node.problems.keys()].filter((about) => about.startsWith(UPLOAD_KEYS)));
+  for (const { key, uploadKeys } of node.config.directories) {
+    const absent = uploadKeys.filter((name) => !node.keys.named.has(name));
+    if (absent.length === 0) continue;
+    const what = `no key ${absent.join(", ")}: put it into keys/, or take its name out of upload-keys of ${key}`;
+    gone.delete(`${UPLOAD_KEYS}${key}`);
+    tell(node, `${UPLOAD_KEYS}${key}`, what, out);
+  }
+  for (const about of gone) problem(node, about, null);
+}
+
+const UPLOAD_KEYS = "upload-keys of ";
