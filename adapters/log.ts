@@ -26,7 +26,7 @@ const LEVEL_OF: ReadonlyMap<string, LogLevel> = new Map(
       ["warn", "name_unresolved block_refused index_refused download_stalled download_resting"],
       [
         "warn",
-        "keys_kept peers_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",
+        "configuration_kept keys_kept peers_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",
       ],
       ["error", "crashed start_failed disk_failed"],
     ] as const

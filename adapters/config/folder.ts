@@ -20,7 +20,13 @@ export type Folder = {
   readonly peers: readonly PeerEntry[];
 };
 export type ReadFolder =
-  | { readonly ok: true; readonly folder: Folder; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: true;
+      readonly folder: Folder;
+      readonly warnings: readonly Problem[];
+      /** Keys that are named and not there: a server goes on without them, as 0.6.12 does; a check does not pass. */
+      readonly gaps: readonly Problem[];
+    }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 
 type Log = { readonly problems: Problem[]; readonly warnings: Problem[] };
@@ -30,13 +36,13 @@ export function readFolder(path: string): ReadFolder {
   const { directories, keyNames } = readDirectories(path, log);
   const keys = readRing(path, log);
   const peers = peersIn(path, log);
-  for (const { file, name, line, col } of keyNames) {
-    if (keys.named.has(name)) continue;
+  const gaps = keyNames.flatMap(({ file, name, line, col }): readonly Problem[] => {
     const mend = `put the public key into ${join(path, "keys", `${name}.key`)}`;
-    log.problems.push({ file, line, col, what: `no key ${shown(name)}`, mend });
-  }
-  if (log.problems.length > 0) return { ok: false, ...log };
-  return { ok: true, folder: { directories, keys, peers }, warnings: log.warnings };
+    return keys.named.has(name) ? [] : [{ file, line, col, what: `no key ${shown(name)}`, mend }];
+  });
+  const { problems, warnings } = log;
+  if (problems.length > 0) return { ok: false, problems: [...problems, ...gaps], warnings };
+  return { ok: true, folder: { directories, keys, peers }, warnings, gaps };
 }
 
 /**

@@ -2,16 +2,15 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
-import type { Config, KeyRing } from "../../kernel/config.ts";
+import type { Config } from "../../kernel/config.ts";
 import { createNode, step, wakeAt } from "../../kernel/node.ts";
 import { statusPage } from "../../kernel/status.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { now } from "../clock.ts";
 import { compiledUrl } from "../compiled.ts";
-import type { KeepList } from "../config/keep-list.ts";
-import type { PeerEntry } from "../config/peers-file.ts";
 import { createLineSink } from "../line-sink.ts";
-import { createLog, type Log, logLevel } from "../log.ts";
+import { createLog, logLevel } from "../log.ts";
+import type { LiveFolder } from "./live-folder.ts";
 import { type Ending, type Server, serve } from "./serve.ts";
 
 /** sysexits(3); `docs/exit-codes.md` has the whole table. */
@@ -37,12 +36,7 @@ export type DaemonSettings = {
   readonly logMachineId: boolean;
   /** What is odd in the configuration and stops nothing. */
   readonly warnings: readonly string[];
-  /** The files as they are now, or null when they are as they were. */
-  readonly readKeys: (log: Log) => KeyRing | null;
-  readonly readPeers: (log: Log) => readonly PeerEntry[] | null;
-  readonly readKeepLists: (log: Log) => readonly KeepList[];
-  /** Folders in which these files lie. */
-  readonly watched: readonly string[];
+  readonly files: LiveFolder;
 };
 
 /** Runs until it is told to stop; the exit code. Ends the process by itself at a bug. */
@@ -89,10 +83,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
         context: { db: settings.db, roots: config.directories.map(({ root }) => root) },
       },
       page: (path) => statusPage(node, path),
-      readKeys: () => settings.readKeys(log),
-      readPeers: () => settings.readPeers(log),
-      readKeepLists: () => settings.readKeepLists(log),
-      watched: settings.watched,
+      files: settings.files,
       log,
       about: {
         machine_id: config.machine,

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /** `ciruela-server`: the command line and the configuration folder, judged before anything is touched. */
-import { accessSync, constants, statSync, writeSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { statSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
-import { type Folder, readFolder } from "../config/folder.ts";
-import { printProblem, type Problem, shown, wholeFile } from "../config/problem.ts";
+import { readFolder } from "../config/folder.ts";
+import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
+import { rootWarnings } from "../config/roots.ts";
 import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/server-options.ts";
 import { errnoOf } from "../config/text-file.ts";
 import { readVersion } from "../version.ts";
@@ -43,6 +44,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
   const { folder } = read;
   const warnings = [...read.warnings, ...rootWarnings(path, folder)];
   if (options.checkConfig) {
+    if (read.gaps.length > 0) return refuse([...warnings, ...read.gaps]);
     for (const warning of warnings) print(STDERR, `${printProblem(warning)}\n`);
     const { directories, keys, peers } = folder;
     const counts = `directories: ${directories.length}, master keys: ${keys.master.length}, peers: ${peers.length}`;
@@ -65,7 +67,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     version,
     logMachineId: options.logMachineId,
     warnings: [...warnings.map(printProblem), ...notYet(options)],
-    ...createLiveFolder(path, folder),
+    files: createLiveFolder(path, folder),
   });
 }
 
@@ -88,27 +90,6 @@ function folderProblems(path: string, option: string): readonly Problem[] {
     const code = errnoOf(error);
     const what = code === "ENOENT" ? "no such folder" : `cannot be read (${code})`;
     return [wholeFile(path, what, `make it, or name another with ${option}`)];
-  }
-}
-
-/** Directories that cannot be used now; a server waits for them, since a disk may be mounted later. */
-function rootWarnings(path: string, { directories }: Folder): readonly Problem[] {
-  return directories.flatMap(({ key, root }) => {
-    const what = rootTrouble(root);
-    if (what === null) return [];
-    return [wholeFile(join(path, "configs", `${key}.yaml`), `directory ${shown(root)}: ${what[0]}`, what[1])];
-  });
-}
-
-function rootTrouble(root: string): readonly [what: string, mend: string] | null {
-  try {
-    if (!statSync(root).isDirectory()) return ["not a folder", "name a folder"];
-    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
-    return null;
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === "ENOENT") return ["no such folder", "make it: it is used as soon as it is there"];
-    return [`cannot be used (${code})`, "let the user of this program read and write it"];
   }
 }
 

@@ -7,10 +7,7 @@
  * UDP is bound before anything on the disk is touched, so that a port in use is found first. TCP comes after recovery:
  * whoever can connect finds a server that knows what it has.
  */
-import type { KeyRing } from "../../kernel/config.ts";
 import type { Event } from "../../kernel/event.ts";
-import type { KeepList } from "../config/keep-list.ts";
-import type { PeerEntry } from "../config/peers-file.ts";
 import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
 import { createDriver } from "../driver.ts";
@@ -25,6 +22,7 @@ import { openUdp } from "../udp.ts";
 import { createVerifier } from "../verifier.ts";
 import { createWebSocketLinks } from "../websocket.ts";
 import { createFileWatch } from "./file-watch.ts";
+import type { LiveFolder, Look } from "./live-folder.ts";
 import { createPeerWatch } from "./peer-watch.ts";
 
 const STOP_MS = 4_000; // then the rest is cut off, as a crash would: recovery is made for that
@@ -38,12 +36,7 @@ export type ServeOptions = {
   readonly storage: { readonly threads: number; readonly program: string; readonly context: unknown };
   /** A status page of the machine, or null. */
   readonly page: (path: string) => unknown;
-  /** Reads the files again; says nothing new by null. */
-  readonly readKeys: () => KeyRing | null;
-  readonly readPeers: () => readonly PeerEntry[] | null;
-  readonly readKeepLists: () => readonly KeepList[];
-  /** Folders in which those files lie. */
-  readonly watched: readonly string[];
+  readonly files: LiveFolder;
   readonly log: Log;
   /** Members of the line that tells of readiness. */
   readonly about: Readonly<Record<string, string | number>>;
@@ -121,20 +114,29 @@ export async function serve(options: ServeOptions): Promise<Server> {
     resolved: (list) => feed({ kind: "peers_resolved", peers: list }),
     failed: (name) => log.trace("name_unresolved", { name }),
   });
-  const files = createFileWatch(options.watched, look);
+  let files = createFileWatch(options.files.watched(), look);
+  let reloadAsked = false;
 
   function feed(event: Event): void {
     if (state !== "ending") driver.feed(event); // afterwards the ports are closed
   }
 
-  /** Keys, peers and keep lists as they are now, when they differ from what was known. */
   function look(): void {
-    if (state === "ending") return;
-    const keys = options.readKeys();
-    if (keys !== null) feed({ kind: "keys_changed", keys });
-    const entries = options.readPeers();
+    if (state !== "ending") tell(options.files.look(log));
+  }
+
+  function tell({ events, peers: entries }: Look): void {
+    for (const event of events) feed(event);
     if (entries !== null) peers.replace(entries);
-    for (const { key, paths } of options.readKeepLists()) feed({ kind: "keep_list", key, paths });
+  }
+
+  /** What an operator asks for while the server starts is done when it has started. */
+  function reload(): void {
+    reloadAsked = state === "starting";
+    if (state !== "running") return;
+    tell(options.files.reload(log));
+    files.close();
+    files = createFileWatch(options.files.watched(), look);
   }
 
   async function listen(): Promise<void> {
@@ -154,6 +156,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       http = opened;
       state = "running";
       log.trace("listening", { address: opened.address, ...options.about });
+      if (reloadAsked) reload();
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       log.trace("start_failed", { code: "listen", detail });
@@ -184,7 +187,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
   return {
     ended,
-    reload: look,
+    reload,
     stop() {
       if (state === "ending") return;
       log.trace("stopping", {});

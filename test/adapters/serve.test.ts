@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { splitAddress } from "../../adapters/address.ts";
 import type { PeerEntry } from "../../adapters/config/peers-file.ts";
+import type { LiveFolder, Look } from "../../adapters/daemon/live-folder.ts";
 import { type ServeOptions, type Server, serve } from "../../adapters/daemon/serve.ts";
 import type { Machine } from "../../adapters/port.ts";
 import { openUdp } from "../../adapters/udp.ts";
@@ -17,6 +18,8 @@ const NO_KEYS: KeyRing = { master: [], named: new Map() };
 beforeAll(build);
 
 const entry = (text: string): PeerEntry => ({ text, host: text, port: null });
+
+const filesOf = (look: () => Look): LiveFolder => ({ look, reload: look, watched: () => [] });
 
 let server: Server | null = null;
 afterEach(async () => {
@@ -77,10 +80,7 @@ async function start(
     machine: toyMachine(events, obeysStop),
     storage: { threads: 1, program: new URL("./tiny-program.mjs", import.meta.url).href, context },
     page: (path) => (path === "/status/" ? { hostname: "toy" } : null),
-    readKeys: () => null,
-    readPeers: () => null,
-    readKeepLists: () => [],
-    watched: [],
+    files: filesOf(() => ({ events: [], peers: null })),
     log: { trace: (mark, fields) => void lines.push(`${mark} ${JSON.stringify(fields)}`) },
     about: { machine_id: "ab" },
     ...changes,
@@ -172,16 +172,13 @@ test("peers and keys are told at the start and when they change, and a broken na
         return machine.step(event, now);
       },
     },
-    readPeers: () => {
-      const read = peers;
+    files: filesOf(() => {
+      const events = keys === null ? [] : [{ kind: "keys_changed", keys } as const];
+      const read = { events, peers };
       peers = null;
-      return read;
-    },
-    readKeys: () => {
-      const read = keys;
       keys = null;
       return read;
-    },
+    }),
   });
   const at = (host: string) => `${host}:${port}` as Address;
   await until(() => told.length === 2);
