@@ -1,6 +1,7 @@
 /** The kernel as the cast of a script: nodes, uploaders and storage programs as production composes them. */
 import { type Config, DEFAULT_LIMITS, directoryConfig, type Limits } from "../kernel/config.ts";
 import type { Effect } from "../kernel/effect.ts";
+import type { Event } from "../kernel/event.ts";
 import type { ImageId, MachineId, Now, VPath } from "../kernel/ids.ts";
 import * as node from "../kernel/node.ts";
 import type { Report } from "../kernel/report.ts";
@@ -11,6 +12,7 @@ import * as uploader from "../kernel/uploader.ts";
 import type { Process, Start } from "./host.ts";
 import type { Observation } from "./oracle.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
+import { MILLISECOND } from "./timeline.ts";
 
 /** Whom it knows, what they said, and what is here: whoever chooses among these has to sort them first. */
 const BAGS: ReadonlySet<string> = new Set([
@@ -40,6 +42,8 @@ export function castWith(limits: Partial<Limits>): Cast {
   };
 }
 
+const COLLECT_MS = 20_000; // who removes images collects their indexes within a run
+
 function configOf(spec: NodeSpec, limits: Limits): Config {
   return {
     machine: spec.machine as MachineId,
@@ -52,15 +56,15 @@ function configOf(spec: NodeSpec, limits: Limits): Config {
         appendOnly: spec.append,
         numLevels: spec.levels,
         uploadKeys: [],
-        autoClean: false,
-        keepListFile: null,
-        keepMin: 2,
-        keepMax: 100,
-        keepRecentMs: 172_800_000,
+        autoClean: spec.clean !== null,
+        keepListFile: spec.clean?.list === true ? "keep.txt" : null,
+        keepMin: spec.clean?.min ?? 2,
+        keepMax: spec.clean?.max ?? 100,
+        keepRecentMs: spec.clean === null ? 172_800_000 : spec.clean.recent / MILLISECOND,
       }),
     ),
     acceptUnlisted: false,
-    limits,
+    limits: spec.clean === null ? limits : { ...limits, indexCollectMs: COLLECT_MS },
   };
 }
 
@@ -74,6 +78,7 @@ function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start, limits: Limit
     programOf: (request) => programOf(request, context),
     events: [
       { kind: "keys_changed", keys: { master, named: new Map() } },
+      ...keepLists(spec),
       { kind: "peers_resolved", peers: spec.peers },
     ],
     page(path) {
@@ -84,6 +89,15 @@ function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start, limits: Limit
     listens: "when_ready",
     bags: BAGS,
   };
+}
+
+function keepLists({ clean, keepList, directories }: NodeSpec): readonly Event[] {
+  if (clean?.list !== true) return [];
+  return directories.map(({ key }) => ({
+    kind: "keep_list",
+    key,
+    paths: keepList as readonly VPath[] | null,
+  }));
 }
 
 function clientProcess(spec: ClientSpec, { seed, now, crypto }: Start): Process {

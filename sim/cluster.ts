@@ -1,5 +1,5 @@
 /** The servers and clients of one run, the world that they live in, and the oracle that watches them. */
-import type { Address } from "../kernel/ids.ts";
+import type { Address, VPath } from "../kernel/ids.ts";
 import { keyed, next } from "../kernel/prng.ts";
 import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
 import { type Content, contentBlocks, contentBytes, contentOf, plantTree } from "./content.ts";
@@ -90,6 +90,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     db: DB,
     speaks: cast.speaks,
     digest: (bytes) => crypto.digest(bytes),
+    time: () => world.timeline.now(),
     isHostile: (host) => hostile.has(host),
   });
   const signed = new Map<string, string>();
@@ -125,10 +126,15 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         tally.performed(host.name, call, request, op);
         triggers.performed(host.name, call.call, request);
         const site = sites.get(host.name);
-        if (site !== undefined) oracle.performed(site, call);
+        if (site !== undefined) oracle.performed(site, call, request);
       },
-      started: (host) => oracle.started(host.name),
-      stepped: (host, event, effects) => oracle.stepped(host.name, event, effects, world.timeline.now()),
+      started: (host) => oracle.started(host.name, sites.get(host.name), world.timeline.now()),
+      stepped(host, event, effects) {
+        oracle.stepped(host.name, event, effects, world.timeline.now());
+        const site = sites.get(host.name);
+        if (site !== undefined && site.clean !== null)
+          oracle.cleaned(site, event, effects, world.timeline.now());
+      },
       crashed(host) {
         const site = sites.get(host.name);
         if (site !== undefined) oracle.crashed(site);
@@ -251,6 +257,8 @@ export function addNode(
   const append = own?.append ?? script.cluster.append;
   const levels = own?.levels ?? script.cluster.levels;
   const keys = own?.keys ?? TRUSTED;
+  const clean = own?.clean ?? script.cluster.clean ?? "no";
+  const rules = clean === "no" ? null : clean;
   nodes.set(name, {
     name,
     address: addressOf(name),
@@ -259,6 +267,8 @@ export function addNode(
     directories: [{ key: KEY, root: IMAGES }],
     levels,
     append,
+    clean: rules,
+    keepList: rules?.list === true ? [] : null,
     peers: peerFileOf(name, peers),
     signers: keys.map((key) => secretOf(cluster, key)),
   });
@@ -273,7 +283,18 @@ export function addNode(
   host.disk.makeRoot(DB);
   host.disk.makeRoot(IMAGES, IMAGES_DEVICE);
   watchFaults(cluster, host);
-  sites.set(name, { host: name, disk: host.disk, key: KEY, root: IMAGES, append, levels, keys });
+  const { disk, clock } = host;
+  sites.set(name, {
+    host: name,
+    disk,
+    key: KEY,
+    root: IMAGES,
+    append,
+    levels,
+    keys,
+    clean: rules,
+    wall: () => clock.now().wall,
+  });
   return host;
 }
 
@@ -306,6 +327,17 @@ export function setPeers(cluster: Cluster, name: string, peers: NodeSpec["peers"
   const addresses = peers.map(({ address }) => address);
   cluster.oracle.listed(name, addresses);
   cluster.world.host(name)?.feed({ kind: "peers_resolved", peers });
+  return true;
+}
+
+/** The keep list of a server says something else from now on. False where there is none. */
+export function setKeepList(cluster: Cluster, name: string, paths: readonly string[] | null): boolean {
+  const spec = cluster.nodes.get(name);
+  if (spec?.clean?.list !== true) return false;
+  cluster.nodes.set(name, { ...spec, keepList: paths });
+  const listed = paths as readonly VPath[] | null;
+  for (const { key } of spec.directories)
+    cluster.world.host(name)?.feed({ kind: "keep_list", key, paths: listed });
   return true;
 }
 

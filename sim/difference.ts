@@ -1,7 +1,8 @@
 /** Where two runs of one script part: the first event that is not the same in both, and the field of it. */
 import type { Crypto } from "./crypto.ts";
 import { runScript } from "./run.ts";
-import { printTime, type Script } from "./script.ts";
+import { printTime } from "./print-time.ts";
+import type { Script } from "./script.ts";
 import type { Cast } from "./spec.ts";
 import { type Known, stateCopy } from "./state-digest.ts";
 import { type Moment, printMoment } from "./trace.ts";

@@ -10,6 +10,7 @@ import {
   KEY,
   machineOf,
   peerFileOf,
+  setKeepList,
   setPeers,
   startUpload,
 } from "./cluster.ts";
@@ -58,6 +59,8 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
       break;
   }
   if ((verb.kind === "crash" || verb.kind === "start") && verb.host === "*") return toAll(cluster, verb);
+  if (verb.kind === "keep" && verb.host === "*")
+    return [...nodes.keys()].map((name) => keep(cluster, { ...verb, host: name })).includes(true);
   const host = world.host(verb.host);
   if (host === undefined) return false; // the line that made it was taken away
   const hit = (): void => tally.hit(verb.kind, host);
@@ -83,6 +86,8 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
     case "peers":
       hit();
       return setPeers(cluster, verb.host, peerFileOf(verb.host, verb.peers));
+    case "keep":
+      return keep(cluster, verb);
     case "pause": {
       if (host.state() !== "running") return false;
       hit();
@@ -104,6 +109,7 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
       if (Math.abs(verb.step) >= YEAR) tally.saw("clock_stepped_years");
       else if (Math.abs(verb.step) >= HOUR) tally.saw("clock_stepped_hours");
       cluster.steps.set(host.name, world.timeline.now());
+      cluster.oracle.clockSet(host.name, Math.round(verb.step / MILLISECOND), world.timeline.now());
       host.clock.stepWall(Math.round(verb.step / MILLISECOND));
       host.clock.setDrift(verb.drift);
       return true;
@@ -137,6 +143,12 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
     default:
       return unreachable(verb);
   }
+}
+
+function keep(cluster: Cluster, { host, paths }: Extract<Deed, { kind: "keep" }>): boolean {
+  if (!setKeepList(cluster, host, paths)) return false;
+  cluster.tally.hit("keep", cluster.world.host(host) ?? null);
+  return true;
 }
 
 function toAll(cluster: Cluster, verb: Extract<Deed, { kind: "crash" | "start" }>): boolean {

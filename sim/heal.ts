@@ -26,7 +26,10 @@ export function heal(cluster: Cluster): void {
     host.station.readsAt = 0;
     if (!nodes.has(name) || cluster.left.has(name)) continue;
     const error = host.clock.errorMs();
-    if (Math.abs(error) > CLOCK_ERROR_MS_MAX) host.clock.stepWall(-error);
+    if (Math.abs(error) > CLOCK_ERROR_MS_MAX) {
+      host.clock.stepWall(-error);
+      cluster.oracle.clockSet(name, -error, world.timeline.now());
+    }
     if (cluster.robbed.has(name)) host.crash("kept"); // it looks for what it has lost when it starts
     host.start();
   }

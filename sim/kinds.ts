@@ -66,6 +66,7 @@ const NEEDS: readonly Need[] = [
     never: ["down", "idle"],
     reason: "only a request of the disk makes calls",
   },
+  { kinds: ["keep"], never: [], reason: "an operator writes it at any time" },
   { kinds: ["upload"], never: ["down", "recovering"], reason: "a client reaches only who listens" },
 ];
 

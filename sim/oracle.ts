@@ -6,6 +6,7 @@ import type { Effect, TraceFields } from "../kernel/effect.ts";
 import type { Event } from "../kernel/event.ts";
 import type { Report } from "../kernel/report.ts";
 import type { FsCall, RootName } from "../kernel/storage/call.ts";
+import type { DiskRequest } from "../kernel/storage/request.ts";
 import { judgeCall } from "./oracle/calls.ts";
 import { createCalm } from "./oracle/calm.ts";
 import { createClients } from "./oracle/clients.ts";
@@ -13,6 +14,7 @@ import { type Circumstances, type Convergence, judgeConvergence } from "./oracle
 import { createDatabase } from "./oracle/database.ts";
 import { createLedger, type Observation, type Upload } from "./oracle/ledger.ts";
 import { createRest, type RestEnd } from "./oracle/rest.ts";
+import { createRetention } from "./oracle/retention.ts";
 import { createTraffic } from "./oracle/traffic.ts";
 import { createTrees, type Site } from "./oracle/trees.ts";
 import { createVerdicts } from "./oracle/verdicts.ts";
@@ -29,6 +31,8 @@ export type OracleOptions = {
   readonly speaks: boolean;
   /** Of a block, 32 bytes in hex. */
   readonly digest: (bytes: Uint8Array) => string;
+  /** Virtual microseconds. */
+  readonly time: () => number;
   /** Whether somebody lies: nothing that it says or serves counts. */
   readonly isHostile: (host: string) => boolean;
 };
@@ -45,7 +49,15 @@ export type Oracle = {
   /** Messages may have been damaged on their way from here on, or are of somebody who lies. */
   doubt(): void;
   /** A server's process begins. */
-  started(host: string): void;
+  started(host: string, site: Site | undefined, time: number): void;
+  /** What a server with auto-clean was told, and wants. */
+  cleaned(site: Site, event: Event, effects: readonly Effect[], time: number): void;
+  /** Its wall clock was set by so many milliseconds. */
+  clockSet(host: string, step: number, time: number): void;
+  /** So long until all that is signed is old at these servers, and nothing of it stays for its age. */
+  untilOld(sites: readonly Site[]): number;
+  /** All that nothing keeps has had the time to go. */
+  cleanEnds(sites: readonly Site[]): void;
   stepped(host: string, event: Event, effects: readonly Effect[], time: number): void;
   said(site: Site, mark: string, fields: TraceFields, moment: Moment): void;
   /** A client to its user, of its upload. */
@@ -63,7 +75,7 @@ export type Oracle = {
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
   /** After a call of a storage program. */
-  performed(site: Site, call: FsCall): void;
+  performed(site: Site, call: FsCall, request: DiskRequest["kind"]): void;
   check(site: Site): void;
   /** After a power cut: the state of signatures may go back to what was reported, and not further. */
   crashed(site: Site): void;
@@ -77,12 +89,21 @@ export type Oracle = {
   calmEnds(servers: readonly string[]): void;
 };
 
-export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): Oracle {
+export function createOracle({ db, speaks, digest, time: clock, isHostile }: OracleOptions): Oracle {
   const ledger = createLedger();
-  const trees = createTrees(ledger);
-  const verdicts = createVerdicts(ledger, trees);
+  const retention = createRetention(ledger, db);
+  const trees = createTrees({
+    ledger,
+    shows: (site, path, ids) => retention.shows(site, path, ids, clock()),
+    vanished(site, path, ids) {
+      if (!retention.isRemoval(site, path, ids)) return false;
+      promisesEnd(site.host, path);
+      return true;
+    },
+  });
+  const verdicts = createVerdicts(ledger, trees, (path, version) => retention.wasRemoved(path, version));
   const database = createDatabase(ledger, trees, db);
-  const clients = createClients(ledger, trees);
+  const clients = createClients(ledger, trees, (...asked) => retention.hasRemoved(...asked));
   const isDamaged = (host: string): boolean => trees.isDamaged(host) || isHostile(host);
   const traffic = createTraffic({ ledger, digest, isDamaged });
   const rest = createRest(traffic, db);
@@ -90,6 +111,13 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
   let doubt = false;
   /** Servers whose start has met a part that it could not look at. */
   const puzzled = new Set<string>();
+
+  /** What was at a path is not promised any more. */
+  function promisesEnd(host: string, path: string): void {
+    ledger.releaseReports(host, path);
+    database.forget(host, path);
+    verdicts.vanished(host, path);
+  }
 
   function said(site: Site, mark: string, fields: TraceFields, { time, latest }: Moment): void {
     const { host } = site;
@@ -102,6 +130,13 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
     const [path, image] = [word("path"), word("image")];
     if (path === "" || image === "") return;
     calm.said(host, mark, path, image, time);
+    if (mark === "upload_accepted" || mark === "download_started") {
+      if (trees.shownAt(host, path).ids.length === 0 && verdicts.fetchedAt(host, path) === null)
+        retention.taken(site, path, image, time);
+    } else if (mark === "image_removed") {
+      retention.removed(site, path, image);
+      promisesEnd(host, path);
+    }
     verdicts.said(site, mark, { path, image, reason: word("reason"), time, latest, doubt });
     if (mark === "download_aborted") database.givenUp(host, path, image);
   }
@@ -124,11 +159,24 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
     doubt() {
       doubt = true;
     },
-    started(host) {
+    started(host, site, time) {
       puzzled.delete(host);
+      if (site !== undefined) retention.started(site, time);
       verdicts.started(host);
       traffic.started(host);
       rest.started(host);
+    },
+    cleaned: (site, event, effects, time) => retention.stepped(site, event, effects, time),
+    clockSet: (host, step, time) => retention.clockSet(host, step, time),
+    untilOld: (sites) => Math.max(0, ...sites.map((site) => retention.untilOld(site))),
+    cleanEnds(sites) {
+      const time = clock();
+      for (const site of sites) {
+        if (site.clean === null || retention.isHeld(site, time)) continue;
+        const path = retention.overdue(site, time);
+        if (path !== null)
+          throw new Violation("kept_too_long", `${site.host} has ${path}, which nothing keeps`);
+      }
     },
     stepped(host, event, effects, time) {
       if (speaks) traffic.stepped(host, event, effects, time, doubt);
@@ -144,20 +192,31 @@ export function createOracle({ db, speaks, digest, isHostile }: OracleOptions): 
     indexDamaged: (site) => trees.indexDamaged(site),
     forget(site, path) {
       database.forget(site.host, path);
+      // Where somebody has deleted one image, its server counts it until it looks.
+      if (path === undefined) retention.forget(site.host);
       trees.forget(site, path);
     },
-    performed(site, call) {
+    performed(site, call, request) {
+      if (request === "drop_index" && call.call === "unlink" && speaks)
+        database.dropping(
+          site,
+          call.name.slice(0, call.name.indexOf(".")),
+          (path, image) => verdicts.fetchedAt(site.host, path) === image,
+        );
       if (changesNames(call)) trees.review(site, false);
       judgeCall(ledger, trees, site, call);
       if (speaks) database.performed(site, call);
     },
-    copied: (from, to) => trees.copied(from, to),
+    copied(from, to) {
+      trees.copied(from, to);
+      retention.copied(from, to);
+    },
     check: (site) => trees.review(site, false),
     crashed(site) {
       trees.review(site, true);
       if (speaks) database.crashed(site);
     },
-    convergence: (circumstances) => judgeConvergence(ledger, trees, circumstances),
+    convergence: (circumstances) => judgeConvergence(ledger, trees, retention, circumstances),
     restBegins: (sites, time) => rest.begin(sites, time),
     restEnds: (end) => rest.end(end),
     clientsRest(waiting) {

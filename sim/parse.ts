@@ -1,4 +1,5 @@
 /** The text of a script, understood or refused with the line and the reason. */
+import type { CleanRules } from "./clean.ts";
 import type { Share } from "./network.ts";
 import {
   type Cluster,
@@ -91,8 +92,10 @@ class Words {
 
 function parseCluster(words: Words): Cluster {
   const core = words.option("core");
+  const clean = words.option("clean");
   return {
     ...(core === undefined ? {} : { core: hosts(core) }),
+    ...(clean === undefined ? {} : { clean: cleanRules(clean) }),
     nodes: whole(words.take("a number of servers"), 1, NODES_MAX),
     levels: whole(words.option("levels") ?? String(DEFAULT_CLUSTER.levels), 1, 16),
     append: oneOf(words.option("append") ?? "no", ["yes", "no"]) === "yes",
@@ -135,12 +138,14 @@ function parseConfig(words: Words): ConfigVerb {
   const append = words.option("append");
   const levels = words.option("levels");
   const keys = words.option("keys");
+  const clean = words.option("clean");
   return {
     kind: "config",
     host: name,
     append: append === undefined ? null : oneOf(append, ["yes", "no"]) === "yes",
     levels: levels === undefined ? null : whole(levels, 1, 16),
     keys: keys === undefined ? null : listOf(keys).map((each) => oneOf(each, SIGNING_KEYS)),
+    clean: clean === undefined ? null : clean === "no" ? clean : cleanRules(clean),
   };
 }
 
@@ -215,6 +220,15 @@ function parseDeed(kind: string, words: Words): Deed {
       };
     case "remove":
       return { kind, host: host(words.take("a host")), path: path(words.take("a path")) };
+    case "keep": {
+      const name = pattern(words.take("a host"));
+      const list = words.take("paths, `none` or `broken`");
+      return {
+        kind,
+        host: name,
+        paths: list === "broken" ? null : list === "none" ? [] : listOf(list).map(path),
+      };
+    }
     case "betray": {
       const name = host(words.take("a host"));
       return { kind, host: name, how: listOf(words.needed("how")).map((each) => oneOf(each, LIES)) };
@@ -307,6 +321,19 @@ function host(word: string): string {
 
 function path(word: string): string {
   return /^(\/[\w.-]+)+$/.test(word) ? word : fail(`${word} is no path like /site/current`);
+}
+
+/** `1,100,20s`, or `1,100,20s,list`. */
+function cleanRules(word: string): CleanRules {
+  const [min = "", max = "", recent = "", list, more] = word.split(",");
+  if (more !== undefined || (list !== undefined && list !== "list"))
+    fail(`${word} is no rule like 1,100,20s or 1,100,20s,list`);
+  return {
+    min: whole(min, 1, 1e6),
+    max: whole(max, 0, 1e6),
+    recent: time(recent),
+    list: list !== undefined,
+  };
 }
 
 /** What is left of a disk, or whose copy it becomes. */

@@ -12,6 +12,8 @@
  *   fetching      a download runs (U7)
  *   committing    a stage becomes the image (U8 to U14)
  *   cleaning      the displaced tree, or what was given up, is deleted (U15)
+ *   removing      an image that is not kept any more goes (RM1 to RM4)
+ *   collecting    indexes that nothing needs are looked for, and go
  *   serving       blocks and indexes are read for others
  *   idle          none of these, and nothing else to do for its disk
  */
@@ -28,6 +30,8 @@ export const PHASES = [
   "fetching",
   "committing",
   "cleaning",
+  "removing",
+  "collecting",
   "serving",
   "idle",
 ] as const;
@@ -64,8 +68,12 @@ export function phaseOfRequest(kind: DiskRequest["kind"]): Phase | null {
       return "committing";
     case "abort":
     case "delete_old":
-    case "remove":
       return "cleaning";
+    case "remove":
+      return "removing";
+    case "list_indexes":
+    case "drop_index":
+      return "collecting";
     case "read_block":
     case "read_index":
       return "serving";

@@ -5,6 +5,7 @@
  */
 import { below, chance, type Prng, sample } from "../kernel/prng.ts";
 import { CELLS } from "./kinds.ts";
+import { drawKeep } from "./plan-clean.ts";
 import { type Phase, PHASES } from "./phases.ts";
 import { type Deed, FAILING_CODES, LIES, type LinkFields, type Verb } from "./script.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
@@ -16,30 +17,35 @@ export type AimOptions = {
   /** A path of the plan's uploads; another upload there replaces it, unless the cluster is append-only. */
   readonly path: string;
   readonly append: boolean;
-  /** When it happens. */
+  /** Images are removed. */
+  readonly cleaned: boolean;
   /** The one server whose copies get lost or damaged. */
   readonly victim: string;
+  /** When it happens. */
   readonly at: number;
   readonly add: (at: number, verb: Verb) => void;
 };
 
 /** What a plan brings about by other lines: of its own accord, over minutes, or at a start. */
 const NOT_AIMED = ["off", "dup_old", "join", "rejoin", "clone", "machine"];
-const AIMED = CELLS.filter((cell) => !NOT_AIMED.includes(kindOf(cell)));
+const OF_CLEANING = / (removing|collecting)$|^keep /;
+const AIMED = CELLS.filter((cell) => !NOT_AIMED.includes(kindOf(cell)) && !OF_CLEANING.test(cell));
+const AIMED_CLEANING = CELLS.filter((cell) => !NOT_AIMED.includes(kindOf(cell)) && OF_CLEANING.test(cell));
 export const AIMS_MAX = 4;
 /** Of the golden ratio: multiples of it, cut to 32 bits, fill the range evenly, also those of every nth seed. */
 const GOLDEN = 0x9e3779b1;
 const WINDOW = 1_500 * MILLISECOND;
 
-/** The cell of a seed's nth aim: `kind phase`. */
-export function aimOf(seed: number, nth: number): string {
+/** The cell of a seed's nth aim: `kind phase`. Where images are removed, it is one that is nowhere else. */
+export function aimOf(seed: number, nth: number, cleaned = false): string {
   const spread = Math.imul(seed * AIMS_MAX + nth, GOLDEN) >>> 0;
-  return AIMED[Math.floor((spread * AIMED.length) / 2 ** 32)] ?? "loss idle";
+  const cells = cleaned ? AIMED_CLEANING : AIMED;
+  return cells[Math.floor((spread * cells.length) / 2 ** 32)] ?? "loss idle";
 }
 
 export function addAim(stream: Prng, options: AimOptions): void {
-  const { seed, nth, servers, victim, add, at } = options;
-  const cell = aimOf(seed, nth);
+  const { seed, nth, servers, victim, cleaned, add, at } = options;
+  const cell = aimOf(seed, nth, cleaned);
   const kind = kindOf(cell);
   const phase = PHASES.find((each) => cell.endsWith(` ${each}`)) ?? "idle";
   const drawn = sample(stream, servers, 2);
@@ -70,7 +76,9 @@ function bringAbout(aim: Aim): void {
   const soon = at + MILLISECOND;
   switch (phase) {
     case "idle":
-      return;
+    case "removing":
+    case "collecting":
+      return; // by itself, when its time has come
     case "down":
     case "recovering": {
       const disk = chance(stream, 1, 2) ? "kept" : "weak";
@@ -177,12 +185,13 @@ function hit(aim: Aim): void {
     case "crash_weak":
     case "crash_ordered":
     case "crash_kept":
-      if (aim.phase === "committing" && chance(stream, 3, 4)) {
+      if ((aim.phase === "committing" || aim.phase === "removing") && chance(stream, 3, 4)) {
         // Around U11 to U14: the first rename is the image's, the second the promise's; a sync takes up to 4 ms.
+        // Around RM2 to RM4: the first is the floor's, the second the image's.
         const call = { name: "rename", nth: 1 + below(stream, 2) } as const;
         const delay = chance(stream, 1, 2) ? 0 : below(stream, 3) * MILLISECOND;
         const deed = { kind: "crash", host, disk: kind.slice("crash_".length) } as const;
-        add(at, { kind: "when", host, phase: "committing", nth: 1, call, delay, deed });
+        add(at, { kind: "when", host, phase: aim.phase, nth: 1, call, delay, deed });
       } else when(below(stream, 3) * MILLISECOND, { kind: "crash", host, disk: kind.slice("crash_".length) });
       return add(at + 2 * WINDOW, { kind: "start", host, machine: null });
     case "mass_crash":
@@ -229,6 +238,8 @@ function hit(aim: Aim): void {
       });
     case "remove":
       return when(0, { kind, host, path });
+    case "keep":
+      return when(0, { ...drawKeep(stream, servers, [path]), host });
     case "upload":
     default:
       stay(aim);

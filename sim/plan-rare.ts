@@ -191,9 +191,9 @@ export function addRare(
         kind,
         host,
         ...one(stream, [
-          { append: !append, levels: null, keys: null },
-          { append: null, levels: levels === 1 ? 2 : 1, keys: null },
-          { append: null, levels: null, keys: one(stream, KEY_SETS) },
+          { append: !append, levels: null, keys: null, clean: null },
+          { append: null, levels: levels === 1 ? 2 : 1, keys: null, clean: null },
+          { append: null, levels: null, keys: one(stream, KEY_SETS), clean: null },
         ]),
       });
     case "era":

@@ -13,20 +13,22 @@ export type UploadOptions = {
   readonly levels: number;
   readonly append: boolean;
   readonly skewed: boolean;
+  /** Several images of one base directory, so that some become too many. */
+  readonly cleaned: boolean;
   readonly anyMoment: (stream: Prng) => number;
   readonly add: (at: number, verb: Verb) => void;
 };
 
 const PATTERNS = ["few", "few", "few", "few", "burst", "burst", "many", "chain"] as const;
-type Pattern = (typeof PATTERNS)[number];
+type Pattern = (typeof PATTERNS)[number] | "clean";
 
 /** No fault comes before the servers have talked. */
 export const BEGIN = 1_500 * MILLISECOND;
 
 export function addUploads(options: UploadOptions): void {
-  const { draw, append, add } = options;
+  const { draw, append, cleaned, add } = options;
   const stream = draw("uploads");
-  const pattern = append ? "few" : one(stream, PATTERNS);
+  const pattern = cleaned ? "clean" : append ? "few" : one(stream, PATTERNS);
   const count = countOf(pattern, stream);
   let at = BEGIN;
   for (let nth = 1; nth <= count; nth++) {
@@ -47,6 +49,8 @@ function countOf(pattern: Pattern, stream: Prng): number {
       return 2 + below(stream, 3);
     case "many":
       return 5 + below(stream, 4);
+    case "clean":
+      return 3 + below(stream, 4);
     default:
       return unreachable(pattern);
   }
@@ -63,6 +67,8 @@ function nextMoment(pattern: Pattern, before: number, stream: Prng, { anyMoment 
       return before + below(stream, 300) * MILLISECOND;
     case "chain":
       return before + (300 + below(stream, 4_000)) * MILLISECOND;
+    case "clean":
+      return before + below(stream, chance(stream, 1, 4) ? 9_000 : 1_500) * MILLISECOND;
     default:
       return unreachable(pattern);
   }
@@ -77,7 +83,9 @@ function uploadOf(
 ): UploadVerb {
   const names = append ? ["v1", "v2", "v3", "v4"] : ["current", "current", "other"];
   const drawn = one(stream, names);
-  const name = pattern === "many" ? `v${nth}` : pattern === "few" ? drawn : "current";
+  const numbered = pattern === "clean" ? one(stream, ["v1", "v2", "v3", "v4", "v5"]) : `v${nth}`;
+  const isNumbered = pattern === "many" || pattern === "clean";
+  const name = isNumbered ? numbered : pattern === "few" ? drawn : "current";
   const folder = one(stream, ["a", "b"]);
   const inside = pattern === "few" ? folder : "a";
   return {

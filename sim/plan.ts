@@ -6,6 +6,7 @@ import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
 import { FAILING_CALLS, FAILING_CODES, LIES, type Line, type Script, type Verb } from "./script.ts";
 import { addAim, AIMS_MAX } from "./plan-aim.ts";
+import { addClean, CLEAN, drawRules } from "./plan-clean.ts";
 import { addRare, RARE_KINDS } from "./plan-rare.ts";
 import { addUploads, BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
@@ -62,8 +63,11 @@ export function planScript(seed: number, asked: number | null = null): Script {
     for (let nth = 1; nth <= count; nth++) make(draw(kind, String(nth)), nth);
   };
 
-  addUploads({ draw, servers, levels, append, skewed: on.has("skew"), anyMoment, add });
-  const paths = lines.flatMap(({ verb }) => (verb.kind === "upload" ? [verb.path] : []));
+  const rules = chance(draw("clean"), 1, CLEAN) ? drawRules(draw("clean", "rules")) : null;
+  const cleaned = rules !== null;
+  addUploads({ draw, servers, levels, append, skewed: on.has("skew"), cleaned, anyMoment, add });
+  const uploads = lines.flatMap(({ at, verb }) => (verb.kind === "upload" ? [{ at, verb }] : []));
+  const paths = uploads.map(({ verb }) => verb.path);
   const busy = lines.map(({ at }) => at);
   /** Half of the faults come while an upload is spreading: little goes wrong in a cluster at rest. */
   const moment = (stream: Prng): number =>
@@ -161,6 +165,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
   some("slow", 1, (stream) =>
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
+  if (rules !== null) addClean({ draw, rules, servers, calm, uploads, moment, add });
   const core = calm ? undefined : drawCore(draw("core"), servers, add);
   const victim = one(draw("victim"), servers);
   for (const kind of RARE_KINDS) {
@@ -183,15 +188,22 @@ export function planScript(seed: number, asked: number | null = null): Script {
     const dup = { hits: 1, outOf: 2 };
     add(BEGIN, { kind: "link", from: "*", to: "*", dup, late: 2 * LONG_MICROS });
   }
-  const aims = calm ? 0 : isLong ? AIMS_MAX : below(draw("aims"), AIMS_MAX);
+  const aims = calm ? 0 : isLong ? AIMS_MAX : cleaned ? AIMS_MAX - 1 : below(draw("aims"), AIMS_MAX);
   for (let nth = 0; nth < aims; nth++) {
     const stream = draw("aim", String(nth));
     const at = (isLong ? LONG_MICROS : 2 * BEGIN) + below(stream, 120) * TICK;
-    addAim(stream, { seed, nth, servers, victim, path: one(stream, paths), append, at, add });
+    addAim(stream, { seed, nth, servers, victim, cleaned, path: one(stream, paths), append, at, add });
   }
   return {
     seed,
-    cluster: { nodes, levels, append, disk, ...(core === undefined ? {} : { core }) },
+    cluster: {
+      nodes,
+      levels,
+      append,
+      disk,
+      ...(core === undefined ? {} : { core }),
+      ...(rules === null ? {} : { clean: rules }),
+    },
     lines: lines.toSorted((a, b) => a.at - b.at), // stable: what was added first stays first
   };
 }

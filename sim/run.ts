@@ -9,7 +9,14 @@ import { perform } from "./faults.ts";
 import { heal } from "./heal.ts";
 import type { Host } from "./host.ts";
 import { withoutChance } from "./jail.ts";
-import { type Excuse, roundsToConverge, transferMicros, Violation, type ViolationCode } from "./oracle.ts";
+import {
+  type Excuse,
+  roundsToConverge,
+  type Site,
+  transferMicros,
+  Violation,
+  type ViolationCode,
+} from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
 import { deedOf, type Line, printLine, printVerb, type Script, type Verb } from "./script.ts";
 import type { Cast } from "./spec.ts";
@@ -63,7 +70,10 @@ const OLD = 30 * SECOND; // copies of packets that come so late
 const NARROW_BITS = 100_000; // gossip alone fills such a line
 const CALM_MIN = 2; // datagrams a server, before the first fault
 const WHEN_WAIT = 5 * SECOND; // after the last line, for phases that lines wait for
+const CLEAN_WAIT = 16 * SECOND; // two looks at what is old, or a turn of the indexes
 const BROKEN = 35 * SECOND; // who never answers is asked three times
+const OLD_WAIT_MAX = 400 * SECOND; // for the clocks of servers and of signatures may be five minutes apart
+const CLEANED = 60 * SECOND; // two looks, and a try again
 const POLL = 50 * MILLISECOND;
 const AFTERMATH = 3 * SECOND; // what was reached has to stay
 const REST = 5 * SECOND; // and then nothing happens
@@ -88,6 +98,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       sites: coreSites(cluster),
       gone,
       abandoned,
+      time: world.timeline.now(),
       // What only others have shown may be had by nobody of the core.
       alone: cluster.hostile.size > 0 || script.cluster.core !== undefined,
     });
@@ -106,7 +117,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const last = script.lines.reduce((latest, { at }) => Math.max(latest, at), 0);
     world.runUntil(last);
     let healAt = last;
-    while (triggers.waiting() > 0 && healAt < last + WHEN_WAIT) {
+    const patient = script.cluster.clean === undefined ? WHEN_WAIT : CLEAN_WAIT;
+    while (triggers.waiting() > 0 && healAt < last + patient) {
       healAt += POLL;
       world.runUntil(healAt);
     }
@@ -132,6 +144,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     }
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
+    if (cast.speaks) letClean(sites);
     if (
       cast.speaks &&
       script.cluster.core === undefined &&
@@ -157,6 +170,15 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       if (missing !== null) throw new Violation("not_converged", `what nobody has is in the way: ${missing}`);
     }
     return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: end.excused };
+  }
+
+  /** Until everything is old, has been looked at twice, and is gone where nothing keeps it. */
+  function letClean(sites: readonly Site[]): void {
+    const cleaned = sites.filter(({ clean }) => clean !== null);
+    const wait = oracle.untilOld(cleaned);
+    if (cleaned.length === 0 || wait > OLD_WAIT_MAX) return;
+    world.runUntil(world.timeline.now() + wait + CLEANED);
+    oracle.cleanEnds(cleaned);
   }
 
   function act(line: Line): void {
@@ -197,6 +219,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   }
 
   function isCalm(): boolean {
+    if (script.cluster.clean !== undefined) return false; // what is removed soon is not everywhere
     return script.lines.every(
       ({ verb }) => verb.kind === "upload" && verb.key === "known" && verb.skew === 0,
     );
@@ -217,6 +240,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     if (old || slowest() < NARROW_BITS) return true;
     const paths = [...clients.values()].map(({ upload }) => upload.path);
     if (script.lines.some(({ verb }) => verb.kind === "config")) return true;
+    // Who keeps what others do not keep tells them so, and so does who cannot know how old an image is.
+    const differs = ["keep", "clock"];
+    if (
+      script.cluster.clean !== undefined &&
+      script.lines.some(({ verb }) => differs.includes(deedOf(verb).kind))
+    )
+      return true;
     return script.cluster.append && new Set(paths).size < paths.length;
   }
 

@@ -15,6 +15,9 @@
  *                                   `disk=n1` a copy of another server's
  *   at 9s betray n3 how=blocks      from now on it sends wrong blocks
  *   config n3 append=yes keys=second levels=2      what its own configuration says, from the beginning
+ *   cluster 3 levels=1 append=no disk=weak clean=1,100,20s,list        auto-clean: the 1 newest stay, and up to 100 that
+ *                                   are not older than 20 s; `list`: and what a keep list names. `config n3 clean=no`
+ *   at 9s keep n1 /site/a,/site/b   its keep list names these; `keep * none` names nothing, `keep n1 broken` cannot be read
  *   when n1 committing nth=2 call=sync:3 +5ms crash n1 disk=weak
  *                                   5 ms after the third sync of the second commit that n1 comes to; `when n1 running
  *                                   call=*:30` is after any 30 calls
@@ -25,7 +28,9 @@ import type { FsCall, FsCode } from "../kernel/storage/call.ts";
 import { unreachable } from "../kernel/assert.ts";
 import type { CrashModel } from "./disk.ts";
 import type { Share } from "./network.ts";
+import { type CleanRules, printClean } from "./clean.ts";
 import { type Phase, PHASES } from "./phases.ts";
+import { printTime } from "./print-time.ts";
 
 export type Script = { readonly seed: number; readonly cluster: Cluster; readonly lines: readonly Line[] };
 
@@ -37,6 +42,8 @@ export type Cluster = {
   readonly disk: CrashModel;
   /** Servers that are healed in the end and have to agree; what is broken of the others stays so. Without it, all. */
   readonly core?: readonly string[];
+  /** Without it, nothing is ever removed. */
+  readonly clean?: CleanRules;
 };
 
 export type Line = { readonly at: number; readonly verb: Verb };
@@ -114,6 +121,8 @@ export type Verb =
   | { readonly kind: "remove"; readonly host: string; readonly path: string }
   /** From now on it lies. */
   | { readonly kind: "betray"; readonly host: string; readonly how: readonly Lie[] }
+  /** Its keep list, or that of all servers (`*`); null when it cannot be read. */
+  | { readonly kind: "keep"; readonly host: string; readonly paths: readonly string[] | null }
   | { readonly kind: "pause" | "resume"; readonly host: string }
   /** `machine`: with the machine id that this name would have; null for the one it had. */
   | { readonly kind: "start"; readonly host: string; readonly machine: string | null }
@@ -153,6 +162,7 @@ export type ConfigVerb = {
   readonly levels: number | null;
   /** The keys that may write there. */
   readonly keys: readonly SigningKey[] | null;
+  readonly clean: CleanRules | "no" | null;
 };
 
 /** What is done when a server comes to a phase. */
@@ -228,10 +238,10 @@ export const FAILING_CODES = [
 ] as const satisfies readonly FsCode[];
 
 export function printScript({ seed, cluster, lines }: Script): string {
-  const { nodes, levels, append, disk, core } = cluster;
+  const { nodes, levels, append, disk, core, clean } = cluster;
   const head = [
     `seed ${seed}`,
-    `cluster ${nodes} levels=${levels} append=${append ? "yes" : "no"} disk=${disk}${core === undefined ? "" : ` core=${core.join(",")}`}`,
+    `cluster ${nodes} levels=${levels} append=${append ? "yes" : "no"} disk=${disk}${core === undefined ? "" : ` core=${core.join(",")}`}${clean === undefined ? "" : ` clean=${printClean(clean)}`}`,
   ];
   return `${[...head, ...lines.map(printLine)].join("\n")}\n`;
 }
@@ -307,6 +317,8 @@ export function printVerb(verb: Verb): string {
       return `${verb.kind} ${verb.host} ${verb.place} nth=${verb.nth}`;
     case "remove":
       return `remove ${verb.host} ${verb.path}`;
+    case "keep":
+      return `keep ${verb.host} ${verb.paths === null ? "broken" : verb.paths.join(",") || "none"}`;
     case "betray":
       return `betray ${verb.host} how=${verb.how.join(",")}`;
     case "clock":
@@ -318,11 +330,12 @@ export function printVerb(verb: Verb): string {
     case "hang":
       return `hang ${verb.host} ${verb.call} for=${printTime(verb.lasting)}`;
     case "config": {
-      const { host, append, levels, keys } = verb;
+      const { host, append, levels, keys, clean } = verb;
       const fields = [
         ...(append === null ? [] : [`append=${append ? "yes" : "no"}`]),
         ...(levels === null ? [] : [`levels=${levels}`]),
         ...(keys === null ? [] : [`keys=${keys.join(",")}`]),
+        ...(clean === null ? [] : [`clean=${clean === "no" ? clean : printClean(clean)}`]),
       ];
       return [`config ${host}`, ...fields].join(" ");
     }
@@ -338,11 +351,6 @@ export function printVerb(verb: Verb): string {
     default:
       return unreachable(verb);
   }
-}
-
-export function printTime(micros: number): string {
-  if (micros % 1_000_000 === 0) return `${micros / 1_000_000}s`;
-  return micros % 1_000 === 0 ? `${micros / 1_000}ms` : `${micros}us`;
 }
 
 /** In whole milliseconds, as a story has it. */

@@ -5,6 +5,7 @@ import type { Report } from "../kernel/report.ts";
 import type { RootName } from "../kernel/storage/call.ts";
 import type { Process, Start } from "./host.ts";
 import type { Observation } from "./oracle.ts";
+import type { CleanRules } from "./clean.ts";
 import type { UploadVerb } from "./script.ts";
 
 /** A server as the script describes it. */
@@ -17,6 +18,9 @@ export type NodeSpec = {
   readonly directories: readonly { readonly key: string; readonly root: RootName }[];
   readonly levels: number;
   readonly append: boolean;
+  readonly clean: CleanRules | null;
+  /** As it is just now; null when it cannot be read. */
+  readonly keepList: readonly string[] | null;
   /** The servers in its peer file. */
   readonly peers: readonly { readonly name: string; readonly address: Address }[];
   /** Secrets (32 bytes) whose public keys may write. */

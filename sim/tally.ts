@@ -34,6 +34,8 @@ export const SIGHTS = [
   "cut_between_U11_U12",
   "cut_between_U12_U13",
   "cut_between_U13_U14",
+  "cut_between_RM2_RM3",
+  "cut_between_RM3_RM4",
   "cut_again_in_recovery",
   "equal_timestamps_met",
   "exchange_refused",
@@ -53,6 +55,8 @@ const HARMLESS = ["upload", "rate", "join"];
 const ENDS = ["download_done", "download_aborted", "download_superseded"];
 /** How far a commit has come, by the calls of its last steps: U11 is a rename to the image's name, U13 one of a promise. */
 const STEPS: readonly Sight[] = ["cut_between_U11_U12", "cut_between_U12_U13", "cut_between_U13_U14"];
+/** Of a removal: RM2 is the rename of a floor, RM3 that of the image. */
+const REMOVAL_STEPS: readonly Sight[] = ["cut_between_RM2_RM3", "cut_between_RM3_RM4"];
 
 export function createTally(isServer: (host: string) => boolean): Tally {
   const faults: Record<string, number> = {};
@@ -61,6 +65,8 @@ export function createTally(isServer: (host: string) => boolean): Tally {
   const downloads = new Map<string, Set<string>>();
   /** By server and request, how many of U11, U12 and U13 are done. */
   const commits = new Map<string, Map<OpId, number>>();
+  /** The same of RM2 and RM3. */
+  const removals = new Map<string, Map<OpId, number>>();
 
   let traffic = (): number => 0;
   let calm: number | null = null;
@@ -82,11 +88,16 @@ export function createTally(isServer: (host: string) => boolean): Tally {
 
   function powerCut(host: Host, phases: ReadonlySet<Phase>): void {
     if (phases.has("recovering")) saw("cut_again_in_recovery");
-    for (const done of commits.get(host.name)?.values() ?? []) {
-      const step = STEPS[done - 1];
-      if (step !== undefined) saw(step);
+    for (const [running, steps] of [
+      [commits, STEPS],
+      [removals, REMOVAL_STEPS],
+    ] as const) {
+      for (const done of running.get(host.name)?.values() ?? []) {
+        const step = steps[done - 1];
+        if (step !== undefined) saw(step);
+      }
+      running.delete(host.name);
     }
-    commits.delete(host.name);
   }
 
   return {
@@ -115,6 +126,13 @@ export function createTally(isServer: (host: string) => boolean): Tally {
       if (mark === "download_superseded") saw("upload_replaced_in_flight");
     },
     performed(host, call, request, op) {
+      if (request === "remove") {
+        const running = removals.get(host) ?? new Map<OpId, number>();
+        removals.set(host, running);
+        if (call.call === "rename" && !running.has(op)) running.set(op, 1);
+        else if (call.call === "rename" && running.get(op) === 1) running.set(op, 2);
+        else if (call.call === "unlink") running.set(op, 3);
+      }
       if (request !== "commit") return;
       const running = commits.get(host) ?? new Map<OpId, number>();
       commits.set(host, running);

@@ -103,5 +103,7 @@ const HAVE_REQUESTS: ReadonlySet<string> = new Set<Phase>([
   "preparing",
   "committing",
   "cleaning",
+  "removing",
+  "collecting",
   "serving",
 ]);

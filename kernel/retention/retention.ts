@@ -14,7 +14,7 @@ import type { Config, DirectoryConfig } from "../config.ts";
 import { type MonoMs, type Now, type VPath, joinVPath, keyOf, levelOf } from "../ids.ts";
 import { type Rank, type Version, compareVersions } from "../winner.ts";
 import type { Floor } from "../wire/floor-file.ts";
-import { selectKept } from "./keep.ts";
+import { type Aged, selectKept } from "./keep.ts";
 
 export type Removal = {
   readonly path: VPath;
@@ -143,6 +143,7 @@ function isClockSteady(state: RetentionState, now: Now, out: RetentionOut[]): bo
   if (Math.abs(step) > STEP_MS_MAX) {
     state.heldUntil = (now.mono + HOLD_MS) as MonoMs;
     state.condemned.clear();
+    state.waiting = [];
     const seconds = Math.round(step / 1000);
     const what = `the clock was set by ${seconds} s: nothing is removed for ${HOLD_MS / 60_000} minutes; see that it is right`;
     out.push({ kind: "problem", about: "clock", what });
@@ -161,7 +162,7 @@ function judgeBase(state: RetentionState, base: VPath, view: RetentionView, out:
   const what = `${directory.keepListFile} cannot be read: nothing is removed from ${directory.key}; make it, or make it readable`;
   if (directory.keepListFile !== null) out.push({ kind: "problem", about, what: readable ? null : what });
   if (!readable) return;
-  const kept = keptIn(state, base, directory, view, []);
+  const kept = keptHere(state, base, directory, view);
   for (const [name, { committed }] of entriesOf(view.catalog, base)) {
     const path = joinVPath(base, name);
     if (path === null || committed === null) continue;
@@ -179,13 +180,38 @@ function isReadable(state: RetentionState, { key, keepListFile }: DirectoryConfi
   return keepListFile === null || (state.keepLists.get(key) ?? null) !== null;
 }
 
-/** Names that stay in a base directory, with `offered` ones beside what is here. */
+/** Names that stay of what is here: an image that is still on its way takes no other one's place. */
+function keptHere(
+  state: RetentionState,
+  base: VPath,
+  directory: DirectoryConfig,
+  { catalog, now }: RetentionView,
+): ReadonlySet<string> {
+  const images = entriesOf(catalog, base).flatMap(([name, { committed }]) => {
+    const path = joinVPath(base, name);
+    return path === null || committed === null ? [] : [{ name, since: sinceOf(catalog, path) }];
+  });
+  return selectFrom(state, base, images, directory, now);
+}
+
+function selectFrom(
+  state: RetentionState,
+  base: VPath,
+  images: readonly Aged[],
+  directory: DirectoryConfig,
+  now: Now,
+): ReadonlySet<string> {
+  const listed = new Set(listedNames(state, base));
+  return selectKept(images, (name) => listed.has(name), directory, now.wall);
+}
+
+/** Names that would stay in a base directory, with `offered` ones and what is on its way beside what is here. */
 export function keptIn(
   state: RetentionState,
   base: VPath,
   directory: DirectoryConfig,
   { catalog, now }: Pick<RetentionView, "catalog" | "now">,
-  offered: readonly { readonly name: string; readonly since: number }[],
+  offered: readonly Aged[],
 ): ReadonlySet<string> {
   const images = new Map(offered.map((each) => [each.name, each]));
   for (const [name, entry] of catalog.bases.get(base)?.entries ?? []) {
@@ -194,8 +220,7 @@ export function keptIn(
     if (path === null || head === null || images.has(name)) continue;
     images.set(name, { name, since: entry.intent === null ? sinceOf(catalog, path) : head.timestamp });
   }
-  const listed = new Set(listedNames(state, base));
-  return selectKept([...images.values()], (name) => listed.has(name), directory, now.wall);
+  return selectFrom(state, base, [...images.values()], directory, now);
 }
 
 /** A removal has ended, one way or the other. */

@@ -1,7 +1,7 @@
 /** What a campaign says to people: its findings, and how to see a bad one again. */
 import type { Finding, Trouble } from "../check.ts";
 import { histogramOf } from "../histogram.ts";
-import { printTime } from "../script.ts";
+import { printTime } from "../print-time.ts";
 import { SECOND } from "../timeline.ts";
 
 /** The part of the command line that names what was run, and the mutant, if any. */

@@ -1,6 +1,6 @@
 /** What clients are told of their uploads, and what they make of it. */
 import type { Report } from "../../kernel/report.ts";
-import { isLess, type Ledger, printIds } from "./ledger.ts";
+import { isLess, type Ledger, printIds, type Signed } from "./ledger.ts";
 import type { Site, Trees } from "./trees.ts";
 import { Violation } from "./violation.ts";
 
@@ -11,14 +11,20 @@ export type Clients = {
   calmEnds(servers: readonly string[]): void;
 };
 
-export function createClients(ledger: Ledger, trees: Trees): Clients {
+export function createClients(
+  ledger: Ledger,
+  trees: Trees,
+  hasRemoved: (host: string, path: string, version: Signed) => boolean,
+): Clients {
   const ends = new Map<number, { readonly ok: boolean; readonly servers: readonly string[] }>();
 
   /** A server has what its client was told, or something greater; what a fault took from it since is no lie. */
   function holds({ host, append }: Site, path: string, upload: number): boolean {
     const { ids, spoilt } = trees.shownAt(host, path);
-    if (ids.includes(upload) || spoilt || trees.hasLost(host, path)) return true;
     const [wanted, present] = [ledger.signed.get(upload), ledger.versionOf(ids)];
+    const has = ids.some((id) => id === upload || ledger.signed.get(id)?.image === wanted?.image);
+    if (has || spoilt || trees.hasLost(host, path)) return true;
+    if (wanted !== undefined && hasRemoved(host, path, wanted)) return true;
     return !append && wanted !== undefined && present !== null && !isLess(present, wanted);
   }
 

@@ -1,6 +1,7 @@
 /** Whether all servers hold the calculated winner of each path, or whether nobody can have it any more. */
 import { SECOND } from "../timeline.ts";
 import { isLess, keyOf, type Ledger, levelOf, printIds, sameVersion } from "./ledger.ts";
+import type { Retention } from "./retention.ts";
 import type { Site, Trees } from "./trees.ts";
 
 export type Convergence = {
@@ -28,12 +29,15 @@ export type Circumstances = {
   readonly abandoned: boolean;
   /** Some server lies, or is broken for ever: what it alone has shown may be had by nobody else. */
   readonly alone: boolean;
+  /** Virtual microseconds. */
+  readonly time: number;
 };
 
 export function judgeConvergence(
   ledger: Ledger,
   trees: Trees,
-  { sites, gone, abandoned, alone }: Circumstances,
+  retention: Retention,
+  { sites, gone, abandoned, alone, time }: Circumstances,
 ): Convergence {
   const excused: Excuse[] = [];
   const paths = [...new Set([...ledger.uploads.values()].map((upload) => upload.path))];
@@ -73,7 +77,7 @@ export function judgeConvergence(
     }
     // Append-only conflicts stay, for the operator to resolve.
     const held = holders
-      .filter(({ append }) => !append || here.length === 1)
+      .filter((site) => (!site.append || here.length === 1) && isWanted(path, ids))
       .map(({ host }) => trees.shownAt(host, path).ids);
     const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
     // What is in the way of the next one stays where it is, too.
@@ -84,8 +88,20 @@ export function judgeConvergence(
   }
   return { missing: null, excused };
 
-  function lackOf({ host, append }: Site, path: string, candidates: readonly number[]): string | null {
+  /** Nobody has removed the winner, or would: who has removed it, or hides it, shows it to nobody. */
+  function isWanted(path: string, candidates: readonly number[]): boolean {
+    const winner = ledger.versionOf(candidates);
+    if (winner === null || sites.every(({ clean }) => clean === null)) return true;
+    return !sites.some(
+      (site) =>
+        retention.hasRemoved(site.host, path, winner) || retention.isUnwanted(site, path, winner.image, time),
+    );
+  }
+
+  function lackOf(site: Site, path: string, candidates: readonly number[]): string | null {
+    const { host, append } = site;
     const { ids } = trees.shownAt(host, path);
+    if (!isWanted(path, candidates)) return null;
     if (append) return ids.length > 0 ? null : `${host} has nothing at ${path}`;
     const winner = ledger.versionOf(candidates);
     const present = ledger.versionOf(ids);

@@ -15,6 +15,8 @@ export type Database = {
   promised(host: string, path: string, upload: number): void;
   /** Nobody could serve it: it was given up, and its watchers were told. */
   givenUp(host: string, path: string, image: string): void;
+  /** An index goes: `isFetched` says what is on its way. */
+  dropping(site: Site, image: string, isFetched: (path: string, image: string) => boolean): void;
   forget(host: string, path?: string): void;
   /** After a power cut, before anything runs. */
   crashed(site: Site): void;
@@ -103,6 +105,16 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
     givenUp(host, path, image) {
       const here = promises.get(placeOf(host, path));
       for (const id of here ?? []) if (ledger.signed.get(id)?.image === image) here?.delete(id);
+    },
+    dropping(site, image, isFetched) {
+      const files = site.disk.tree(db);
+      for (const path of ledger.pathsBelow(site.key)) {
+        const { ids } = trees.shownAt(site.host, path);
+        const needed = [...ids, ...namedIn(files, path, ".state")];
+        const isNeeded = needed.some((id) => ledger.signed.get(id)?.image === image);
+        if (!isNeeded && !isFetched(path, image)) continue;
+        throw new Violation("index_lost", `${site.host} drops the index of ${path}, ${image.slice(0, 8)}`);
+      }
     },
     forget(host, path) {
       for (const place of promises.keys()) {

@@ -1,6 +1,7 @@
 /** What each path of each server shows, by a walker of its own: whole images, never older ones, and nothing else. */
 import type { RootName } from "../../kernel/storage/call.ts";
 import { byteStringOfText } from "../../kernel/text.ts";
+import type { CleanRules } from "../clean.ts";
 import type { Content } from "../content.ts";
 import type { SimDisk } from "../disk.ts";
 import type { Subtree } from "../disk-trees.ts";
@@ -20,6 +21,9 @@ export type Site = {
   readonly append: boolean;
   readonly levels: number;
   readonly keys: readonly SigningKey[];
+  readonly clean: CleanRules | null;
+  /** Its wall clock, in milliseconds since 1970. */
+  readonly wall: () => number;
 };
 
 /** What a path shows: uploads of equal content cannot be told apart. */
@@ -56,9 +60,17 @@ export type Trees = {
   forget(site: Site, path?: string): void;
 };
 
+export type TreesOptions = {
+  readonly ledger: Ledger;
+  /** A path shows something else than before. */
+  readonly shows: (site: Site, path: string, ids: readonly number[]) => void;
+  /** What a path has shown is gone: false where it may not. */
+  readonly vanished: (site: Site, path: string, ids: readonly number[]) => boolean;
+};
+
 const EMPTY: Shown = { ids: [], spoilt: false };
 
-export function createTrees(ledger: Ledger): Trees {
+export function createTrees({ ledger, shows, vanished }: TreesOptions): Trees {
   const shown = new Map<string, Shown>();
   const everShown = new Set<number>();
   /** Uploads that some server has lost by a fault. */
@@ -81,6 +93,8 @@ export function createTrees(ledger: Ledger): Trees {
   /** Servers with the disk of another, whose keys may have been others. */
   const adopted = new Set<string>();
   const losses = new Set<string>();
+  /** Where somebody has deleted an image and none has come back: its server may not know, and report it once more. */
+  const stolen = new Set<string>();
   /** Of files that are or were visible, by server; and the trees that they were noted of, by place. */
   const inodes = new Map<string, Set<number>>();
   const noted = new Map<string, Subtree>();
@@ -140,6 +154,9 @@ export function createTrees(ledger: Ledger): Trees {
   }
 
   function checkReported(site: Site, path: string, now: Shown): void {
+    const place = placeOf(site.host, path);
+    if (now.ids.length > 0) stolen.delete(place);
+    if (stolen.has(place)) return;
     for (const id of ledger.reportedAt(site.host, path)) {
       if (now.ids.includes(id)) continue;
       const promised = ledger.signed.get(id);
@@ -156,11 +173,16 @@ export function createTrees(ledger: Ledger): Trees {
 
   function checkStep(site: Site, path: string, before: Shown, now: Shown): void {
     if (before.ids.length === 0) return;
-    if (now.ids.length === 0) throw new Violation("went_back", `${site.host} ${path} was there and is not`);
+    if (now.ids.length === 0) {
+      if (vanished(site, path, before.ids)) return;
+      throw new Violation("went_back", `${site.host} ${path} was there and is not`);
+    }
     if (now.ids.some((id) => before.ids.includes(id))) return;
     const change = `${site.host} ${path} showed ${printIds(before.ids)} and now ${printIds(now.ids)}`;
     if (site.append) throw new Violation("append_replaced", change);
-    const older = ledger.versionOf(before.ids);
+    // Another may have taken a later signing of what was shown here.
+    const taken = before.ids.filter((id) => ledger.accepted.get(id)?.has(site.host));
+    const older = ledger.versionOf(taken.length > 0 ? taken : before.ids);
     const newer = ledger.versionOf(now.ids);
     if (older !== null && newer !== null && isLess(newer, older)) throw new Violation("went_back", change);
   }
@@ -187,7 +209,9 @@ export function createTrees(ledger: Ledger): Trees {
     for (const path of ledger.pathsBelow(site.key)) {
       const now = look(site, path);
       noteInodes(site, path);
-      if (!afterCut) checkStep(site, path, shownAt(site.host, path), now);
+      const before = shownAt(site.host, path);
+      if (!afterCut) checkStep(site, path, before, now);
+      if (now !== before) shows(site, path, now.ids);
       checkReported(site, path, now);
       for (const id of now.ids) everShown.add(id);
       shown.set(placeOf(site.host, path), now);
@@ -231,6 +255,7 @@ export function createTrees(ledger: Ledger): Trees {
         for (const id of ledger.reportedAt(site.host, each)) forgotten.add(id);
         ledger.releaseReports(site.host, each);
         losses.add(placeOf(site.host, each));
+        if (path !== undefined) stolen.add(placeOf(site.host, each));
         shown.delete(placeOf(site.host, each));
       }
       if (path !== undefined) return;

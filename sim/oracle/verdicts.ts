@@ -10,6 +10,8 @@ import { Violation } from "./violation.ts";
 export type Verdicts = {
   /** A process begins: what was fetched before it is not any more. */
   started(host: string): void;
+  /** What was at a path was removed, and so is what was fetched to it. */
+  vanished(host: string, path: string): void;
   /** `latest`: milliseconds since 1970 that a signature may have just now. `doubt`: messages may have been damaged. */
   said(site: Site, mark: string, about: About): void;
   /** Whether a server fetches something to a path, and what. */
@@ -37,7 +39,11 @@ type Question = About & {
 /** An upload is judged, and then stored before it is answered: so long ago what was fetched may have been the head. */
 const STORING = 30_000_000;
 
-export function createVerdicts(ledger: Ledger, trees: Trees): Verdicts {
+export function createVerdicts(
+  ledger: Ledger,
+  trees: Trees,
+  wasRemoved: (path: string, version: Signed) => boolean,
+): Verdicts {
   const fetches = new Map<string, Fetch>();
 
   /** Images of which one is the head, as far as can be seen from outside. */
@@ -112,6 +118,8 @@ export function createVerdicts(ledger: Ledger, trees: Trees): Verdicts {
           return versions(offers).some(({ timestamp }) => timestamp > latest);
         case "signature_mismatch":
           return doubt || ledger.uploadsOf(path, image).some(({ key }) => !site.keys.includes(key));
+        case "already_removed":
+          return versions(offers).some((offer) => wasRemoved(path, offer));
         case "no_config":
           return doubt;
         case "config_level_mismatch":
@@ -127,6 +135,7 @@ export function createVerdicts(ledger: Ledger, trees: Trees): Verdicts {
     started(host) {
       for (const place of fetches.keys()) if (place.startsWith(`${host} `)) fetches.delete(place);
     },
+    vanished: (host, path) => void fetches.delete(placeOf(host, path)),
     said(site, mark, about) {
       const { host } = site;
       const { path, image, time } = about;

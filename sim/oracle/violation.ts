@@ -24,6 +24,11 @@ export const PROMISES = {
   too_many: "connections, questions and packets keep within their bounds",
   not_at_rest: "servers that agree ask each other for nothing, and keep nothing that nobody needs",
   not_converged: "after the last fault all servers hold the winner within the bound",
+  removed_wrongly:
+    "nothing goes that the rules or the keep list keep, while that cannot be read, or after the clock was set",
+  came_back: "what is removed is written down before it goes, and its old signature brings nothing back",
+  kept_too_long: "what nothing keeps goes in the end",
+  index_lost: "an index that an image or a promise needs stays",
   machine_failed: "no input makes a machine fail",
 } as const;
 

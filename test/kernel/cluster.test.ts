@@ -39,6 +39,8 @@ function addNode(world: World, name: string, peers: readonly string[]): Host {
           directories: [{ key: "site", root: IMAGES }],
           levels: 1,
           append: false,
+        clean: null,
+        keepList: null,
           peers: peers.map((peer) => ({ name: peer, address: addressOf(peer) })),
           signers: [SECRET],
         },

@@ -141,6 +141,29 @@ test("a name that is listed between the looks stays; one that is listed later li
   expect(answerTo(2, imageOf(2), 90)).toMatchObject({ response: { accepted: true } });
 });
 
+test("an image that is on its way takes no other one's place", () => {
+  const coming = { state: found("b", 2, 1).committed, stage: "s1", mode: "append" } as const;
+  const rig = started([
+    found("a", 1, 100),
+    { ...found("b", 2, 1), committed: null, intent: coming } as FoundImage,
+  ]);
+  expect(live(rig, 60)).toEqual([]);
+});
+
+test("after a step of the wall clock nothing is removed that waited for its turn", () => {
+  const rig = started("abcdef".split("").map((name, at) => found(name, at + 1, 100 + at)));
+  let asked = 0;
+  while (asked === 0) {
+    rig.wait(1_000);
+    asked = rig.pending.filter(({ request }) => request.kind === "remove").length;
+  }
+  expect(asked).toBe(4);
+  rig.setClock(1_000 * HOUR);
+  rig.wait(10_000);
+  for (let each = 0; each < asked; each++) rig.done("remove");
+  expect(rig.pending.filter(({ request }) => request.kind === "remove")).toEqual([]);
+});
+
 test("after a step of the wall clock nothing is removed for a while", () => {
   const rig = started([found("a", 1, 2), found("b", 2, 1)]);
   live(rig, 25);

@@ -15,6 +15,16 @@ test("a few hundred seeds aim at every cell that is aimed at, and so does each s
     expect(aimsOf(Array.from({ length: 400 }, (_, at) => shard + 4 * at)).size).toBe(all.size);
 });
 
+test("where images are removed, the cells of removal are aimed at", () => {
+  const aims = Array.from({ length: 150 }, (_, at) =>
+    [0, 1, 2].map((nth) => aimOf(8 * at, nth, true)),
+  ).flat();
+  const cells = CELLS.filter((cell) => / (removing|collecting)$/.test(cell));
+  expect(cells.length).toBeGreaterThanOrEqual(70);
+  for (const cell of cells.filter((each) => !/^(off|dup_old|join|rejoin|clone|machine) /.test(each)))
+    expect(aims).toContain(cell);
+});
+
 test("no fault comes before the servers have talked", () => {
   const harmless = ["rate", "config"];
   for (let seed = 0; seed < 300; seed++) {

@@ -46,6 +46,11 @@ at 20s start n1 machine=n9
 at 21s hang n1 sync for=3s
 config n3 append=yes levels=2 keys=second
 config n2 keys=
+config n4 clean=no
+config n5 clean=2,0,500ms,list
+at 22s keep n1 /site/a,/site/b
+at 22s keep * none
+at 22s keep n2 broken
 at 22s when n1 committing crash n1 disk=weak
 at 22s when n1 committing nth=2 call=sync:3 +5ms rot n2 images nth=3
 at 22s when n2 running call=*:30 fail n2 rename no_space count=1
@@ -55,6 +60,9 @@ test("every verb is printed as it is written", () => {
   const parsed = parseScript(EXAMPLE);
   expect(parsed).toMatchObject({ ok: true });
   expect(parsed.ok && printScript(parsed.script)).toBe(EXAMPLE);
+  const cleaned = "seed 1\ncluster 2 levels=2 append=no disk=weak core=n1 clean=1,100,20s\n";
+  const rules = parseScript(cleaned);
+  expect(rules.ok && printScript(rules.script)).toBe(cleaned);
 });
 
 test("what is printed is parsed to the same script", () => {
@@ -108,7 +116,7 @@ test.each([
   ["slow n1", "factor= is missing"],
   [
     "when n1 sleeping crash n1",
-    "sleeping is none of down, recovering, connecting, reconciling, promising, indexing, preparing, fetching, committing, cleaning, serving, idle, running",
+    "sleeping is none of down, recovering, connecting, reconciling, promising, indexing, preparing, fetching, committing, cleaning, removing, collecting, serving, idle, running",
   ],
   ["when n1 committing call=sync:x crash n1", "x is no whole number from 1 to 1000000"],
   ["when n1 idle when n1 idle crash n1", "when is no verb"],
@@ -126,7 +134,7 @@ test("a seed is one plan, and every kind of line is planned by some seed", () =>
   for (let seed = 0; seed < 200; seed++)
     for (const { verb } of planScript(seed).lines) kinds.add(verb.kind).add(deedOf(verb).kind);
   const all =
-    "betray clock config crash cut edit fail flap halve hang heal join leave link pause peers rate remove reset resume";
+    "betray clock config crash cut edit fail flap halve hang heal join keep leave link pause peers rate remove reset resume";
   expect([...kinds].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
     ...all.split(" "),
     ..."rot save slow split stall start upload when".split(" "),
