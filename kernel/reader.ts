@@ -190,7 +190,7 @@ function diskDone(state: ReaderState, op: OpId, result: DiskResult, now: Now, ou
   }
   if (waiting?.kind !== "check" || waiting.conn !== state.conn) return;
   if (!result.ok || result.value.kind !== "index")
-    return giveUp(state, "index_invalid", result.ok ? "" : result.detail, out);
+    return giveUp(state, "index_invalid", result.ok ? "" : result.detail, out, waiting.text);
   const { text, hosts } = waiting;
   state.candidate = { index: result.value.index, text, hosts };
   const parent = parentOf(state.config.path);
@@ -241,6 +241,7 @@ function failureOf(state: ReaderState, late: "deadline" | null): Reading {
   const { failures } = state;
   const telling = TELLING.find((code) => failures.some((each) => each.code === code)) ?? "unreachable";
   const code = late !== null && telling !== "not_as_listed" ? late : telling;
-  const detail = failures.findLast((each) => each.code === telling)?.detail ?? "no answer";
-  return { ok: false, code, detail };
+  const last = failures.findLast((each) => each.code === telling);
+  const text = code === "index_invalid" ? last?.text : undefined;
+  return { ok: false, code, detail: last?.detail ?? "no answer", ...(text === undefined ? {} : { text }) };
 }

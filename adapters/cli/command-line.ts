@@ -5,6 +5,7 @@ import type { VPath } from "../../kernel/ids.ts";
 import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import { addCommand, duration, fraction, integer, listOption, parseFilePath } from "./command-options.ts";
+import { addAuditCommand, type AuditCommand, type AuditValues, decideAudit } from "./audit-line.ts";
 import { parseClusters } from "./entry-points.ts";
 import type { Trouble } from "./exit.ts";
 import { quoted } from "./text.ts";
@@ -52,7 +53,7 @@ export type FileCommand = ClusterOptions & {
 export type CommandLine =
   | SyncCommand
   | FileCommand
-  | LookCommand
+  | NewCommand
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -93,7 +94,7 @@ type SyncValues = ClusterValues & {
 };
 type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
 /** What one command has, the others have not: each takes its own. */
-type AnyValues = SyncValues & FileValues & LookValues;
+type AnyValues = SyncValues & FileValues & LookValues & AuditValues;
 type Globals = { readonly port: number; readonly diskThreads: number };
 
 export function parseCommandLine(words: readonly string[], version: string): Result<CommandLine, Trouble> {
@@ -117,6 +118,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   on("edit", (values, hosts) => decideFile("edit", globals(), values, hosts));
   on("put-file", (values, hosts) => decideFile("put_file", globals(), values, hosts));
   for (const name of LOOK_COMMANDS) on(name, (values, hosts) => decideLook(name, globals(), values, hosts));
+  on("audit", (values, hosts) => decideAudit(globals(), values, hosts));
   try {
     program.parse(options, { from: "user" });
   } catch (error) {
@@ -126,7 +128,10 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   return found ?? accepted({ kind: "hint", text: hint(version) });
 }
 
-const COMMANDS = ["sync", "edit", "put-file", ...LOOK_COMMANDS] as const;
+/** Commands that 0.6.12 has not: they end with other statuses. */
+export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit"] as const;
+export type NewCommand = LookCommand | AuditCommand;
+const COMMANDS = ["sync", "edit", "put-file", ...NEW_COMMANDS] as const;
 
 function see(name?: (typeof COMMANDS)[number]): string {
   return `see \`ciruela ${name === undefined ? "" : `${name} `}--help\``;
@@ -188,6 +193,7 @@ function describe(version: string, write: (text: string) => void): Command {
     .requiredOption("-s, --source <FILE>", "local file")
     .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
   addLookCommands(program, write);
+  addAuditCommand(program, write);
   return program;
 }
 

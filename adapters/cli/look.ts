@@ -197,7 +197,7 @@ export function nameOf(path: ByteString): string {
 
 const SIZE_COLUMNS = 12;
 
-function lineOf(entry: Entry): string {
+export function lineOf(entry: Entry): string {
   const name = printable(nameOf(entry.path));
   if (entry.kind === "directory") return `d ${"".padStart(SIZE_COLUMNS)} ${name}`;
   if (entry.kind === "link")

@@ -4,11 +4,16 @@ import { unreachable } from "../../kernel/assert.ts";
 import type { PrivateKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
 import { createBar } from "./bar.ts";
-import { type FileCommand, parseCommandLine, type SyncCommand } from "./command-line.ts";
+import {
+  type FileCommand,
+  NEW_COMMANDS,
+  type NewCommand,
+  parseCommandLine,
+  type SyncCommand,
+} from "./command-line.ts";
 import { EXIT, EXIT_OF, SYSEXIT, SYSEXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
-import { LOOK_COMMANDS, type LookCommand } from "./look-line.ts";
 import { createOutput } from "./output.ts";
 import type { Screen } from "./picture.ts";
 import { createTeller, type Teller } from "./teller.ts";
@@ -30,7 +35,7 @@ export async function run(words: readonly string[]): Promise<number> {
   const command = parseCommandLine(words, version);
   if (!command.ok) {
     // The command line could not be read, so what it wishes is looked for in its words.
-    if (isLook(words)) {
+    if (isNew(words)) {
       const tell = tellerOf(words.includes("--json"), version);
       return told(tell, tell.fail(command.code, command.detail, SYSEXIT_OF[command.code]));
     }
@@ -43,7 +48,7 @@ export async function run(words: readonly string[]): Promise<number> {
     createOutput(value.kind === "text" ? STDOUT : STDERR).write(value.text);
     return EXIT.ok;
   }
-  if (isLookCommand(value)) return runLook(value, version);
+  if (isNewCommand(value)) return runNew(value, version);
   const telling = tellingOf(value, version);
   const { view } = telling;
   for (const [signal, status] of Object.entries(SIGNALS)) {
@@ -61,16 +66,16 @@ export async function run(words: readonly string[]): Promise<number> {
   return ended(view, await perform(value, telling).catch(crashed));
 }
 
-function isLook(words: readonly string[]): boolean {
-  return LOOK_COMMANDS.some((name) => words.includes(name));
+function isNew(words: readonly string[]): boolean {
+  return NEW_COMMANDS.some((name) => words.includes(name));
 }
 
-function isLookCommand(command: { readonly kind: string }): command is LookCommand {
-  return (LOOK_COMMANDS as readonly string[]).includes(command.kind);
+function isNewCommand(command: { readonly kind: string }): command is NewCommand {
+  return (NEW_COMMANDS as readonly string[]).includes(command.kind);
 }
 
 /** A signal lets what was begun be tidied away. */
-async function runLook(command: LookCommand, version: string): Promise<number> {
+async function runNew(command: NewCommand, version: string): Promise<number> {
   const tell = tellerOf(command.json, version);
   const stop = new AbortController();
   let interrupted: number | null = null;
@@ -85,9 +90,13 @@ async function runLook(command: LookCommand, version: string): Promise<number> {
     return tell.fail("bug", `a bug of this program: ${what}`, SYSEXIT.bug);
   };
   process.once("uncaughtException", (error) => process.exit(told(tell, crashed(error))));
-  const { look } = await import("./look.ts");
-  const status = await look(command, tell, stop.signal).catch(crashed);
+  const status = await performNew(command, tell, stop.signal).catch(crashed);
   return told(tell, interrupted ?? status);
+}
+
+async function performNew(command: NewCommand, tell: Teller, stop: AbortSignal): Promise<number> {
+  if (command.kind === "audit") return (await import("./audit.ts")).audit(command, tell);
+  return (await import("./look.ts")).look(command, tell, stop);
 }
 
 function tellerOf(json: boolean, version: string): Teller {

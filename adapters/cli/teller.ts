@@ -6,12 +6,12 @@ import type { Output } from "./output.ts";
 import { jsonLine } from "./text.ts";
 
 export type Teller = {
-  /** What was asked for. */
-  data(line: string, object: object): void;
+  /** What was asked for; a line that is too many is null. */
+  data(line: string | null, object: object): void;
   /** The same, as it is. */
   bytes(bytes: Uint8Array, object: () => object): void;
-  /** What is good to know besides. */
-  note(line: string, object: object): void;
+  /** What is good to know besides; null: for people alone. */
+  note(line: string, object: object | null): void;
   /** Why it ends; the status is handed back. */
   fail(reason: string, message: string, status: number): number;
   /** Once, at the end. */
@@ -28,7 +28,9 @@ export type TellerOptions = {
 export function createTeller({ json, version, stdout, stderr }: TellerOptions): Teller {
   if (!json)
     return {
-      data: (line) => stdout.write(`${line}\n`),
+      data(line) {
+        if (line !== null) stdout.write(`${line}\n`);
+      },
       bytes: (bytes) => stdout.write(bytes),
       note: (line) => stderr.write(`${line}\n`),
       fail(_, message, status) {
@@ -42,7 +44,9 @@ export function createTeller({ json, version, stdout, stderr }: TellerOptions): 
   return {
     data: (_, object) => say(object),
     bytes: (_, object) => say(object()),
-    note: (_, object) => say(object),
+    note(_, object) {
+      if (object !== null) say(object);
+    },
     fail(reason, message, status) {
       failure ??= { reason, message };
       say({ type: "error", reason, message });

@@ -1,6 +1,6 @@
 /** Reads single facts out of a `PackedIndex`. */
 import { assert } from "../assert.ts";
-import { type ByteString, byteString, toHex } from "../text.ts";
+import { type ByteString, byteString, equalBytes, toHex } from "../text.ts";
 import type { BlockHash } from "../ids.ts";
 import { type Entry, type EntryKind, KIND_DIRECTORY, KIND_EXECUTABLE, KIND_LINK } from "./packed.ts";
 import type { IndexBody } from "./builder.ts";
@@ -33,6 +33,16 @@ export function entryOf(index: IndexBody, entry: number): Entry {
 /** First block of an entry; the end of its blocks is the first block of the next. */
 export function firstBlockOf(index: IndexBody, entry: number): number {
   return index.firstBlocks[entry] ?? 0;
+}
+
+/** Hashes of all blocks of an entry, 32 bytes each. */
+export function hashesOf(index: IndexBody, entry: number): Uint8Array {
+  return index.hashes.subarray(firstBlockOf(index, entry) * 32, firstBlockOf(index, entry + 1) * 32);
+}
+
+/** Equal bytes in two files of trees that have one block size. */
+export function sameContent(a: IndexBody, entry: number, b: IndexBody, other: number): boolean {
+  return sizeOf(a, entry) === sizeOf(b, other) && equalBytes(hashesOf(a, entry), hashesOf(b, other));
 }
 
 export type BlockPlace = { readonly entry: number; readonly offset: number; readonly length: number };

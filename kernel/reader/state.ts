@@ -38,7 +38,13 @@ export type Reading =
       readonly file: { readonly bytes: Uint8Array; readonly executable: boolean } | null;
       readonly origin: Origin;
     }
-  | { readonly ok: false; readonly code: ReadingCode; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly code: ReadingCode;
+      readonly detail: string;
+      /** Of `index_invalid`: what was sent, if that was the trouble. */
+      readonly text?: Uint8Array;
+    };
 
 /** Who sent the index, and what the listing of the same server says of it. */
 export type Origin = {
@@ -114,7 +120,7 @@ export type ReaderState = {
   current: boolean;
   fetching: Fetching | null;
   finishing: boolean;
-  readonly failures: { readonly code: ReadingCode; readonly detail: string }[];
+  readonly failures: { readonly code: ReadingCode; readonly detail: string; readonly text?: Uint8Array }[];
   deadline: MonoMs;
   tickAt: MonoMs;
   nextOp: number;
@@ -164,10 +170,17 @@ export function take(state: ReaderState, op: OpId): Waiting | null {
 }
 
 /** Who is asked now is left. What is here stays, if the next one has the same image. */
-export function giveUp(state: ReaderState, code: ReadingCode, why: string, out: Effect[]): void {
+export function giveUp(
+  state: ReaderState,
+  code: ReadingCode,
+  why: string,
+  out: Effect[],
+  text?: Uint8Array,
+): void {
   if (state.conn === null) return;
   const address = state.links.conns.get(state.conn)?.address;
-  state.failures.push({ code, detail: address === undefined || why === "" ? why : `${address}: ${why}` });
+  const detail = address === undefined || why === "" ? why : `${address}: ${why}`;
+  state.failures.push({ code, detail, ...(text === undefined ? {} : { text }) });
   if (code === "not_as_listed" && address !== undefined) state.again.push(address);
   out.push({ kind: "close", conn: state.conn });
   state.conn = null;

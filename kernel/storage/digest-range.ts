@@ -1,6 +1,5 @@
 /** Block digests of an open file by the algorithm of an index. */
-import type { HashName, PackedIndex } from "../index/packed.ts";
-import { firstBlockOf } from "../index/view.ts";
+import type { HashName } from "../index/packed.ts";
 import { equalBytes } from "../text.ts";
 import type { Handle, StorageProgram } from "./call.ts";
 import { checkpoint, digest, digestBlocks, read } from "./calls.ts";
@@ -39,11 +38,6 @@ function* digestPiece(
     hashes.set(yield* digest(hashName, bytes), (at / blockBytes) * 32);
   }
   return hashes;
-}
-
-/** What the index says of a file's blocks. */
-export function hashesOf(index: PackedIndex, entry: number): Uint8Array {
-  return index.hashes.subarray(firstBlockOf(index, entry) * 32, firstBlockOf(index, entry + 1) * 32);
 }
 
 export function sameHash(a: Uint8Array, atBlock: number, b: Uint8Array, bBlock: number): boolean {

@@ -10,7 +10,16 @@
 import type { ImageId, VPath } from "../ids.ts";
 import { nameOf } from "../ids.ts";
 import { KIND_DIRECTORY, KIND_EXECUTABLE, KIND_LINK, type PackedIndex } from "../index/packed.ts";
-import { findFile, firstBlockOf, kindOf, pathOf, placeOfBlock, sizeOf } from "../index/view.ts";
+import {
+  findFile,
+  firstBlockOf,
+  hashesOf,
+  kindOf,
+  pathOf,
+  placeOfBlock,
+  sameContent,
+  sizeOf,
+} from "../index/view.ts";
 import { type ByteString, byteString, equalBytes } from "../text.ts";
 import { type FileName, FsFailure, type Handle, type RootName, type StorageProgram } from "./call.ts";
 import {
@@ -36,7 +45,7 @@ import {
   usingPath,
 } from "./calls.ts";
 import { inFolder, writeInto } from "./block.ts";
-import { digestFile, hashesOf, sameHash } from "./digest-range.ts";
+import { digestFile, sameHash } from "./digest-range.ts";
 import { loadIndex } from "./index-file.ts";
 import { type Folder, entryName, foldersOf } from "./layout.ts";
 import { imageFolders, imageName, partsOfPath, stageName } from "./names.ts";
@@ -237,10 +246,6 @@ function markWhole(index: PackedIndex, entry: number, prepared: Prepared): void 
 /** First hash and size: equal contents have equal keys, and the hash lists are compared after. */
 function contentKey(index: PackedIndex, entry: number): string {
   return `${sizeOf(index, entry)} ${byteString(hashesOf(index, entry).subarray(0, 32))}`;
-}
-
-function sameContent(a: PackedIndex, entry: number, b: PackedIndex, other: number): boolean {
-  return sizeOf(a, entry) === sizeOf(b, other) && equalBytes(hashesOf(a, entry), hashesOf(b, other));
 }
 
 /** Where the sources have the wanted contents, whatever the names; best source first. */

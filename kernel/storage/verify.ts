@@ -1,10 +1,10 @@
 /** Compares a tree with an index, through handles and to the last byte. Reads only. */
 import { KIND_LINK, type PackedIndex } from "../index/packed.ts";
-import { entryOf, kindOf, sizeOf } from "../index/view.ts";
+import { entryOf, hashesOf, kindOf, sizeOf } from "../index/view.ts";
 import { equalBytes } from "../text.ts";
 import { type FileName, FsFailure, type Handle, type StorageProgram } from "./call.ts";
 import { checkpoint, list, openDirectory, openFile, readLink, stat, statName, using } from "./calls.ts";
-import { digestFile, hashesOf } from "./digest-range.ts";
+import { digestFile } from "./digest-range.ts";
 import { type Folder, entryName, foldersOf } from "./layout.ts";
 import { modeOf } from "./stage.ts";
 
