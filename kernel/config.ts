@@ -11,6 +11,19 @@ export { FRAME_BYTES_MAX } from "./wire/limits.ts";
 export type KeyRing = {
   readonly master: readonly PublicKey[];
   readonly named: ReadonlyMap<string, readonly PublicKey[]>;
+  /** Of those, keys that count until a date. */
+  readonly ending: readonly EndingKey[];
+};
+
+/** What it signed up to its date goes on to be verified, so that a new server gets old images. */
+export type EndingKey = {
+  readonly key: PublicKey;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  /** Of the directories whose `upload-keys` have it; null: of all. */
+  readonly name: string | null;
+  /** Clients may use it until then. False: retired, so that it counts for what other servers have. */
+  readonly uploads: boolean;
 };
 
 export type DirectoryConfig = {

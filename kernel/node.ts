@@ -69,7 +69,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     config,
     prng: keyed(seed, "node", config.machine),
     reload: null,
-    keys: { master: [], named: new Map() },
+    keys: { master: [], named: new Map(), ending: [] },
     keysChecked: false,
     phase: "starting",
     catalog: createCatalog(),

@@ -77,7 +77,7 @@ function nodeProcess(spec: NodeSpec, { seed, now, crypto }: Start, limits: Limit
     inspect: () => state,
     programOf: (request) => programOf(request, context),
     events: [
-      { kind: "keys_changed", keys: { master, named: new Map() } },
+      { kind: "keys_changed", keys: { master, named: new Map(), ending: [] } },
       ...keepLists(spec),
       { kind: "peers_resolved", peers: spec.peers },
     ],

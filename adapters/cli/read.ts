@@ -88,7 +88,8 @@ export function trustOf(options: ReadOptions): Result<Trust, "keys"> {
   } catch (error) {
     return refused("keys", `--trusted-keys ${quoted(trustedKeys)} cannot be read (${errnoOf(error)})`);
   }
-  const { keys, problems } = parsePublicKeys(trustedKeys, bytes);
+  const { keys: lasting, ending, problems } = parsePublicKeys(trustedKeys, bytes);
+  const keys = [...lasting, ...ending.map(({ key }) => key)]; // what it has signed stays signed
   const [problem] = problems;
   if (problem !== undefined) return refused("keys", printProblem(problem));
   if (keys.length === 0) return refused("keys", `--trusted-keys ${quoted(trustedKeys)} has no key`);

@@ -1,13 +1,13 @@
 /**
- * The configuration folder: `master.key`, `peers.txt`, `configs/NAME.yaml`, `keys/NAME.key`. All problems of all
+ * The configuration folder: `master.key`, `peers.txt`, `configs/NAME.yaml`, `keys/NAME.key`, `retired-keys/NAME.key`. All problems of all
  * files come at once. Files may be links to what lies in the folder, which is how secrets are mounted.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { DirectoryConfig, KeyRing, PublicKey } from "../../kernel/config.ts";
+import type { DirectoryConfig, EndingKey, KeyRing, PublicKey } from "../../kernel/config.ts";
 import { parseVPath } from "../../kernel/ids.ts";
 import { compareText, utf8Decode } from "../../kernel/text.ts";
-import { parsePublicKeys } from "../keys/public.ts";
+import { type PublicKeys, parsePublicKeys } from "../keys/public.ts";
 import { type KeyName, parseDirectoryFile } from "./directory-file.ts";
 import { type PeerEntry, parsePeers } from "./peers-file.ts";
 import { type Problem, shown, wholeFile } from "./problem.ts";
@@ -38,7 +38,8 @@ export function readFolder(path: string): ReadFolder {
   const peers = peersIn(path, log);
   const gaps = keyNames.flatMap(({ file, name, line, col }): readonly Problem[] => {
     const mend = `put the public key into ${join(path, "keys", `${name}.key`)}`;
-    return keys.named.has(name) ? [] : [{ file, line, col, what: `no key ${shown(name)}`, mend }];
+    const isThere = keys.named.has(name) || keys.ending.some((each) => each.name === name);
+    return isThere ? [] : [{ file, line, col, what: `no key ${shown(name)}`, mend }];
   });
   const { problems, warnings } = log;
   if (problems.length > 0) return { ok: false, problems: [...problems, ...gaps], warnings };
@@ -61,29 +62,51 @@ export function readPeers(path: string): Log & { readonly peers: readonly PeerEn
 }
 
 function readRing(path: string, log: Log): KeyRing {
-  const master = readKeyFile(path, join(path, "master.key"), log) ?? [];
+  const top = readKeyFile(path, join(path, MASTER), log);
   const named = new Map<string, readonly PublicKey[]>();
-  const folder = join(path, "keys");
-  for (const name of namesIn(folder, log) ?? []) {
-    if (name.startsWith(".") || !name.endsWith(".key")) continue;
-    const keys = readKeyFile(path, join(folder, name), log);
-    if (keys !== null) named.set(name.slice(0, -".key".length), keys);
+  const ending: EndingKey[] = (top?.ending ?? []).map((each) => ({ ...each, name: null, uploads: true }));
+  for (const [file, { keys, ending: some }] of readKeyFiles(path, "keys", log)) {
+    const name = file.slice(0, -KEY_END.length);
+    named.set(name, keys);
+    ending.push(...some.map((each) => ({ ...each, name, uploads: true })));
   }
-  return { master, named };
+  for (const [file, { keys, ending: some }] of readKeyFiles(path, RETIRED, log)) {
+    const name = file === MASTER ? null : file.slice(0, -KEY_END.length);
+    ending.push(...some.map((each) => ({ ...each, name, uploads: false })));
+    if (keys.length === 0) continue;
+    const what = `${keys.length} of its keys without the date until which they count`;
+    log.problems.push(
+      wholeFile(join(path, RETIRED, file), what, 'put expiry-time="YYYYMMDDZ" and a space in front of each'),
+    );
+  }
+  return { master: top?.keys ?? [], named, ending };
+}
+
+const MASTER = "master.key";
+const KEY_END = ".key";
+/** Files of the same names beside the others, where 0.6.12 does not look: it takes no options before a key. */
+const RETIRED = "retired-keys";
+
+function readKeyFiles(path: string, folder: string, log: Log): readonly (readonly [string, PublicKeys])[] {
+  return (namesIn(join(path, folder), log) ?? []).flatMap((name) => {
+    if (name.startsWith(".") || !name.endsWith(KEY_END)) return [];
+    const keys = readKeyFile(path, join(path, folder, name), log);
+    return keys === null ? [] : [[name, keys] as const];
+  });
 }
 
 /** Null when there is no such file. A file that is wrong holds no keys: its problem is in the log. */
-function readKeyFile(path: string, file: string, log: Log): readonly PublicKey[] | null {
+function readKeyFile(path: string, file: string, log: Log): PublicKeys | null {
   const read = readTextFile(file, path);
   if (read.kind === "missing") return null;
   if (read.kind === "wrong") {
     log.problems.push(wholeFile(file, read.what, read.mend));
-    return [];
+    return { keys: [], ending: [], problems: [], warnings: [] };
   }
-  const { keys, problems, warnings } = parsePublicKeys(file, read.bytes);
-  log.problems.push(...problems);
-  log.warnings.push(...warnings);
-  return keys;
+  const found = parsePublicKeys(file, read.bytes);
+  log.problems.push(...found.problems);
+  log.warnings.push(...found.warnings);
+  return found;
 }
 
 function peersIn(path: string, log: Log): readonly PeerEntry[] {

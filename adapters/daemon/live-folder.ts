@@ -62,7 +62,14 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
       const { events, peers: entries } = look(log);
       return { events: [{ kind: "config_changed", directories }, ...events], peers: entries };
     },
-    watched: () => [...new Set([path, join(path, "keys"), ...lists.map(({ file }) => dirname(file))])],
+    watched: () => [
+      ...new Set([
+        path,
+        join(path, "keys"),
+        join(path, "retired-keys"),
+        ...lists.map(({ file }) => dirname(file)),
+      ]),
+    ],
   };
 }
 
@@ -158,6 +165,6 @@ function briefly([first, ...more]: readonly Problem[]): string | null {
   return `${printProblem(first)}${rest}; what it said before goes on`;
 }
 
-function textOfRing({ master, named }: KeyRing): string {
-  return JSON.stringify([master, [...named]]);
+function textOfRing({ master, named, ending }: KeyRing): string {
+  return JSON.stringify([master, [...named], ending]);
 }

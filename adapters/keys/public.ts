@@ -1,6 +1,6 @@
 /**
- * Public key files: `[options] TYPE BASE64 [comment]` a line, as in authorized_keys. Options are skipped, not obeyed.
- * Every line is judged: a wrong one is a problem with its place, and the others still count.
+ * Public key files: `[options] TYPE BASE64 [comment]` a line, as in authorized_keys. Of the options `expiry-time` is
+ * obeyed, as sshd(8) reads it; the others are about logins, and skipped. Every line is judged: a wrong one is a problem with its place, and the others still count.
  */
 import { type PublicKey, parsePublicKey } from "../../kernel/config.ts";
 import { type Problem, shown, wholeFile } from "../config/problem.ts";
@@ -8,6 +8,8 @@ import { type Problem, shown, wholeFile } from "../config/problem.ts";
 export type PublicKeys = {
   /** Each key once, in the order of the file. */
   readonly keys: readonly PublicKey[];
+  /** Those with a date: milliseconds since 1970. */
+  readonly ending: readonly { readonly key: PublicKey; readonly until: number }[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 };
@@ -25,11 +27,13 @@ export function parsePublicKeys(file: string, bytes: Uint8Array): PublicKeys {
     const mend = "put the .pub file here, and treat the private key as disclosed";
     return {
       keys: [],
+      ending: [],
       problems: [wholeFile(file, "a private key where public keys belong", mend)],
       warnings: [],
     };
   }
   const keys = new Set<PublicKey>();
+  const ending = new Map<PublicKey, number>();
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   for (const [index, whole] of text
@@ -40,18 +44,25 @@ export function parsePublicKeys(file: string, bytes: Uint8Array): PublicKeys {
     if (start < 0 || whole[start] === "#") continue;
     const found = parseLine(whole.slice(start).replace(/[ \t\r]+$/, ""));
     if (found.kind === "key") {
-      keys.add(found.key);
+      const { key, until } = found;
+      if (until === null) keys.add(key);
+      else ending.set(key, Math.max(until, ending.get(key) ?? until));
       continue;
     }
     const { what, mend } = found;
     const place = { file, line: index + 1, col: start + found.offset + 1, what, mend };
     (found.kind === "never" ? warnings : problems).push(place);
   }
-  return { keys: [...keys], problems, warnings };
+  return {
+    keys: [...keys],
+    ending: [...ending].flatMap(([key, until]) => (keys.has(key) ? [] : [{ key, until }])),
+    problems,
+    warnings,
+  };
 }
 
 type Line =
-  | { readonly kind: "key"; readonly key: PublicKey }
+  | { readonly kind: "key"; readonly key: PublicKey; readonly until: number | null }
   | {
       readonly kind: "wrong" | "never"; // never: a sound line that can match no signature
       readonly offset: number;
@@ -85,7 +96,38 @@ function parseLine(line: string): Line {
     return { kind: "never", offset, what: "an ssh-rsa key can match no upload", mend: OWN_KEY };
   }
   const key = keyOfBlob(blob);
-  return typeof key === "string" ? wrong(key) : { kind: "key", key: key.key };
+  if (typeof key === "string") return wrong(key);
+  const until = expiryIn(line.slice(0, offset));
+  if (until !== "bad_date") return { kind: "key", key: key.key, until };
+  const mend = 'write expiry-time="YYYYMMDDZ" or "YYYYMMDDHHMMSSZ"; without Z it is local time';
+  return { kind: "wrong", offset: 0, what: "expiry-time is no date", mend };
+}
+
+/** The earliest date in the options, null when there is none. */
+function expiryIn(options: string): number | null | "bad_date" {
+  let until: number | null = null;
+  for (let start = 0; start < options.length; ) {
+    const end = endOfOption(options, start, ",");
+    const [name = "", ...value] = options.slice(start, end).trim().split("=");
+    start = end + 1;
+    if (name.toLowerCase() !== "expiry-time") continue;
+    const date = dateOf(value.join("=").replace(/^"(.*)"$/, "$1"));
+    if (date === null) return "bad_date";
+    until = Math.min(until ?? date, date);
+  }
+  return until;
+}
+
+const DATE = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?(Z?)$/;
+
+/** Null for what is no date, such as the 31st of June. */
+function dateOf(text: string): number | null {
+  const [, year, month, day, hour = "00", minute = "00", second = "00", zone] = DATE.exec(text) ?? [];
+  if (zone === undefined) return null;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const sound = Date.parse(`${iso}Z`);
+  if (Number.isNaN(sound) || !new Date(sound).toISOString().startsWith(iso)) return null;
+  return Date.parse(`${iso}${zone}`);
 }
 
 /** The key of a whole `ssh-ed25519` blob, or what is wrong with it. */
@@ -121,16 +163,20 @@ function fieldAt(line: string, offset: number): string {
 
 /** Where the field after the options starts: they end at the first space outside of double quotes. */
 function afterOptions(line: string): number {
+  const end = endOfOption(line, 0, " \t");
+  return end + (/^[ \t]*/.exec(line.slice(end))?.[0].length ?? 0);
+}
+
+/** The first of some characters outside of double quotes, or the end. */
+function endOfOption(text: string, start: number, ends: string): number {
   let quoted = false;
-  for (let at = 0; at < line.length; at++) {
-    const character = line[at];
-    if (character === "\\" && line[at + 1] === '"') at++;
+  for (let at = start; at < text.length; at++) {
+    const character = text[at] ?? "";
+    if (character === "\\" && text[at + 1] === '"') at++;
     else if (character === '"') quoted = !quoted;
-    else if (!quoted && (character === " " || character === "\t")) {
-      return at + (/^[ \t]*/.exec(line.slice(at))?.[0].length ?? 0);
-    }
+    else if (!quoted && ends.includes(character)) return at;
   }
-  return line.length;
+  return text.length;
 }
 
 /** Node decodes what it can; here all of it must be base64, padding included or left out. */

@@ -163,7 +163,9 @@ export function checkKeyNames(node: NodeState, out: Effect[]): void {
   node.keysChecked = true;
   const gone = new Set([...node.problems.keys()].filter((about) => about.startsWith(UPLOAD_KEYS)));
   for (const { key, uploadKeys } of node.config.directories) {
-    const absent = uploadKeys.filter((name) => !node.keys.named.has(name));
+    const absent = uploadKeys.filter(
+      (name) => !node.keys.named.has(name) && !node.keys.ending.some((each) => each.name === name),
+    );
     if (absent.length === 0) continue;
     const what = `no key ${absent.join(", ")}: put it into keys/, or take its name out of upload-keys of ${key}`;
     gone.delete(`${UPLOAD_KEYS}${key}`);

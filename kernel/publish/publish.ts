@@ -129,10 +129,25 @@ export function directoryFor(
   return levelOf(path) === directory.numLevels ? directory : "config_level_mismatch";
 }
 
-/** Keys that may write to a directory, each once. */
-export function keysOf(keys: KeyRing, directory: DirectoryConfig): readonly PublicKey[] {
+/** Keys that count for an upload to a directory, each once. */
+export function keysOf(
+  keys: KeyRing,
+  directory: DirectoryConfig,
+  { origin, version }: Pick<Arrival, "origin" | "version">,
+  now: Now,
+): readonly PublicKey[] {
+  const { uploadKeys } = directory;
+  const ending = keys.ending.filter(({ until, name, uploads }) => {
+    if (version.timestamp > until || (name !== null && !uploadKeys.includes(name))) return false;
+    // A client chooses the date of its signature; what other servers have was taken when it was made.
+    return origin.kind === "peer" || (uploads && now.wall <= until);
+  });
   return [
-    ...new Set([...keys.master, ...directory.uploadKeys.flatMap((name) => keys.named.get(name) ?? [])]),
+    ...new Set([
+      ...keys.master,
+      ...uploadKeys.flatMap((name) => keys.named.get(name) ?? []),
+      ...ending.map(({ key }) => key),
+    ]),
   ];
 }
 
@@ -143,7 +158,7 @@ export function receive(state: PublishState, arrival: Arrival, view: PublishView
   if (!name.ok) return [refuse(arrival, name.code, name.detail)];
   if (state.uploads.size >= view.config.limits.pendingUploadsMax)
     return [{ ...refuse(arrival, "busy"), passing: true }];
-  const checks = checksOf(arrival, keysOf(view.keys, directory));
+  const checks = checksOf(arrival, keysOf(view.keys, directory, arrival, view.now));
   if (checks.length === 0) return [refuse(arrival, "signature_mismatch", "no key or no signature")];
   const upload: Upload = { ...arrival, ticket: state.nextTicket++, directory, verified: null };
   state.uploads.set(upload.ticket, upload);

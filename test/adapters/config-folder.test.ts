@@ -59,8 +59,33 @@ test("a whole folder: directories sorted, the ring, the peers", () => {
     ["a b", "/srv/ab"],
     ["b", "/srv/b"],
   ]);
-  expect(result.folder.keys).toEqual({ master: [], named: new Map([["ci", [HEX_1]]]) });
+  expect(result.folder.keys).toEqual({ master: [], named: new Map([["ci", [HEX_1]]]), ending: [] });
   expect(result.folder.peers).toEqual([{ text: "10.0.0.1", host: "10.0.0.1", port: null }]);
+});
+
+test("retired keys have the names of the others, and each a date", () => {
+  const dated = `expiry-time="20260101Z" ${KEY_1}`;
+  const until = Date.UTC(2026, 0, 1);
+  write({
+    "configs/a.yaml": `${GOOD}upload-keys: [gone]\n`,
+    "peers.txt": "",
+    "keys/ci.key": dated,
+    "retired-keys/master.key": dated,
+    "retired-keys/gone.key": dated,
+  });
+  const result = readFolder(folder);
+  expect(result).toMatchObject({ ok: true, gaps: [] });
+  if (!result.ok) return;
+  expect(result.folder.keys.ending).toEqual([
+    { key: HEX_1, until, name: "ci", uploads: true },
+    { key: HEX_1, until, name: "gone", uploads: false },
+    { key: HEX_1, until, name: null, uploads: false },
+  ]);
+  write({ "retired-keys/master.key": KEY_1 });
+  const mend = 'put expiry-time="YYYYMMDDZ" and a space in front of each';
+  expect(read().problems).toEqual([
+    `retired-keys/master.key:1:1: 1 of its keys without the date until which they count: ${mend}`,
+  ]);
 });
 
 test("an empty or missing folder is a server that stands alone and holds nothing", () => {
@@ -80,7 +105,7 @@ test("secrets that are mounted as links inside of the folder are read", () => {
   symlinkSync("..2024", join(folder, "..data"));
   symlinkSync("..data/master.key", join(folder, "master.key"));
   expect(readKeys(folder)).toEqual({
-    keys: { master: [HEX_1], named: new Map([["ci", [HEX_1]]]) },
+    keys: { master: [HEX_1], named: new Map([["ci", [HEX_1]]]), ending: [] },
     problems: [],
     warnings: [],
   });

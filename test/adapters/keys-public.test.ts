@@ -69,6 +69,39 @@ test("comments, blanks, CRLF, a BOM, odd comment bytes, options and repeats", ()
   expect(keys.length).toBe(2);
 });
 
+test.each([
+  ['expiry-time="20261126Z"', Date.UTC(2026, 10, 26)],
+  ["EXPIRY-TIME=202611261530Z", Date.UTC(2026, 10, 26, 15, 30)],
+  ['no-pty,expiry-time="20261126153007Z",command="a,b \\"c=d\\""', Date.UTC(2026, 10, 26, 15, 30, 7)],
+  ['expiry-time="20261126"', new Date(2026, 10, 26).getTime()],
+  ['expiry-time="20260101Z",expiry-time="20270101Z"', Date.UTC(2026, 0, 1)],
+])("a key with %s counts until then", (options, until) => {
+  const { keys, ending, problems } = parsePublicKeys("k", Buffer.from(`${options} ${VECTOR_1}\n`));
+  expect({ keys, ending, problems }).toEqual({
+    keys: [],
+    ending: [{ key: VECTOR_1_HEX, until }],
+    problems: [],
+  });
+});
+
+test.each(["20261301Z", "20260631Z", "2026", "", "tomorrow", "20261126T00Z", "202611262500Z"])(
+  "expiry-time %j is no date: the key counts for nothing",
+  (date) => {
+    const found = parsePublicKeys("k", Buffer.from(`expiry-time="${date}" ${VECTOR_1}\n`));
+    expect([found.keys, found.ending]).toEqual([[], []]);
+    expect(found.problems.map(printProblem)).toEqual([
+      'k:1:1: expiry-time is no date: write expiry-time="YYYYMMDDZ" or "YYYYMMDDHHMMSSZ"; without Z it is local time',
+    ]);
+  },
+);
+
+test("a key that is there without a date, too, has none; of two dates the later counts", () => {
+  const line = (date: string) => `expiry-time="${date}" ${VECTOR_1}\n`;
+  const twice = parsePublicKeys("k", Buffer.from(line("20260101Z") + line("20270101Z")));
+  expect(twice.ending).toEqual([{ key: VECTOR_1_HEX, until: Date.UTC(2027, 0, 1) }]);
+  expect(parsePublicKeys("k", Buffer.from(`${line("20260101Z")}${VECTOR_1}\n`)).ending).toEqual([]);
+});
+
 test("other types: RSA is taken and never matches, the rest are problems", () => {
   const rsa = makeKey("rsa", "-t", "rsa", "-b", "2048").line;
   const ecdsa = makeKey("ecdsa", "-t", "ecdsa").line;

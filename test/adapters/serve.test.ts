@@ -14,7 +14,7 @@ import { build } from "./built.ts";
 import { until } from "./until.ts";
 
 const HOST = "127.0.0.5";
-const NO_KEYS: KeyRing = { master: [], named: new Map() };
+const NO_KEYS: KeyRing = { master: [], named: new Map(), ending: [] };
 beforeAll(build);
 
 const entry = (text: string): PeerEntry => ({ text, host: text, port: null });

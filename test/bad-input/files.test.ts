@@ -17,7 +17,7 @@ import { type PublicKey, directoryConfig } from "../../kernel/config.ts";
 import { createPeerList, dueNames, learned, newsOf, setNames } from "../../kernel/peer-list.ts";
 import { keysOf } from "../../kernel/publish/publish.ts";
 import { stageName } from "../../kernel/storage/names.ts";
-import type { Address, MonoMs } from "../../kernel/ids.ts";
+import type { Address, ImageId, MonoMs, UnixMs } from "../../kernel/ids.ts";
 import { DEPTH_MAX } from "../../kernel/index/limits.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import {
@@ -107,7 +107,11 @@ test("BK6 a key that stands twice in a file, or in two files, counts once", () =
     ["a", [key]],
     ["b", [key]],
   ]);
-  expect(keysOf({ master: [key], named }, directory)).toEqual([key]);
+  const ending = [{ key, until: 9e12, name: null, uploads: true }];
+  const version = { timestamp: 1, image: "00" as ImageId, signatures: [] };
+  const arrival = { origin: { kind: "peer", address: "a:1" as Address, listing: "" }, version } as const;
+  const now = { mono: 0 as MonoMs, wall: 1 as UnixMs };
+  expect(keysOf({ master: [key], named, ending }, directory, arrival, now)).toEqual([key]);
 });
 
 test("BP4 an address that two names have is one peer", () => {

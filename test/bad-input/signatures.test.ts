@@ -22,7 +22,7 @@ function offer(signatures: readonly Uint8Array[]): { readonly reason: unknown; r
   const rig = createRig();
   rig.start();
   const key = publicKeyOf(SEED) as PublicKey;
-  rig.feed({ kind: "keys_changed", keys: { master: [key], named: new Map() } });
+  rig.feed({ kind: "keys_changed", keys: { master: [key], named: new Map(), ending: [] } });
   rig.open(2);
   const asked = rig.request(2, 1, {
     type: "AppendDir",

@@ -268,7 +268,7 @@ test("a name in upload-keys that no key has is a problem as long as that is so, 
     ["ci", [key]],
     ["robot", []],
   ]);
-  rig.feed({ kind: "keys_changed", keys: { master: [], named } });
+  rig.feed({ kind: "keys_changed", keys: { master: [], named, ending: [] } });
   rig.wait(1_000);
   expect(problemsOf(rig)).toEqual([]);
 });

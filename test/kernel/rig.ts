@@ -102,7 +102,8 @@ export function createRig(more: RigOptions = {}) {
       return mono >= wakeAt(node) ? feed({ kind: "wake" }) : [];
     },
     start(found: readonly FoundImage[] = []): readonly Effect[] {
-      feed({ kind: "keys_changed", keys: { master: ["11".repeat(32) as PublicKey], named: new Map() } });
+      const master = ["11".repeat(32) as PublicKey];
+      feed({ kind: "keys_changed", keys: { master, named: new Map(), ending: [] } });
       const peers = Array.from({ length: more.peers ?? 2 }, (_, at) => ({
         address: addressOf(at + 1),
         name: `n${at + 1}`,
