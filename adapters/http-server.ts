@@ -16,6 +16,7 @@ const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const REQUESTS_PER_SOCKET_MAX = 10_000;
 const CONNECTIONS_MAX = 2_000; // the original's thousand of pages, and a thousand links
+const CONNECTIONS_PER_ADDRESS_MAX = 250; // an eighth: who takes all that he gets leaves room for the others
 const BACKLOG = 1_024; // a cluster that starts at once
 
 export type HttpServer = {
@@ -51,6 +52,7 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
   server.maxHeadersCount = HEADERS_MAX;
   server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
+  shareOut(server);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy()); // until the link takes it over
     options.upgrade(request, socket, head);
@@ -79,6 +81,25 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
       });
     },
   };
+}
+
+/** Ends what an address opens beyond its share, upgraded connections counted. */
+function shareOut(server: Server): void {
+  const counts = new Map<string, number>();
+  server.on("connection", (socket) => {
+    const { remoteAddress = "" } = socket;
+    const count = counts.get(remoteAddress) ?? 0;
+    if (count >= CONNECTIONS_PER_ADDRESS_MAX) {
+      socket.destroy();
+      return;
+    }
+    counts.set(remoteAddress, count + 1);
+    socket.once("close", () => {
+      const left = (counts.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) counts.set(remoteAddress, left);
+      else counts.delete(remoteAddress);
+    });
+  });
 }
 
 function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {

@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { splitAddress } from "../../adapters/address.ts";
 import { type HttpServer, openHttpServer } from "../../adapters/http-server.ts";
 
+const SHARE = 250;
 let server: HttpServer;
 const failures: string[] = [];
 afterEach(() => server.close());
@@ -122,4 +124,30 @@ test("above the bound a connection is ended, and those before it are served", as
   first.write("GET /status/ HTTP/1.1\r\nHost: x\r\n\r\n");
   expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
   first.destroy();
+});
+
+test("an address has its share of connections, and leaves the rest to others", async () => {
+  await open();
+  const { host, port } = splitAddress(server.address);
+  const from = (localAddress: string) =>
+    connect({ host, port, localAddress })
+      .resume()
+      .on("error", () => {});
+  /** Whether a page is served. */
+  const served = async (localAddress: string): Promise<boolean> => {
+    const socket = from(localAddress);
+    let got = "";
+    socket.on("data", (bytes) => (got += bytes.toString()));
+    socket.write("GET /status/ HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+    await new Promise((done) => socket.once("close", done)); // after a reset too
+    return got.startsWith("HTTP/1.1 200 ");
+  };
+  const held = Array.from({ length: SHARE }, () => from("127.0.0.8"));
+  await Promise.all(held.map((socket) => once(socket, "connect")));
+  expect(await served("127.0.0.8")).toBe(false);
+  expect(await served("127.0.0.9")).toBe(true);
+  held.pop()?.destroy();
+  let again = false;
+  while (!again) again = await served("127.0.0.8"); // as soon as the server has seen the end
+  for (const socket of held) socket.destroy();
 });
