@@ -1,0 +1,218 @@
+/**
+ * Somebody without a key connects: attacks T10, T25 to T28, T34 and T37 of the reliability notes, over real sockets
+ * against real servers.
+ */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { BlockHash, ImageId, VPath } from "../../kernel/ids.ts";
+import { encodeFrame } from "../../kernel/wire/frame.ts";
+import type { Message, Request } from "../../kernel/wire/message.ts";
+import { until } from "../e2e/rig.ts";
+import { dial, Link } from "./attacker.ts";
+import { STRANGER, Victims } from "./victims.ts";
+
+const SLOW_SOCKETS = 5_000;
+const SLOW_MS_MAX = 40_000;
+const UPLOADS = 200;
+const NOTIFICATIONS = 100_000;
+const UNREAD = 5_000;
+
+let victims: Victims;
+let host: string;
+let port: number;
+beforeAll(async () => {
+  victims = await Victims.create("127.0.46");
+  host = victims.rig.addressOf(1);
+  ({ port } = victims.rig);
+});
+afterAll(() => victims.close());
+
+const UPGRADE = [
+  "GET / HTTP/1.1",
+  "Host: ciruela",
+  "Connection: upgrade",
+  "Upgrade: websocket",
+  `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`,
+  "Sec-WebSocket-Version: 13",
+  "",
+  "",
+].join("\r\n");
+
+const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+const request = (message: Request): Uint8Array => encodeFrame({ kind: "request", id: 1, request: message });
+const path = "/site/current" as VPath;
+const image = "ab".repeat(32) as ImageId;
+const hash = "cd".repeat(32) as BlockHash;
+const upload = { path, image, timestamp: Date.now(), signatures: [new Uint8Array(64)] };
+const nested = (byte: number): Uint8Array => new Uint8Array(100_000).fill(byte);
+
+test("T10: a frame that is announced larger than any is not waited for", async () => {
+  const socket = await dial(host, port, UPGRADE);
+  await pause(300);
+  socket.write(Buffer.from([0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]));
+  await until("the server ends it", () => socket.closed);
+  const header = await dial(host, port, `GET / HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`);
+  await until("the server ends it", () => header.closed);
+  await victims.judge(
+    "T10: a frame of 2^40 bytes announced, and a header of 100 kB",
+    "both connections ended",
+  );
+});
+
+/** What ended 0.6.12, or could end a decoder. */
+const FRAMES: readonly (readonly [string, Uint8Array])[] = [
+  ["100,000 arrays in each other", nested(0x81)],
+  ["100,000 tags in each other", nested(0xc1)],
+  ["100,000 indefinite maps", nested(0xbf)],
+  ["an upload to a path without a parent", request({ type: "AppendDir", ...upload, path: "/x" as VPath })],
+  [
+    "a replace of a path without a parent",
+    request({ type: "ReplaceDir", oldImage: null, ...upload, path: "/x" as VPath }),
+  ],
+  ["an index at such a path", request({ type: "GetIndexAt", path: "/x" as VPath })],
+  ["an index without an id", request({ type: "GetIndex", image: "" as ImageId, hint: null })],
+  [
+    "a block at such a path",
+    request({ type: "GetBlock", hash, hint: { path: "/x" as VPath, file: "/f", offset: 0 } }),
+  ],
+  ["a listing of `/site/..`", request({ type: "GetBaseDir", path: "/site/.." as VPath })],
+  [
+    "an offset of 2^53 - 1",
+    request({ type: "GetBlock", hash, hint: { path, file: "/data.json", offset: Number.MAX_SAFE_INTEGER } }),
+  ],
+  ["a year of 285,000", request({ type: "AppendDir", ...upload, timestamp: Number.MAX_SAFE_INTEGER })],
+  [
+    "a control character in a path",
+    request({ type: "GetIndexAt", path: '/site/a\n{"msg":"forged"}\u001b[31m' as VPath }),
+  ],
+  ["random bytes", randomBytes(100_000)],
+];
+
+test("T25, T26, T34: no message ends a server or writes a line of its own into the log", async () => {
+  for (const [, bytes] of FRAMES) {
+    const link = await Link.to(host, port);
+    link.raw(bytes);
+    await pause(50);
+    link.close();
+  }
+  const sound = await Link.to(host, port);
+  expect((await sound.ask({ type: "GetBaseDir", path: "/site" as VPath }))?.type).toBe("GetBaseDir");
+  sound.close();
+  for (const server of [1, 2]) {
+    const lines = victims.rig.logOf(server).split("\n").filter(Boolean);
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty("level");
+    expect(lines.filter((line) => line.includes("\u001b"))).toEqual([]);
+  }
+  await victims.judge(
+    `T25, T26, T34: ${FRAMES.map(([what]) => what).join(", ")}`,
+    "refused; every line of the log is one of the server's",
+  );
+});
+
+/** Sockets that come again whenever the server ends them. */
+class Assault {
+  readonly #open = new Set<Socket>();
+  #over = false;
+  dials = 0;
+
+  constructor(sockets: number) {
+    for (let at = 0; at < sockets; at++) void this.#come(at);
+  }
+
+  end(): void {
+    this.#over = true;
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  /** Half of them send a header, a byte a second; the other half upgrade and are silent. */
+  async #come(at: number): Promise<void> {
+    const from = victims.rig.addressOf(STRANGER);
+    while (!this.#over) {
+      const slow = at % 2 === 0;
+      const socket = await dial(host, port, slow ? "GET / HTTP/1.1\r\nX: " : UPGRADE, from);
+      this.dials += 1;
+      if (!socket.destroyed) this.#open.add(socket);
+      for (; !socket.destroyed && !this.#over; await pause(1_000)) if (slow) socket.write("x");
+      this.#open.delete(socket);
+      await pause(100);
+    }
+  }
+}
+
+test("T27: slow and silent sockets without end keep nobody out", { timeout: 120_000 }, async () => {
+  const unloaded = await victims.upload("unloaded", { file: "unloaded ".repeat(20_000) });
+  const assault = new Assault(SLOW_SOCKETS);
+  await until("many of them have come", () => assault.dials > SLOW_SOCKETS, SLOW_MS_MAX);
+  const loaded = await victims.upload("loaded", { file: "loaded ".repeat(20_000) });
+  const { dials } = assault;
+  assault.end();
+  await victims.judge(
+    `T27: ${SLOW_SOCKETS} sockets that come again when they are ended, half of them with a header of a byte a second, half upgraded and silent`,
+    `${dials} came; an upload meanwhile took ${(loaded / unloaded).toFixed(1)} times its unloaded time`,
+  );
+});
+
+test("T28: a page of another origin gets no connection", async () => {
+  for (const origin of ["http://evil.example", "https://evil.example:24783", "null"]) {
+    await expect(Link.to(host, port, () => null, { Origin: origin })).rejects.toThrow(/403|400/);
+  }
+  await victims.judge("T28: an upgrade with a foreign `Origin`", "refused");
+});
+
+test("T37: signatures that nobody made are refused, and others are served", { timeout: 60_000 }, async () => {
+  const link = await Link.to(host, port);
+  const answers = await Promise.all(
+    Array.from({ length: UPLOADS }, (_, at) =>
+      link.ask({
+        type: "ReplaceDir",
+        oldImage: null,
+        path: `/site/flood-${at}` as VPath,
+        image,
+        timestamp: Date.now(),
+        signatures: Array.from({ length: 16 }, () => randomBytes(64)),
+      }),
+    ),
+  );
+  link.close();
+  const accepted = answers.filter((answer) => answer?.type === "ReplaceDir" && answer.accepted);
+  expect(accepted).toEqual([]);
+  await victims.judge(
+    `T37: ${UPLOADS} uploads at once with 16 signatures each, by nobody's key`,
+    "none accepted",
+  );
+});
+
+test("T26: notifications that nobody asked for cost nothing", { timeout: 60_000 }, async () => {
+  const receipt = { image, path, machine: "3".repeat(32), hostname: "n3", forwarded: false };
+  const kinds = ["PublishImage", "ReceivedImage", "AbortedImage"] as const;
+  let ended = 0;
+  for (const type of kinds) {
+    const link = await Link.to(host, port);
+    for (let at = 0; at < NOTIFICATIONS && !link.closed; at++) {
+      const own = { ...receipt, type, reason: "no", image: at.toString(16).padStart(64, "0") };
+      link.say({ kind: "notification", notification: own } as Message);
+      if (at % 1_000 === 0) await pause(0);
+    }
+    await pause(500);
+    if (link.closed) ended += 1;
+    link.close();
+  }
+  await victims.judge(
+    `T26: ${NOTIFICATIONS} notifications of each kind: announcements, receipts, ends`,
+    `${ended} of ${kinds.length} connections ended; the others are not listened to`,
+  );
+});
+
+test("T27: answers that nobody reads are not piled up", { timeout: 60_000 }, async () => {
+  const link = await Link.to(host, port);
+  link.pause();
+  const listing = request({ type: "GetBaseDir", path: "/site" as VPath });
+  for (let at = 0; at < UNREAD; at++) link.raw(listing);
+  await pause(3_000);
+  link.close();
+  await victims.judge(
+    `T27: ${UNREAD} requests of somebody who reads no answer`,
+    "the server stops reading, or ends it",
+  );
+});
