@@ -238,7 +238,15 @@ export function addRare(
       const begins = LATE + below(stream, 6_000) * MILLISECOND;
       add(begins, { kind: "cut", from: host, to: "*", oneWay: false });
       add(begins, uploadOf(64, one(stream, paths), append, [other]));
-      add(begins + (300 + below(stream, 2_000)) * MILLISECOND, { kind: "crash", host: "c64", disk: "kept" });
+      add(begins, {
+        kind: "when",
+        host: other,
+        phase: "committing",
+        nth: 1,
+        call: null,
+        delay: below(stream, 1_000) * MILLISECOND,
+        deed: { kind: "crash", host: "c64", disk: "kept" },
+      });
       return add(begins + (3_000 + below(stream, 5_000)) * MILLISECOND, {
         kind: "heal",
         from: host,

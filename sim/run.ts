@@ -152,6 +152,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       cluster.hostile.size === 0 &&
       !isNeverQuiet()
     ) {
+      world.runUntil(Math.max(world.timeline.now(), healAt + latest())); // of what was sent before, copies come no more
       const waited = uploading();
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
@@ -236,8 +237,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
    * packets, and lines that are behind by minutes, bring news that no longer are.
    */
   function isNeverQuiet(): boolean {
-    const old = script.lines.some(({ verb }) => verb.kind === "link" && (verb.late ?? 0) > OLD);
-    if (old || slowest() < NARROW_BITS) return true;
+    if (latest() > OLD || slowest() < NARROW_BITS) return true;
     const paths = [...clients.values()].map(({ upload }) => upload.path);
     if (script.lines.some(({ verb }) => verb.kind === "config")) return true;
     // Who keeps what others do not keep tells them so, and so does who cannot know how old an image is.
@@ -248,6 +248,14 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     )
       return true;
     return script.cluster.append && new Set(paths).size < paths.length;
+  }
+
+  /** How late a second copy of a packet may be. */
+  function latest(): number {
+    return script.lines.reduce(
+      (late, { verb }) => Math.max(late, (verb.kind === "link" && verb.late) || 0),
+      0,
+    );
   }
 
   /** A client may still be about to be accepted; what it then brings has to spread, too. */
