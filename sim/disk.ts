@@ -17,6 +17,7 @@ import {
   descendants,
   type DirectoryNode,
   entryOf,
+  type FileNode,
   filesBelow,
   type Node,
   settledFile,
@@ -50,6 +51,10 @@ export type SimDisk = FileSystem & {
   makeRoot(root: RootName, device?: number): void;
   /** Cuts the power: what is visible becomes what a cut leaves, all handles end. The disk's own model, unless named. */
   crash(below: Below, how?: CrashModel): void;
+  /** What a cut would leave, while all goes on. `settle`: of a file whose bytes are not all durable. */
+  leftBy(below: Below, how: CrashModel, settle: (node: FileNode, below: Below) => FileNode): DiskImage;
+  /** How many changes of names and of files a cut could take. */
+  unsynced(): number;
   /** Ends all handles and locks, losing nothing: a process that was killed. */
   kill(): void;
   setFaultHook(hook: FaultHook | null): void;
@@ -93,6 +98,15 @@ export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()
       return node?.kind === "file" ? node.links : 0;
     },
     crash,
+    leftBy: (below, how, settle) => leftByCut({ roots, operations: log.operations(), how, below, settle }),
+    unsynced() {
+      const files = new Set<Node>();
+      for (const dir of roots.values())
+        for (const { node } of descendants(dir))
+          if (node.kind === "file" && (node.log.length > 0 || node.mode !== node.durableMode))
+            files.add(node);
+      return log.operations().filter(({ synced }) => !synced).length + files.size;
+    },
     kill: calls.endHandles,
     tree(root) {
       const dir = roots.get(root);

@@ -15,6 +15,7 @@ import { runCommand } from "./run.ts";
 import { shrinkCommand } from "./shrink.ts";
 import { speedCommand } from "./speed.ts";
 import { swarmCommand } from "./swarm.ts";
+import { sweepCommand } from "./sweep.ts";
 import { whyCommand } from "./why.ts";
 
 /** In the order of the help text. */
@@ -32,6 +33,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["property", propertyCommand],
   ["merge", mergeCommand],
   ["mutants", mutantsCommand],
+  ["sweep", sweepCommand],
   ["speed", speedCommand],
   ["swarm", swarmCommand],
   ["gossip", gossipCommand],
