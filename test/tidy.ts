@@ -13,7 +13,7 @@ const KERNEL_PACKAGES = [/^@noble\/hashes\//, /^@noble\/ed25519$/, /^cbor-x\/ind
 /** Every package of production code has its line of reasons in README.md. */
 const ADAPTER_PACKAGES = [/^node:/, /^(ws|koffi|hash-wasm|commander|yaml|ssh2|pino)$/];
 const KERNEL_SEEN_BY_ADAPTERS =
-  /^kernel\/(index|storage)\/|^kernel\/(node|uploader|reader|survey|audit|peer-list|event|effect|config|ids|assert|brand|result|text|status|report)\.ts$/;
+  /^kernel\/(index|storage)\/|^kernel\/(node|uploader|reader|survey|audit|settle|peer-list|event|effect|config|ids|assert|brand|result|text|status|report)\.ts$/;
 
 /** Names that bring the clock, entropy, the locale or hidden order into the kernel. */
 const BANNED: readonly (readonly [rule: string, pattern: RegExp])[] = [

@@ -86,6 +86,7 @@ export async function changeFile(
       mode: "replace",
       oldImage: reading.index.image,
       base: reading.index,
+      newest: reading.origin.timestamp ?? 0,
     };
     const ended = await upload([job], command, progressMs, keys, (report) => view.report(report));
     keep = command.kind === "edit" && !ended.succeeded;

@@ -3,8 +3,16 @@ import { Command, CommanderError, Option } from "commander";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { VPath } from "../../kernel/ids.ts";
 import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import { addCommand, duration, fraction, integer, listOption, parseFilePath } from "./command-options.ts";
+import {
+  addPatchOptions,
+  decidePatch,
+  PATCH_EXAMPLES,
+  type PatchCommand,
+  type PatchValues,
+} from "./patch-line.ts";
 import { addAuditCommand, type AuditCommand, type AuditValues, decideAudit } from "./audit-line.ts";
 import { parseClusters } from "./entry-points.ts";
 import type { Trouble } from "./exit.ts";
@@ -17,23 +25,6 @@ import {
   type LookValues,
 } from "./look-line.ts";
 import { FLAG_OF, parseDestination, parseUploadArgument } from "./upload-argument.ts";
-
-/** Which servers, which keys, and when it is enough: the same for every command. */
-export type ClusterOptions = {
-  readonly port: number;
-  readonly diskThreads: number;
-  readonly clusters: readonly ClusterJob[];
-  readonly identityFiles: readonly string[];
-  readonly identityVariables: readonly string[];
-  readonly earlyMs: number;
-  /** Of a thousand. */
-  readonly earlyShare: number;
-  readonly earlyHosts: number;
-  readonly deadlineMs: number;
-  /** Null: the default, which depends on who reads. */
-  readonly progressMs: number | null;
-  readonly json: boolean;
-};
 
 export type SyncCommand = ClusterOptions & {
   readonly kind: "sync";
@@ -54,6 +45,7 @@ export type CommandLine =
   | SyncCommand
   | FileCommand
   | NewCommand
+  | PatchCommand
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -94,7 +86,7 @@ type SyncValues = ClusterValues & {
 };
 type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
 /** What one command has, the others have not: each takes its own. */
-type AnyValues = SyncValues & FileValues & LookValues & AuditValues;
+type AnyValues = SyncValues & FileValues & LookValues & AuditValues & PatchValues;
 type Globals = { readonly port: number; readonly diskThreads: number };
 
 export function parseCommandLine(words: readonly string[], version: string): Result<CommandLine, Trouble> {
@@ -118,6 +110,9 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   on("edit", (values, hosts) => decideFile("edit", globals(), values, hosts));
   on("put-file", (values, hosts) => decideFile("put_file", globals(), values, hosts));
   for (const name of LOOK_COMMANDS) on(name, (values, hosts) => decideLook(name, globals(), values, hosts));
+  on("patch", (values, hosts) =>
+    decidePatch((clusters) => optionsOf(globals(), values, clusters), values, hosts),
+  );
   on("audit", (values, hosts) => decideAudit(globals(), values, hosts));
   try {
     program.parse(options, { from: "user" });
@@ -129,7 +124,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
 }
 
 /** Commands that 0.6.12 has not: they end with other statuses. */
-export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit"] as const;
+export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit", "patch"] as const;
 export type NewCommand = LookCommand | AuditCommand;
 const COMMANDS = ["sync", "edit", "put-file", ...NEW_COMMANDS] as const;
 
@@ -194,6 +189,15 @@ function describe(version: string, write: (text: string) => void): Command {
     .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
   addLookCommands(program, write);
   addAuditCommand(program, write);
+  addPatchOptions(
+    addUploadCommand(
+      program,
+      "patch",
+      "Change files of what stands at a path, all or none.",
+      write,
+      PATCH_EXAMPLES,
+    ),
+  );
   return program;
 }
 
@@ -203,8 +207,9 @@ function addUploadCommand(
   name: string,
   about: string,
   write: (text: string) => void,
+  examples = EXAMPLES,
 ): Command {
-  return addCommand(program, name, about, EXAMPLES, write)
+  return addCommand(program, name, about, examples, write)
     .option("-m, --multiple", "all entry points are one cluster; `--` separates clusters")
     .addOption(
       new Option("-e, --early-timeout <DUR>", "after this time enough servers are success")

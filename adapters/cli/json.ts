@@ -35,7 +35,7 @@ export function createJson({ version, stdout }: JsonOptions): View {
       if (report.type === "unreachable" && !tellOnce(facts, `${report.cluster} ${report.host}`)) return;
       say(objectOf(report, publicKeys));
     },
-    trouble: (code, message) => fail(code, message),
+    trouble: fail,
     note(code, message) {
       // That nothing changed is seen in the last line.
       if (code === "text_kept") say({ type: "error", reason: code, message });

@@ -1,5 +1,7 @@
 /** The index of a local directory, and of a local file that holds one. */
 import { readFileSync } from "node:fs";
+import { assert } from "../../kernel/assert.ts";
+import type { IndexBody } from "../../kernel/index/builder.ts";
 import type { PackedIndex } from "../../kernel/index/packed.ts";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
@@ -23,8 +25,14 @@ export async function indexOfDirectory(directory: string): Promise<Result<Packed
   const digested = await ask(storage, { kind: "digest_files", root, tree, from: 0, to: tree.entryCount });
   if (!digested.ok || digested.value.kind !== "digests") return wrong(digested);
   tree.hashes.set(digested.value.hashes);
-  const sealed = await ask(storage, { kind: "seal_index", tree });
-  return sealed.ok && sealed.value.kind === "sealed" ? accepted(sealed.value.index) : wrong(sealed);
+  return accepted(await sealTree(tree));
+}
+
+/** The index of a tree whose block hashes are known. */
+export async function sealTree(tree: IndexBody): Promise<PackedIndex> {
+  const sealed = await ask(await createSourceStorage(1), { kind: "seal_index", tree });
+  assert(sealed.ok && sealed.value.kind === "sealed", "what is known can be printed");
+  return sealed.value.index;
 }
 
 export async function indexInFile(file: string): Promise<Result<PackedIndex, "source">> {

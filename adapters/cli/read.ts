@@ -75,7 +75,9 @@ export async function survey(
  * The keys of a file, of which one must have signed; else those of the user, of which one may have. Of the usual places
  * what cannot be read is left out: nothing is signed here.
  */
-export function trustOf(options: ReadOptions): Result<Trust, "keys"> {
+export function trustOf(
+  options: Pick<ReadOptions, "trustedKeys" | "identityFiles" | "identityVariables">,
+): Result<Trust, "keys"> {
   const { trustedKeys, identityFiles, identityVariables } = options;
   const found = findPrivateKeys({ files: identityFiles, variables: identityVariables }, process.env);
   const given = identityFiles.length > 0 || identityVariables.length > 0;

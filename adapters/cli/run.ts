@@ -5,6 +5,7 @@ import type { PrivateKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
 import { createBar } from "./bar.ts";
 import {
+  type CommandLine,
   type FileCommand,
   NEW_COMMANDS,
   type NewCommand,
@@ -14,6 +15,7 @@ import {
 import { EXIT, EXIT_OF, SYSEXIT, SYSEXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
+import type { PatchCommand } from "./patch-line.ts";
 import { createOutput } from "./output.ts";
 import type { Screen } from "./picture.ts";
 import { createTeller, type Teller } from "./teller.ts";
@@ -60,18 +62,18 @@ export async function run(words: readonly string[]): Promise<number> {
   const crashed = (error: unknown): never => {
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
     view.trouble("bug", `a bug of this program: ${what}`);
-    process.exit(ended(view, EXIT.bug));
+    process.exit(ended(view, value.kind === "patch" ? SYSEXIT.bug : EXIT.bug));
   };
   process.once("uncaughtException", crashed);
-  return ended(view, await perform(value, telling).catch(crashed));
+  return ended(view, await perform(value, telling, version).catch(crashed));
 }
 
 function isNew(words: readonly string[]): boolean {
   return NEW_COMMANDS.some((name) => words.includes(name));
 }
 
-function isNewCommand(command: { readonly kind: string }): command is NewCommand {
-  return (NEW_COMMANDS as readonly string[]).includes(command.kind);
+function isNewCommand(command: CommandLine): command is NewCommand {
+  return command.kind !== "patch" && isNew([command.kind]);
 }
 
 /** A signal lets what was begun be tidied away. */
@@ -135,7 +137,11 @@ function screenNow(): Screen {
   return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24, color: noColor === "" };
 }
 
-async function perform(command: SyncCommand | FileCommand, { view, progressMs }: Telling): Promise<number> {
+async function perform(
+  command: SyncCommand | FileCommand | PatchCommand,
+  { view, progressMs }: Telling,
+  version: string,
+): Promise<number> {
   const { findPrivateKeys } = await import("../keys/private.ts");
   const { printPublicKey } = await import("../keys/public.ts");
   const found = findPrivateKeys(
@@ -144,12 +150,16 @@ async function perform(command: SyncCommand | FileCommand, { view, progressMs }:
   );
   if (found.problems.length > 0) {
     for (const problem of found.problems) view.trouble("keys", problem);
-    return EXIT_OF.keys;
+    return command.kind === "patch" ? SYSEXIT_OF.keys : EXIT_OF.keys;
   }
   view.keys(
     found.keys.map(({ publicKey }) => printPublicKey(publicKey)),
     found.warnings,
   );
+  if (command.kind === "patch") {
+    const { patch } = await import("./patch.ts");
+    return patch(command, { view, progressMs, tell: tellerOf(command.json, version) }, found.keys);
+  }
   if (command.kind !== "sync") return change(command, { view, progressMs }, found.keys);
   const { upload } = await import("./upload.ts");
   const { uploads } = command;

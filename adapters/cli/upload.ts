@@ -13,7 +13,7 @@ import {
 } from "../../kernel/uploader.ts";
 import { now } from "../clock.ts";
 import type { PrivateKey } from "../keys/private.ts";
-import type { ClusterOptions } from "./command-line.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
 import { drive } from "./drive.ts";
 import { createSourceStorage } from "./source-storage.ts";
 
@@ -29,6 +29,7 @@ export async function upload(
   progressMs: number,
   keys: readonly PrivateKey[],
   report: (report: Report) => void,
+  more: { readonly connections?: number; readonly stop?: AbortSignal } = {},
 ): Promise<Ended> {
   const config: UploaderConfig = {
     ...UPLOADER_DEFAULTS,
@@ -39,6 +40,7 @@ export async function upload(
     earlyHosts: options.earlyHosts,
     deadlineMs: options.deadlineMs,
     progressMs,
+    ...(more.connections === undefined ? {} : { connections: more.connections }),
   };
   const state = createUploader(config, randomBytes(16).toString("hex"), now());
   let sourceFailed = false;
@@ -48,6 +50,7 @@ export async function upload(
       port: options.port,
       storage: await createSourceStorage(Math.min(options.diskThreads, availableParallelism())),
       keys,
+      ...(more.stop === undefined ? {} : { stop: more.stop }),
       report(what) {
         if (what.type === "error") sourceFailed = true;
         report(what);

@@ -1,15 +1,14 @@
 /** What a run tells its user, whoever prints it: lines for people, a bar, or objects for programs. */
 import type { Report } from "../../kernel/report.ts";
-import type { Trouble } from "./exit.ts";
 
 export type View = {
   /** Public keys of the user, as lines of key files; and what is odd about where they were found. */
   keys(publicKeys: readonly string[], warnings: readonly string[]): void;
   report(report: Report): void;
   /** Nothing was begun, or a bug has ended it. */
-  trouble(code: Trouble, message: string): void;
+  trouble(code: string, message: string, more?: object): void;
   /** What the user should know besides. */
-  note(code: "unchanged" | "text_kept", message: string): void;
+  note(code: "unchanged" | "text_kept" | "slow_clock" | "redo" | "edits", message: string): void;
   /** A signal came before the end. */
   interrupted(signal: string): void;
   /** Once, after everything else. */

@@ -135,12 +135,12 @@ function sealed(
       ...counts,
     });
   }
-  const payloads = transfers.map(({ job }) => ({ path: job.path, image: index.image }));
+  const timestamp = Math.max(now.wall, ...transfers.map(({ job }) => (job.newest ?? 0) + 1));
   out.push({
     kind: "sign",
     op: operation(state, { kind: "sign", transfers }),
-    timestamp: now.wall,
-    payloads: payloads.map(({ path, image }) => uploadPayload(path, image, now.wall)),
+    timestamp,
+    payloads: transfers.map(({ job }) => uploadPayload(job.path, index.image, timestamp)),
   });
 }
 

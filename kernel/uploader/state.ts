@@ -19,6 +19,8 @@ export type UploadJob = {
   readonly oldImage: ImageId | null;
   /** What the source is put over; blocks of it alone are not ours to serve. Without it the source is all. */
   readonly base?: IndexBody;
+  /** Newest signature that was seen of the path, milliseconds since 1970: ours is made later, whatever the clock. */
+  readonly newest?: number;
 };
 
 export type ClusterJob = {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseCommandLine, type SyncCommand } from "../../adapters/cli/command-line.ts";
+import { parseChanges } from "../../adapters/cli/patch-line.ts";
 import { reservedName } from "../../adapters/cli/upload-argument.ts";
 import { parseVPath } from "../../kernel/ids.ts";
 import { checkImageName } from "../../kernel/path-rules.ts";
@@ -163,4 +164,46 @@ test.each([
   [["edit", "-d", "/k/1", "-f", "/a", "n1:x"], "host"],
 ])("%j is refused as %s", (words, code) => {
   expect(parse(...words)).toMatchObject({ ok: false, code });
+});
+
+test("the changes of a patch stay in the order in which they are written", () => {
+  const words = "patch -d /k/1 --rename /a:/b --put x:y:/a --remove /b --set-exec /a --copy /a:/c n1 n2";
+  expect(parse(...words.split(" "))).toMatchObject({
+    ok: true,
+    value: {
+      kind: "patch",
+      clusters: [{ entryPoints: ["n1", "n2"] }],
+      changes: [
+        { kind: "rename", from: "/a", to: "/b" },
+        { kind: "put", local: "x:y", path: "/a" },
+        { kind: "remove", path: "/b" },
+        { kind: "set_exec", path: "/a", executable: true },
+        { kind: "copy", from: "/a", to: "/c" },
+      ],
+    },
+  });
+});
+
+test("a file of changes has one a line, and says which is wrong", () => {
+  expect(parseChanges("# new\nput a b:/x y\n\nremove /z\r\n")).toMatchObject({
+    ok: true,
+    value: [
+      { kind: "put", local: "a b", path: "/x y" },
+      { kind: "remove", path: "/z" },
+    ],
+  });
+  for (const line of ["put /a", "put :/a", "rename /a", "copy a:/b", "remove a", "chmod /a", "set-exec"])
+    expect(parseChanges(`remove /a\n${line}`)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^line 2/),
+    });
+});
+
+test("what looks is of one cluster, whatever stands between its hosts", () => {
+  expect(parse("ls", "-d", "/k/1", "-f", "/a", "--", "n1", "--", "[fd00::1]:7")).toMatchObject({
+    value: { kind: "ls", path: "/k/1", file: "/a", entryPoints: ["n1", "[fd00::1]:7"] },
+  });
+  expect(parse("audit", "-d", "/k/1", "--against", "m1", "--expect", "A".repeat(64), "n1")).toMatchObject({
+    value: { kind: "audit", against: ["m1"], expect: "a".repeat(64) },
+  });
 });

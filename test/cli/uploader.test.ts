@@ -43,13 +43,16 @@ class Bench {
   mono = 0;
   readonly #hold: readonly string[];
 
-  constructor(sources: readonly string[], hold: readonly string[] = []) {
+  signedAt = 0;
+
+  constructor(sources: readonly string[], hold: readonly string[] = [], newest = 0) {
     this.#hold = hold;
     const uploads = sources.map((source, at) => ({
       source: source as RootName,
       path: (at === 0 ? PATH : `/site/${source}`) as VPath,
       mode: "replace" as const,
       oldImage: null,
+      newest,
     }));
     const clusters = [{ name: "c", entryPoints: ["c"] }];
     this.state = createUploader({ ...UPLOADER_DEFAULTS, uploads, clusters }, "seed", this.#now());
@@ -82,6 +85,7 @@ class Bench {
         return { kind: "disk_done", op: effect.op, result: { ok: true, value } };
       }
       case "sign": {
+        this.signedAt = effect.timestamp;
         const signatures = effect.payloads.map(() => [new Uint8Array(64)]);
         return { kind: "signed", op: effect.op, timestamp: effect.timestamp, signatures };
       }
@@ -284,4 +288,11 @@ test("an index that fits into no message ends the upload before anything is anno
   expect(bench.reports.at(-1)).toMatchObject({ type: "error", code: "index_too_large", source: "large" });
   expect(bench.stopped).toBe(true);
   expect(succeeded(bench.state)).toBe(false);
+});
+
+test("an upload is signed later than what was seen, also by a clock that is behind", () => {
+  for (const newest of [0, 1_600_000_000_000])
+    expect(new Bench(["a"], [], newest).signedAt).toBe(1_700_000_000_000);
+  for (const newest of [1_700_000_000_000, 1_700_000_123_456])
+    expect(new Bench(["a", "b"], [], newest).signedAt).toBe(newest + 1);
 });
