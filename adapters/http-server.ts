@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address } from "../kernel/ids.ts";
 import { formatAddress } from "./address.ts";
+import { isOwnHost } from "./host-header.ts";
 
 const HEADERS_MS = 5_000; // the original's patience for a first byte
 const REQUEST_MS = 10_000;
@@ -30,6 +31,8 @@ export type HttpOptions = {
   readonly port: number;
   readonly version: string;
   readonly connectionsMax?: number;
+  /** Names under which pages are asked for, besides addresses and names without a dot; in lower case. */
+  readonly ownNames: () => ReadonlySet<string>;
   /** A JSON value for exactly this target, or null when there is no such page. */
   readonly page: (path: string) => unknown;
   readonly pageFailed: (path: string, error: unknown) => void;
@@ -83,30 +86,15 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
   };
 }
 
-/** Ends what an address opens beyond its share, upgraded connections counted. */
-function shareOut(server: Server): void {
-  const counts = new Map<string, number>();
-  server.on("connection", (socket) => {
-    const { remoteAddress = "" } = socket;
-    const count = counts.get(remoteAddress) ?? 0;
-    if (count >= CONNECTIONS_PER_ADDRESS_MAX) {
-      socket.destroy();
-      return;
-    }
-    counts.set(remoteAddress, count + 1);
-    socket.once("close", () => {
-      const left = (counts.get(remoteAddress) ?? 1) - 1;
-      if (left > 0) counts.set(remoteAddress, left);
-      else counts.delete(remoteAddress);
-    });
-  });
-}
+const FOREIGN_HOST =
+  "Not a name of this server: ask by its address, or list the name in peers.txt or as --override-hostname\n";
 
 function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {
   const { method, url = "" } = request;
   response.setHeader("Server", `ciruela/${options.version}`);
   if (!url.startsWith("/")) return end(response, 400, "Bad Request");
   if (isForeign(request)) return end(response, 403, "Forbidden");
+  if (!isOwnHost(request.headers.host, options.ownNames())) return end(response, 421, FOREIGN_HOST);
   if (method !== "GET" && method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");
     return end(response, 405, "Method Not Allowed");

@@ -1,6 +1,6 @@
 /** The daemon as a process: a node of this kernel in a server, signals, and exit codes. */
 import { randomBytes } from "node:crypto";
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import type { Config } from "../../kernel/config.ts";
 import { createNode, step, wakeAt } from "../../kernel/node.ts";
@@ -74,6 +74,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
     server = await serve({
       host: settings.host,
       port: config.port,
+      names: [config.hostname, hostname()],
       connectionsMax: settings.connectionsMax,
       version,
       machine: { step: (event, at) => step(node, event, at), wakeAt: () => wakeAt(node) },

@@ -25,11 +25,15 @@ import { createFileWatch } from "./file-watch.ts";
 import type { LiveFolder, Look } from "./live-folder.ts";
 import { createPeerWatch } from "./peer-watch.ts";
 
+const lowerCase = (name: string): string => name.toLowerCase();
+
 const STOP_MS = 4_000; // then the rest is cut off, as a crash would: recovery is made for that
 
 export type ServeOptions = {
   readonly host: string;
   readonly port: number;
+  /** Of this server, besides those in the peer list. */
+  readonly names: readonly string[];
   readonly connectionsMax: number;
   readonly version: string;
   readonly machine: Machine;
@@ -116,6 +120,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   });
   let files = createFileWatch(options.files.watched(), look);
   let reloadAsked = false;
+  let ownNames: ReadonlySet<string> = new Set(options.names.map(lowerCase));
 
   function feed(event: Event): void {
     if (state !== "ending") driver.feed(event); // afterwards the ports are closed
@@ -127,7 +132,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
   function tell({ events, peers: entries }: Look): void {
     for (const event of events) feed(event);
-    if (entries !== null) peers.replace(entries);
+    if (entries === null) return;
+    peers.replace(entries);
+    ownNames = new Set([...options.names, ...entries.map(({ host: listed }) => listed)].map(lowerCase));
   }
 
   /** What an operator asks for while the server starts is done when it has started. */
@@ -145,6 +152,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
         host,
         port: options.port,
         version: options.version,
+        ownNames: () => ownNames,
         page: (path) => pageWithStats(path),
         pageFailed: (path, error) => log.trace("page_failed", { path, error: String(error) }),
         upgrade: (request, socket, head) => links.upgrade(request, socket, head),

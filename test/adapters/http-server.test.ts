@@ -16,6 +16,7 @@ async function open(connectionsMax?: number): Promise<void> {
     port: 0,
     version: "9.8.7",
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
+    ownNames: () => new Set(["n1.example.org"]),
     page(path) {
       if (path === "/broken/") throw new Error("planted");
       return path === "/status/" ? { hostname: "n1", ü: 1 } : null;

@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { get } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { splitAddress } from "../../adapters/address.ts";
@@ -75,6 +76,7 @@ async function start(
   server = await serve({
     host: HOST,
     port,
+    names: ["Toy.example.org"],
     connectionsMax: 10,
     version: "1.2.3",
     machine: toyMachine(events, obeysStop),
@@ -99,6 +101,16 @@ function canConnect(port: number): Promise<boolean> {
   });
 }
 
+/** The status of the status page when it is asked for under a name. */
+function statusUnder(port: number, name: string): Promise<number> {
+  return new Promise((done, fail) => {
+    get({ host: HOST, port, path: "/status/", headers: { host: name } }, (response) => {
+      response.resume();
+      done(response.statusCode ?? 0);
+    }).on("error", fail);
+  });
+}
+
 test("TCP is refused until recovery has been answered, and then pages are there", async () => {
   const { lines, port } = await start();
   expect(await canConnect(port)).toBe(false);
@@ -106,6 +118,8 @@ test("TCP is refused until recovery has been answered, and then pages are there"
   expect(lines).toEqual(["recovered {}", `listening {"address":"${HOST}:${port}","machine_id":"ab"}`]);
   const page = await (await fetch(`http://${HOST}:${port}/status/`)).json();
   expect(page).toMatchObject({ hostname: "toy", version: "1.2.3", process: null, threads: {} });
+  expect(await statusUnder(port, "toy.example.org:24783")).toBe(200);
+  expect(await statusUnder(port, "peer.example.org")).toBe(421);
 });
 
 test("datagrams come to the machine, and its answers leave from the port that listens", async () => {
@@ -184,9 +198,10 @@ test("peers and keys are told at the start and when they change, and a broken na
   await until(() => told.length === 2);
   expect(told).toEqual(["keys", `${at("127.0.0.9")} ${at("127.0.0.8")}`]);
   await until(() => lines.some((line) => line.startsWith("name_unresolved")));
-  peers = [entry("127.0.0.8")];
+  peers = [entry("127.0.0.8"), entry("peer.example.org")];
   keys = NO_KEYS;
   server?.reload();
   await until(() => told.length === 4);
+  expect(await statusUnder(port, "PEER.example.org")).toBe(200);
   expect(told.slice(2)).toEqual(["keys", at("127.0.0.8")]);
 });

@@ -91,6 +91,22 @@ test.each<readonly [id: string, what: string, request: string, status: number]>(
   await expectUnharmed();
 });
 
+test.each<readonly [host: string, status: number]>([
+  ["evil.example", 421],
+  ["evil.example:24783", 421],
+  ["127.0.0.1.evil.example", 421],
+  ["127.1", 421],
+  ["[::1].evil.example", 421],
+  ["127.0.0.1:24783", 200],
+  ["[::1]:24783", 200],
+  ["localhost", 200],
+  ["N1:24783", 200],
+])("BH6 a page under the name %s is %i", async (host, status) => {
+  const { text } = await say(`GET /status/ HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  expect(text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+  if (status === 421) expect(text).not.toContain("machine_id");
+});
+
 test("BH8 CONNECT is ended", async () => {
   expect((await say(`CONNECT evil.example:443 HTTP/1.1\r\n${HOST}\r\n`)).ended).toBe(true);
   await expectUnharmed();
