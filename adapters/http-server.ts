@@ -6,12 +6,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address } from "../kernel/ids.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress, plainHost } from "./address.ts";
+import { createAdmission } from "./admission.ts";
 import { isOwnHost } from "./host-header.ts";
+import { endWith } from "./last-words.ts";
 
 const HEADERS_MS = 5_000; // the original's patience for a first byte
 const REQUEST_MS = 10_000;
 const KEEP_ALIVE_MS = 90_000; // the original's
+const STALLED_MS = 30_000; // a reader of a page that does not read
 const CHECK_MS = 1_000; // how often the two above are looked at
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
@@ -31,6 +34,8 @@ export type HttpOptions = {
   readonly port: number;
   readonly version: string;
   readonly connectionsMax?: number;
+  /** Whether an IP address is one of the peer list. */
+  readonly isPeer?: (address: string) => boolean;
   /** Names under which pages are asked for, besides addresses and names without a dot; in lower case. */
   readonly ownNames: () => ReadonlySet<string>;
   /** A JSON value for exactly this target, or null when there is no such page. */
@@ -54,8 +59,17 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
   );
   server.maxHeadersCount = HEADERS_MAX;
   server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX;
-  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
-  shareOut(server);
+  server.timeout = STALLED_MS;
+  const admission = createAdmission({
+    connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
+    perAddressMax: CONNECTIONS_PER_ADDRESS_MAX, // upgraded ones counted
+    isPeer: options.isPeer,
+  });
+  server.on("connection", (socket) => {
+    const leave = admission.enter(plainHost(socket.remoteAddress ?? ""));
+    if (leave === null) socket.destroy();
+    else socket.once("close", leave);
+  });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy()); // until the link takes it over
     options.upgrade(request, socket, head);
@@ -66,7 +80,7 @@ export async function openHttpServer(options: HttpOptions): Promise<HttpServer> 
       return;
     }
     const head = `HTTP/1.1 400 Bad Request\r\nServer: ciruela/${options.version}\r\nConnection: close`;
-    socket.end(`${head}\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n\r\nBad Request`);
+    endWith(socket, `${head}\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n\r\nBad Request`);
   });
   await new Promise<void>((listening, failed) => {
     server.once("error", failed);

@@ -8,8 +8,10 @@ import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import type { CloseReason, ConnSide } from "../kernel/event.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress, plainHost } from "./address.ts";
+import { createAdmission } from "./admission.ts";
 import { FRAME_BYTES_MAX } from "../kernel/config.ts";
+import { endWith } from "./last-words.ts";
 import type { Links } from "./port.ts";
 
 const PING_MS = 1_000; // 0.6.12 drops a connection after 5 s without a byte
@@ -41,7 +43,10 @@ export type WebSocketLinks = Links & {
 export type LinkOptions = {
   /** Outgoing connections leave from this address, so that servers on one machine are told apart. */
   readonly localHost: string;
+  /** Accepted ones. */
   readonly connectionsMax?: number;
+  /** Whether an IP address is one of the peer list. */
+  readonly isPeer?: (address: string) => boolean;
   readonly events: LinkEvents;
 };
 
@@ -68,6 +73,11 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     handleProtocols: () => false,
   });
   const connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
+  const admission = createAdmission({
+    connectionsMax,
+    perAddressMax: connectionsMax, // an address has its share of sockets, whatever they are for
+    isPeer: options.isPeer,
+  });
   let accepted = 0;
 
   const beat = setInterval(() => {
@@ -150,11 +160,15 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
         return;
       }
       const link = take(conn, socket, "refused");
+      // Of the whole handshake: the library's own timeout begins again with each byte.
+      const deadline = setTimeout(() => end(link, "refused"), HANDSHAKE_MS);
+      socket.on("close", () => clearTimeout(deadline));
       let wire: Duplex | null = null;
       socket.on("upgrade", (response) => {
         wire = response.socket;
       });
       socket.on("open", () => {
+        clearTimeout(deadline);
         if (wire !== null) listen(link, wire);
         link.why = "closed";
         link.heardAt = performance.now();
@@ -177,11 +191,15 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
       end(link, "asked"); // 0.6.12 does not echo a close frame, so there is no handshake to wait for
     },
     upgrade(request, socket, head) {
-      const refusal = refuseUpgrade(request, links.size >= connectionsMax);
-      if (refusal !== null) {
-        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      if (socket.destroyed) return;
+      const foreign = refuseUpgrade(request);
+      const leave = foreign === null ? admission.enter(plainHost(request.socket.remoteAddress ?? "")) : null;
+      if (leave === null) {
+        const refusal = foreign ?? "503 Service Unavailable";
+        endWith(socket, `HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
         return;
       }
+      socket.once("close", leave);
       acceptor.handleUpgrade(request, socket, head, (upgraded) => {
         accepted += 1;
         const conn = (accepted * 2) as ConnId;
@@ -220,9 +238,8 @@ function end(link: Link, why: CloseReason): void {
 }
 
 /** The status line of a refusal, or null. */
-function refuseUpgrade(request: IncomingMessage, full: boolean): string | null {
+function refuseUpgrade(request: IncomingMessage): string | null {
   if (request.url !== "/") return "404 Not Found";
-  if (full) return "503 Service Unavailable";
   const { origin } = request.headers;
   if (origin !== undefined && !OWN_ORIGINS.includes(origin)) return "403 Forbidden";
   if (request.headers["sec-fetch-site"] !== undefined) return "403 Forbidden";

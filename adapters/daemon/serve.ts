@@ -8,6 +8,7 @@
  * whoever can connect finds a server that knows what it has.
  */
 import type { Event } from "../../kernel/event.ts";
+import { splitAddress } from "../address.ts";
 import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
 import { createDriver } from "../driver.ts";
@@ -63,6 +64,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { log, machine, host } = options;
   let state: "starting" | "running" | "ending" = "starting";
   let http: HttpServer | null = null;
+  let peerHosts: ReadonlySet<string> = new Set();
+  const isPeer = (listed: string): boolean => peerHosts.has(listed);
   let end: ((ending: Ending) => void) | null = null;
   const ended = new Promise<Ending>((resolve) => {
     end = resolve;
@@ -87,6 +90,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const links = createWebSocketLinks({
     localHost: host,
     connectionsMax: options.connectionsMax,
+    isPeer,
     events: {
       open: (conn, address, side) => feed({ kind: "conn_open", conn, address, side }),
       frame: (conn, bytes) => feed({ kind: "frame", conn, bytes }),
@@ -115,7 +119,10 @@ export async function serve(options: ServeOptions): Promise<Server> {
     names,
     port: options.port,
     mono: () => performance.now(),
-    resolved: (list) => feed({ kind: "peers_resolved", peers: list }),
+    resolved(list) {
+      peerHosts = new Set(list.map(({ address }) => splitAddress(address).host));
+      feed({ kind: "peers_resolved", peers: list });
+    },
     failed: (name) => log.trace("name_unresolved", { name }),
   });
   let files = createFileWatch(options.files.watched(), look);
@@ -152,6 +159,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
         host,
         port: options.port,
         version: options.version,
+        isPeer,
         ownNames: () => ownNames,
         page: (path) => pageWithStats(path),
         pageFailed: (path, error) => log.trace("page_failed", { path, error: String(error) }),

@@ -48,7 +48,7 @@ test("how many of each section are tried at all: the numbers only grow", () => {
     BI: 30,
     BC: 28,
     BG: 16,
-    BH: 9,
+    BH: 10,
     BY: 15,
     BK: 10,
     BL: 9,

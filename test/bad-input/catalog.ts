@@ -133,7 +133,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   BG4: "a question over TCP before the new id is believed: limits",
   BG15: "the envelope with a cluster key: a later feature",
   BG16: "50,000 garbage datagrams a second at a real socket while an upload runs: limits",
-  BH9: "a share of connections reserved for peers: limits",
   BH10: "TLS: a later feature",
   BH11: "TLS: a later feature",
   BK11: "pins of TLS: a later feature",

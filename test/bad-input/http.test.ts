@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { get as getPage } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
@@ -261,6 +262,34 @@ test("BK10 without a key the client warns, and the server refuses, as with 0.6.1
   expect(stderr).toContain("signature_mismatch");
   await expectUnharmed();
 });
+
+/** Whether somebody at an address of the test gets a page. */
+function isServed(localAddress: string): Promise<boolean> {
+  return new Promise((done) => {
+    const options = { host: rig.addressOf(1), port: rig.port, path: "/status/", localAddress, agent: false };
+    const request = getPage(options, (response) => {
+      response.resume();
+      done(response.statusCode === 200);
+    });
+    request.on("error", () => done(false));
+  });
+}
+
+test("BH9 thousands of idle connections keep out strangers at most, and only as long as they may be idle", async () => {
+  const sockets = [81, 82, 83, 84, 85, 86, 87, 88].flatMap((at) =>
+    Array.from({ length: 250 }, () => {
+      const socket = connect({ host: rig.addressOf(1), port: rig.port, localAddress: rig.addressOf(at) });
+      socket.on("error", () => {});
+      return socket;
+    }),
+  );
+  const stranger = rig.addressOf(95);
+  await until("strangers are kept out", async () => !(await isServed(stranger)));
+  expect(await isServed(rig.addressOf(1))).toBe(true); // as in its own peer list
+  await until("they are let in again", () => isServed(stranger));
+  for (const socket of sockets) socket.destroy();
+  await expectUnharmed();
+}, 60_000);
 
 test("BC1 a connection that sends nothing but rubbish is closed", async () => {
   const rubbish = Array.from({ length: 20 }, () => frameOf(BINARY, Buffer.from([0xff])));
