@@ -2,11 +2,11 @@
 import { unreachable } from "../assert.ts";
 import { removeCommitted, setHidden } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import type { ImageId, MonoMs, Now, VPath } from "../ids.ts";
+import { type ImageId, type MonoMs, type Now, type VPath, parentOf } from "../ids.ts";
 import { dropCached } from "../index-cache.ts";
 import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";
-import { forgetContainedOf } from "../reconcile/reconcile.ts";
+import { forgetContained, forgetContainedOf } from "../reconcile/reconcile.ts";
 import {
   type CollectOut,
   type CollectView,
@@ -67,6 +67,9 @@ export function removed(
     node.deleted.push({ path, image, until: (now.mono + DELETED_MS) as MonoMs });
     const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
     node.oldTrees.push({ path, directory, stage, at });
+    // What was in the way of another image of its path is not any more.
+    const base = parentOf(path);
+    if (directory.appendOnly && base !== null) forgetContained(node.reconcile, base);
     trace(out, "image_removed", { path, image, timestamp: version.timestamp });
   } else {
     const { code, detail } = result;
