@@ -1,5 +1,5 @@
 /** `mutants`: how soon each planted bug is found, by which oracle, and how small its script becomes. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { command, EXIT, Usage } from "./command.ts";
 import { mutantNames } from "./mutant.ts";
@@ -16,6 +16,8 @@ type Row = {
 };
 
 const TABLE = new URL("../../docs/mutants.md", import.meta.url);
+/** What follows in that file is of the sweep, and stays. */
+const SWEPT = "## The order of calls";
 const RUNS_MAX = 150;
 
 const NAMES_MAX = 1_000;
@@ -56,7 +58,11 @@ async function mutants({ names: asked, seeds, jobs }: Mutants): Promise<number> 
   rows.sort((a, b) => (a.name < b.name ? -1 : 1));
   const text = summary(rows, seeds);
   process.stdout.write(`${text}\n`);
-  if (asked.length === 0) await writeFile(TABLE, page(rows, text));
+  if (asked.length === 0) {
+    const before = await readFile(TABLE, "utf8");
+    const rest = before.slice(Math.max(0, before.indexOf(SWEPT)));
+    await writeFile(TABLE, `${page(rows, text)}${before.includes(SWEPT) ? `\n${rest}` : ""}`);
+  }
   return rows.every(({ seeds }) => seeds !== null) ? EXIT.ok : EXIT.violation;
 }
 
