@@ -44,6 +44,8 @@ export const RARE_KINDS = [
 ] as const;
 /** Faults that take copies away, or change them. */
 const SPOILING: readonly string[] = ["disk", "rot", "edit", "remove"];
+/** And those that make servers of no use to others. */
+export const TAKING: readonly string[] = [...SPOILING, "betray", "leave", "config"];
 const LATE = 15 * SECOND; // most of what is planned has happened
 
 export type RareKind = (typeof RARE_KINDS)[number];

@@ -7,7 +7,7 @@ import type { CrashModel } from "./disk.ts";
 import { FAILING_CALLS, FAILING_CODES, LIES, type Line, type Script, type Verb } from "./script.ts";
 import { addAim, AIMS_MAX } from "./plan-aim.ts";
 import { addClean, CLEAN, drawRules } from "./plan-clean.ts";
-import { addRare, RARE_KINDS } from "./plan-rare.ts";
+import { addRare, RARE_KINDS, TAKING } from "./plan-rare.ts";
 import { addUploads, BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
@@ -126,7 +126,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
   });
   some("kill", 2, (stream) => {
     // A client mostly in the middle of its upload, and seldom: what it brought may be nowhere. A server at any time.
-    const host = chance(stream, 1, 20) ? "c1" : one(stream, servers);
+    const host = chance(stream, 1, 60) ? "c1" : one(stream, servers);
     const at = host === "c1" ? (busy[0] ?? 0) + below(stream, 150) * MILLISECOND : moment(stream);
     add(at, { kind: "crash", host, disk: "kept" });
     if (host !== "c1") add(at + lasting(stream), { kind: "start", host, machine: null });
@@ -166,10 +166,11 @@ export function planScript(seed: number, asked: number | null = null): Script {
     add(moment(stream), { kind: "slow", host: one(stream, servers), factor: 2 + below(stream, 200) }),
   );
   if (rules !== null) addClean({ draw, rules, servers, calm, uploads, moment, add });
-  const core = calm ? undefined : drawCore(draw("core"), servers, add);
+  // Where images are removed, too few have one for more copies to get lost: nothing could be judged.
+  const core = calm || cleaned ? undefined : drawCore(draw("core"), servers, add);
   const victim = one(draw("victim"), servers);
   for (const kind of RARE_KINDS) {
-    if (calm || !chance(draw("rare", kind), 1, RARE)) continue;
+    if (calm || (cleaned && TAKING.includes(kind)) || !chance(draw("rare", kind), 1, RARE)) continue;
     addRare(draw("rare", kind, "1"), {
       kind,
       servers,
