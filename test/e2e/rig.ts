@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ssh2 from "ssh2";
 
@@ -214,6 +214,16 @@ export async function until(
     if (performance.now() > deadline) throw new Error(`did not happen in ${waitMs} ms: ${what}`);
     await new Promise((done) => setTimeout(done, 10));
   }
+}
+
+/** Writes files of a tree, with the directories that they are in. */
+export function plant(tree: string, files: Readonly<Record<string, string>>): string {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(tree, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+  return tree;
 }
 
 /** A port that nobody has at an address just now. */

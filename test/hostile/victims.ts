@@ -1,10 +1,10 @@
 /** Two real servers that somebody attacks, what may not come of it, and the table of what came. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "../adapters/built.ts";
-import { Rig, until } from "../e2e/rig.ts";
+import { plant, Rig, until } from "../e2e/rig.ts";
 
 /** Of one server, whatever is done to it. */
 const MEMORY_MIB_MAX = 256;
@@ -44,12 +44,7 @@ export class Victims {
   }
 
   tree(name: string, files: Readonly<Record<string, string>>): string {
-    for (const [file, content] of Object.entries(files)) {
-      const path = this.rig.path("trees", name, file);
-      mkdirSync(join(path, ".."), { recursive: true });
-      writeFileSync(path, content);
-    }
-    return this.rig.path("trees", name);
+    return plant(this.rig.path("trees", name), files);
   }
 
   /** An honest upload, until both servers have it; how long that took. Nothing else changes meanwhile. */

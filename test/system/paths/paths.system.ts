@@ -20,13 +20,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../../adapters/built.ts";
-import { CLIENT, endOf, Rig, until } from "../../e2e/rig.ts";
+import { CLIENT, endOf, plant, Rig, until } from "../../e2e/rig.ts";
 import { expectNeeds } from "../rig/needs.ts";
+import { CLEAN } from "../rig/stories.ts";
 import { JUDGED, judge, type Realm } from "./judge.ts";
 
 const CALLS_MIN = 200;
 const REMOVED_MS_MAX = 60_000; // two looks are ten seconds apart
-const CLEAN = "auto-clean: true\nkeep-min-directories: 1\nkeep-max-directories: 1\nkeep-recent: 1s\n";
 const PROGRAM = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 const SYSTEM = ["/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/null"];
 
@@ -53,15 +53,6 @@ function realm(): Realm {
   };
 }
 
-function plant(tree: string, files: Readonly<Record<string, string>>): string {
-  for (const [name, content] of Object.entries(files)) {
-    const path = rig.path(tree, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
-  }
-  return rig.path(tree);
-}
-
 async function client(...args: readonly string[]): Promise<void> {
   const [command = "", ...more] = args;
   const all = [CLIENT, "--port", String(rig.port), command, "-i", rig.keyFile, ...more, rig.addressOf(1)];
@@ -80,8 +71,12 @@ test("a server opens and changes only what is its own, one name at a time", {
   const strace = ["strace", "-D", "-f", "-qq", "-y", "-s", "4096", "-o", trace, "-e", "signal=none", "-e"];
   await rig.startUnder([...strace, `trace=${JUDGED.join(",")}`], 1, "--disk-threads", "1");
   const site = rig.rootOf(1);
-  const old = plant("old", { same: "same ".repeat(20_000), "in/deep/file": "file", "in/changes": "before" });
-  const young = plant("young", {
+  const old = plant(rig.path("old"), {
+    same: "same ".repeat(20_000),
+    "in/deep/file": "file",
+    "in/changes": "before",
+  });
+  const young = plant(rig.path("young"), {
     same: "same ".repeat(20_000),
     "in/deep/file": "file",
     "in/changes": "after",

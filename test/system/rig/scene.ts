@@ -1,9 +1,9 @@
 /** What every story stands on: a key, trees to upload, disks to begin with, and servers on copies of them. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
-import { freePort } from "../../e2e/rig.ts";
+import { freePort, plant } from "../../e2e/rig.ts";
 import { type Disk, mountCopy } from "./disk.ts";
 import { idOf } from "./seen.ts";
 import { Server, type Watch } from "./server.ts";
@@ -46,9 +46,9 @@ export class Scene {
     this.keyFile = join(this.folder, "key");
     writeFileSync(this.keyFile, keys.private, { mode: 0o600 });
     const same = "the same in both ".repeat(3_000);
-    this.#plant("old", { same, changes: "before", gone: "gone" });
-    this.#plant("young", { same, changes: "after", "in/new": "new ".repeat(20_000) });
-    this.#plant("beside", { same });
+    plant(this.tree("old"), { same, changes: "before", gone: "gone" });
+    plant(this.tree("young"), { same, changes: "after", "in/new": "new ".repeat(20_000) });
+    plant(this.tree("beside"), { same });
     const [old = "", young = "", beside = ""] = ["old", "young", "beside"].map((name) =>
       idOf(this.tree(name)),
     );
@@ -84,13 +84,5 @@ export class Scene {
   /** Where a disk is kept that stories begin with. */
   imageOf(start: Start): string {
     return join(this.folder, `${start}.img`);
-  }
-
-  #plant(tree: string, files: Readonly<Record<string, string>>): void {
-    for (const [name, content] of Object.entries(files)) {
-      const path = join(this.tree(tree), name);
-      mkdirSync(join(path, ".."), { recursive: true });
-      writeFileSync(path, content);
-    }
   }
 }

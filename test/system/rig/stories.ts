@@ -30,7 +30,8 @@ const UPLOAD_MS_MAX = 120_000;
 const GONE_MS_MAX = 45_000; // what is retained is looked at twice, ten seconds apart; what fails rests for 30 seconds
 const STATE = "db/signatures/site/current.state";
 const INTENT = "db/signatures/site/current.new.state";
-const CLEAN = "auto-clean: true\nkeep-min-directories: 1\nkeep-max-directories: 1\nkeep-recent: 1s\n";
+/** Lines of a directory's YAML that make its older image go. */
+export const CLEAN = "auto-clean: true\nkeep-min-directories: 1\nkeep-max-directories: 1\nkeep-recent: 1s\n";
 
 /** A start that has this disk to put in order; `ends` is a file that is gone afterwards. */
 const starting = (name: Story["name"], start: Start, ends: string): Story => ({
