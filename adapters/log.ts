@@ -23,7 +23,7 @@ const LEVEL_OF: ReadonlyMap<string, LogLevel> = new Map(
       ["trace", "block_got block_written block_served packet_sent packet_got round"],
       ["debug", "block_retried packet_too_large packet_refused dial_failed conn_open conn_closed"],
       ["debug", "listing_asked"],
-      ["warn", "name_unresolved block_refused index_refused download_stalled download_resting"],
+      ["warn", "name_unresolved cantal_silent block_refused index_refused download_stalled download_resting"],
       [
         "warn",
         "configuration_kept keys_kept peers_kept config_warning page_failed problem stop_cut frame_refused download_aborted image_missing",

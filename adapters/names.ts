@@ -16,6 +16,7 @@ const ASKED_AT_ONCE_MAX = 32; // sockets
 const SYSTEM_AT_ONCE_MAX = 2; // of four threads: the others verify signatures meanwhile
 const WAITING_MAX = 10_000; // as many as a peer file has lines; what is beyond does not resolve
 const ADDRESSES_MAX = 16; // of one name
+const SERVICE_TARGETS_MAX = 256; // servers of one service
 const HOSTS_FILE = "/etc/hosts";
 const HOSTS_BYTES_MAX = 1024 * 1024;
 
@@ -42,13 +43,26 @@ export function createNames(options: NamesOptions): Names {
     ];
   }
 
+  /** `_service._protocol.domain`: each of its servers by the port that its record has. */
+  async function findService(service: string): Promise<readonly Address[]> {
+    const records = await asking(() => resolver.resolveSrv(service).catch(() => []));
+    const targets = (records ?? []).slice(0, SERVICE_TARGETS_MAX);
+    const found = await Promise.all(
+      targets.map(async ({ name, port }) => {
+        const addresses = isIP(name) === 0 ? await find(name) : [name];
+        return addresses.slice(0, ADDRESSES_MAX).map((each) => formatAddress(each, port));
+      }),
+    );
+    return [...new Set(found.flat())].toSorted();
+  }
+
   async function find(host: string): Promise<readonly string[]> {
     const listed = hostsNamed(hostsFile, host);
     if (listed.length > 0) return listed;
     const told = await asking(() => ask(host));
-    return told === null || told.length > 0
-      ? (told ?? [])
-      : ((await asksSystem(() => askSystem(host))) ?? []);
+    // Whoever has the zone of a name could make us talk to what listens on this machine alone.
+    if (told === null || told.length > 0) return (told ?? []).filter((address) => !isLoopback(address));
+    return (await asksSystem(() => askSystem(host))) ?? [];
   }
 
   return {
@@ -58,6 +72,7 @@ export function createNames(options: NamesOptions): Names {
         [...new Set(found)].slice(0, ADDRESSES_MAX).map((each) => formatAddress(each, port));
       if (isIP(host) !== 0) return done(addresses([host]));
       if (host === "") return done([]);
+      if (host.startsWith("_")) return void findService(host).then(done);
       void find(host).then((found) => done(addresses(found)));
     },
   };
@@ -91,6 +106,10 @@ function createGate(atOnce: number): <T>(work: () => Promise<T>) => Promise<T | 
       else start();
     }
   };
+}
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|0\.0\.0\.0$|::1?$|::ffff:127\.)/i.test(address);
 }
 
 async function askSystem(host: string): Promise<readonly string[]> {

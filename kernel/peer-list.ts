@@ -64,11 +64,17 @@ export function learned(list: PeerList, text: string, addresses: readonly Addres
   if (addresses.length > 0) row.addresses = addresses;
 }
 
+/** A client cannot connect to a service: it is told where the server is. */
+function nameFor(text: string, address: Address): string {
+  return text.startsWith("_") ? address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1") : text;
+}
+
 /** All that is resolved, each address once, when that differs from what was told last; else null. */
 export function newsOf(list: PeerList): readonly ListedPeer[] | null {
   const peers = new Map<Address, ListedPeer>();
   for (const [text, { addresses }] of list.rows) {
-    for (const address of addresses) if (!peers.has(address)) peers.set(address, { address, name: text });
+    for (const address of addresses)
+      if (!peers.has(address)) peers.set(address, { address, name: nameFor(text, address) });
   }
   const all = [...peers.values()];
   const told = JSON.stringify(all);

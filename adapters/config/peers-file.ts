@@ -1,5 +1,5 @@
 /**
- * `peers.txt`: one host a line. 0.6.12 takes letters, digits, `.`, `_` and `-` only; IPv6 and HOST:PORT are ours, and
+ * `peers.txt`: one host a line. 0.6.12 takes letters, digits, `.`, `_` and `-` only; IPv6, HOST:PORT and services (`_ciruela._tcp.example.org`, by the SRV records of DNS) are ours, and
  * an old server that shares the file reports such a line and skips it. A bad line costs that line, never the start.
  */
 import { isIPv6 } from "node:net";
@@ -61,7 +61,7 @@ function parsePeer(text: string): PeerEntry | string {
 }
 
 function withPort(text: string, host: string, port: string | null): PeerEntry | string {
-  if (host.startsWith("_")) return "a service name, which does not resolve:";
+  if (host.startsWith("_") && port !== null) return "a service, which has its own ports, with a port:";
   if (port === null) return { text, host: host.toLowerCase(), port: null };
   const number = /^[0-9]{1,5}$/.test(port) ? Number(port) : 0;
   if (number < 1 || number > 65_535) return "no port from 1 to 65535 in";

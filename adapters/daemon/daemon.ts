@@ -32,6 +32,7 @@ export type DaemonSettings = {
   /** At most; fewer on a machine with few processors. */
   readonly diskThreads: number;
   readonly connectionsMax: number;
+  readonly cantal: boolean;
   readonly version: string;
   readonly logMachineId: boolean;
   /** What is odd in the configuration and stops nothing. */
@@ -75,6 +76,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
       host: settings.host,
       port: config.port,
       names: [config.hostname, hostname()],
+      cantal: settings.cantal,
       connectionsMax: settings.connectionsMax,
       version,
       machine: { step: (event, at) => step(node, event, at), wakeAt: () => wakeAt(node) },

@@ -66,7 +66,8 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     connectionsMax: options.maxConnections,
     version,
     logMachineId: options.logMachineId,
-    warnings: [...warnings.map(printProblem), ...notYet(options)],
+    cantal: options.cantal,
+    warnings: warnings.map(printProblem),
     files: createLiveFolder(path, folder),
   });
 }
@@ -74,11 +75,6 @@ async function start(options: ServerOptions, version: string): Promise<number> {
 function refuse(problems: readonly Problem[]): number {
   for (const problem of problems) print(STDERR, `${printProblem(problem)}\n`);
   return EXIT_CONFIG;
-}
-
-/** What 0.6.12 does and this server does not do yet: said at each start, so that nobody relies on it. */
-function notYet(options: ServerOptions): readonly string[] {
-  return options.cantal ? ["--cantal has no effect yet: list the peers in peers.txt"] : [];
 }
 
 /** A folder that must be there: a mistyped name must not look like an empty configuration. */

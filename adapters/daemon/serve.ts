@@ -7,7 +7,7 @@
  * UDP is bound before anything on the disk is touched, so that a port in use is found first. TCP comes after recovery:
  * whoever can connect finds a server that knows what it has.
  */
-import type { Event } from "../../kernel/event.ts";
+import type { Event, ListedPeer } from "../../kernel/event.ts";
 import { splitAddress } from "../address.ts";
 import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
@@ -22,6 +22,7 @@ import { openStorageThreads } from "../storage-threads.ts";
 import { openUdp } from "../udp.ts";
 import { createVerifier } from "../verifier.ts";
 import { createWebSocketLinks } from "../websocket.ts";
+import { createCantalWatch } from "./cantal-watch.ts";
 import { createFileWatch } from "./file-watch.ts";
 import type { LiveFolder, Look } from "./live-folder.ts";
 import { createPeerWatch } from "./peer-watch.ts";
@@ -35,6 +36,8 @@ export type ServeOptions = {
   readonly port: number;
   /** Of this server, besides those in the peer list. */
   readonly names: readonly string[];
+  /** Peers come from the cantal of this machine instead of the peer list. */
+  readonly cantal: boolean;
   readonly connectionsMax: number;
   readonly version: string;
   readonly machine: Machine;
@@ -115,16 +118,23 @@ export async function serve(options: ServeOptions): Promise<Server> {
     failed: (code, detail) => void close({ kind: "failed", code, detail }),
     stopped: () => void close({ kind: "stopped" }),
   });
-  const peers = createPeerWatch({
-    names,
-    port: options.port,
-    mono: () => performance.now(),
-    resolved(list) {
-      peerHosts = new Set(list.map(({ address }) => splitAddress(address).host));
-      feed({ kind: "peers_resolved", peers: list });
-    },
-    failed: (name) => log.trace("name_unresolved", { name }),
-  });
+  const cantal = !options.cantal
+    ? null
+    : createCantalWatch({
+        pages: createPages({ localHost: "0.0.0.0" }),
+        port: options.port,
+        resolved: listed,
+        failed: () => log.trace("cantal_silent", {}),
+      });
+  const peers = options.cantal
+    ? null
+    : createPeerWatch({
+        names,
+        port: options.port,
+        mono: () => performance.now(),
+        resolved: listed,
+        failed: (name) => log.trace("name_unresolved", { name }),
+      });
   let files = createFileWatch(options.files.watched(), look);
   let reloadAsked = false;
   let ownNames: ReadonlySet<string> = new Set(options.names.map(lowerCase));
@@ -140,8 +150,13 @@ export async function serve(options: ServeOptions): Promise<Server> {
   function tell({ events, peers: entries }: Look): void {
     for (const event of events) feed(event);
     if (entries === null) return;
-    peers.replace(entries);
+    peers?.replace(entries);
     ownNames = new Set([...options.names, ...entries.map(({ host: listed }) => listed)].map(lowerCase));
+  }
+
+  function listed(list: readonly ListedPeer[]): void {
+    peerHosts = new Set(list.map(({ address }) => splitAddress(address).host));
+    feed({ kind: "peers_resolved", peers: list });
   }
 
   /** What an operator asks for while the server starts is done when it has started. */
@@ -190,7 +205,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
     if (state === "ending") return;
     state = "ending";
     files.close();
-    peers.close();
+    peers?.close();
+    cantal?.close();
     stats.close();
     links.closeAll();
     await Promise.all([http?.close(), udp.close(), storage.close()]);

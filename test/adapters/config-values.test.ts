@@ -186,7 +186,10 @@ test.each([
   ["[10.0.0.1]", 'peers.txt:1:1: not an IPv6 address in "[10.0.0.1]"'],
   ["[::1]:x", 'peers.txt:1:1: no port from 1 to 65535 in "[::1]:x"'],
   ["::1:24783", 'peers.txt:1:1: not a host: "::1:24783"'],
-  ["_ciruela.service", 'peers.txt:1:1: a service name, which does not resolve: "_ciruela.service"'],
+  [
+    "_ciruela._tcp.a:24783",
+    'peers.txt:1:1: a service, which has its own ports, with a port: "_ciruela._tcp.a:24783"',
+  ],
   ["\u001b[2Jx", 'peers.txt:1:1: not a host: "\\u001b[2Jx"'],
 ])("peers: the line %j is skipped with a warning, and the next one counts", (line, message) => {
   const { peers, warnings } = parsePeers("peers.txt", `${line}\ngood`);

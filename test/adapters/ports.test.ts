@@ -8,6 +8,7 @@ import { formatAddress } from "../../adapters/address.ts";
 import { BoundedMap } from "../../adapters/bounded-map.ts";
 import { createClock } from "../../adapters/clock.ts";
 import { createDigester } from "../../adapters/digester.ts";
+import { openNameServer } from "./name-server.ts";
 import { createNames } from "../../adapters/names.ts";
 import { createPages } from "../../adapters/pages.ts";
 import { createProcessStats } from "../../adapters/process-stats.ts";
@@ -116,6 +117,31 @@ test("addresses pass with the port appended, and the hosts file comes before any
   expect(await ask("n9.invalid")).toEqual([]);
   expect(await ask("")).toEqual([]);
   expect(await ask("localhost")).toContain("127.0.0.1:24783"); // the system's own resolver, asked last
+});
+
+test("a service is all servers of its SRV records; a name that leads to this machine itself leads nowhere", async () => {
+  const server = await openNameServer({
+    "_ciruela._tcp.example.org": {
+      srv: [
+        ["b.example.org", 2],
+        ["a.example.org", 1],
+        ["none.example.org", 3],
+        ["inside.example.org", 4],
+      ],
+    },
+    "a.example.org": { a: ["10.0.0.1", "10.0.0.9"] },
+    "b.example.org": { a: ["10.0.0.2"] },
+    "inside.example.org": { a: ["127.0.0.1", "0.0.0.0"] },
+    "both.example.org": { a: ["127.0.0.1", "10.0.0.3"] },
+  });
+  ends.push(server.close);
+  const hostsFile = join(folder, "no-hosts");
+  const names = createNames({ port: 24783, hostsFile, servers: [server.at] });
+  const ask = (name: string) => new Promise((done) => names.resolve(name, done));
+  expect(await ask("_ciruela._tcp.example.org:24783")).toEqual(["10.0.0.1:1", "10.0.0.2:2", "10.0.0.9:1"]);
+  expect(await ask("_other._tcp.example.org")).toEqual([]);
+  expect(await ask("inside.example.org")).toEqual([]);
+  expect(await ask("both.example.org")).toEqual(["10.0.0.3:24783"]);
 });
 
 async function serve(listener: RequestListener): Promise<Address> {

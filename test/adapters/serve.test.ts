@@ -77,6 +77,7 @@ async function start(
     host: HOST,
     port,
     names: ["Toy.example.org"],
+    cantal: false,
     connectionsMax: 10,
     version: "1.2.3",
     machine: toyMachine(events, obeysStop),

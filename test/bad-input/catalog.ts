@@ -90,6 +90,7 @@ export const ELSEWHERE: readonly (readonly [id: string, file: string, text: stri
     "test/adapters/watches.test.ts",
     "a name that fails is asked again sooner than a minute, and keeps what it was while it fails",
   ],
+  ["BP7", "test/e2e/peers.test.ts", "a peer list that cannot be read any more goes on as it was"],
   [
     "BP7",
     PROGRAM,
@@ -108,6 +109,7 @@ export const ELSEWHERE: readonly (readonly [id: string, file: string, text: stri
     "test/adapters/log.test.ts",
     "what a stranger chose neither breaks the line, nor moves the cursor, nor grows",
   ],
+  ["BE4", "test/adapters/ports.test.ts", "a name that leads to this machine itself leads nowhere"],
   [
     "BE4",
     "test/adapters/ports.test.ts",
@@ -138,7 +140,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   BK11: "pins of TLS: a later feature",
   BL2: "a sub-directory that cannot be read: as root there is none",
   BL7: "a rule for which names of servers a client follows: limits",
-  BP7: "a peers.txt that cannot be read, under a real server: operation under faults",
   BS3: "a checksum in state files: crash protocol",
   BS8: "a floor above the state: crash protocol",
   BS12: "a database from a backup: operation under faults",
@@ -155,7 +156,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   BF13: "EIO, a file system that turns read-only: operation under faults",
   BF14: "default ACLs and setgid parents: paths",
   BE2: "clocks that step at a real server: operation under faults",
-  BE4: "names that resolve to loopback: limits",
   BE5: "few descriptors, no /proc, no renameat2: operation under faults",
   BE6: "stopped for minutes, restored from a snapshot: operation under faults",
 };

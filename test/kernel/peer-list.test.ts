@@ -35,6 +35,14 @@ test("an answer of none keeps what was known; another one takes its place; each 
   expect(newsOf(list)?.map(({ address }) => address)).toEqual(["z", "x", "y"]);
 });
 
+test("of a service clients are told the addresses", () => {
+  const list = createPeerList();
+  setNames(list, names("_ciruela._tcp.a"));
+  dueNames(list, at(0));
+  learned(list, "_ciruela._tcp.a", to("10.0.0.1:1", "[fe80::1]:1"), at(0));
+  expect(newsOf(list)?.map(({ name }) => name)).toEqual(["10.0.0.1", "fe80::1"]);
+});
+
 test("a name that leaves the file takes its addresses along, and one that stays keeps them", () => {
   const list = createPeerList();
   setNames(list, names("a", "b"));
