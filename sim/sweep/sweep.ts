@@ -6,7 +6,7 @@ import type { FileSystem, FsCall, FsValue } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
 import type { CrashModel, DiskImage, SimDisk } from "../disk.ts";
-import { everyCut, keyOf } from "./cuts.ts";
+import { everyCut, EXHAUSTIVE_MAX, keyOf } from "./cuts.ts";
 import { type Answered, judgeLeft, judgeStarts } from "./judge.ts";
 import { CONTEXT, newDisk, type Plot, RECOVER, type Story } from "./stories.ts";
 
@@ -48,6 +48,8 @@ const CHANGES: ReadonlySet<FsCall["call"]> = new Set([
   "remove_directory",
 ]);
 const WRONG_MAX = 5;
+/** Of states that were drawn by chance, one in so many is started and cut again. */
+const AGAIN_EACH = 64;
 
 class Enough extends Error {}
 
@@ -78,7 +80,8 @@ export function sweepStory(story: Story, how: CrashModel, { fault }: SweepOption
     const left = newDisk(how);
     left.restore(image);
     fail(judged(left, plot, answered));
-    if (fault === undefined) cutAgain(image);
+    const isDrawn = disk.unsynced() > EXHAUSTIVE_MAX;
+    if (fault === undefined && (!isDrawn || count.states % AGAIN_EACH === 0)) cutAgain(image);
   }
 
   function cutAgain(image: DiskImage): void {
