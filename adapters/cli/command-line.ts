@@ -7,6 +7,13 @@ import type { ClusterOptions } from "./cluster-options.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import { addCommand, duration, fraction, integer, listOption, parseFilePath } from "./command-options.ts";
 import {
+  addOldUploadOptions,
+  decideOldUpload,
+  OLD_UPLOAD_EXAMPLES,
+  type OldUploadCommand,
+  type OldUploadValues,
+} from "./old-upload.ts";
+import {
   addPatchOptions,
   decidePatch,
   PATCH_EXAMPLES,
@@ -30,6 +37,7 @@ export type SyncCommand = ClusterOptions & {
   readonly kind: "sync";
   /** In the order append, append-weak, replace, and within each as written. */
   readonly uploads: readonly UploadJob[];
+  readonly dryRun: boolean;
 };
 
 /** One file of what stands at a virtual path, changed by an editor or taken from a local file. */
@@ -46,6 +54,7 @@ export type CommandLine =
   | FileCommand
   | NewCommand
   | PatchCommand
+  | OldUploadCommand
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -83,6 +92,7 @@ type SyncValues = ClusterValues & {
   readonly append: readonly string[];
   readonly appendWeak: readonly string[];
   readonly replace: readonly string[];
+  readonly dryRun?: true;
 };
 type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
 /** What one command has, the others have not: each takes its own. */
@@ -110,6 +120,10 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   on("edit", (values, hosts) => decideFile("edit", globals(), values, hosts));
   on("put-file", (values, hosts) => decideFile("put_file", globals(), values, hosts));
   for (const name of LOOK_COMMANDS) on(name, (values, hosts) => decideLook(name, globals(), values, hosts));
+  on("upload", (values, words_) => {
+    const own = values as unknown as OldUploadValues; // its --replace is no list
+    return decideOldUpload(optionsOf(globals(), values, []), own, words_);
+  });
   on("patch", (values, hosts) =>
     decidePatch((clusters) => optionsOf(globals(), values, clusters), values, hosts),
   );
@@ -126,7 +140,12 @@ export function parseCommandLine(words: readonly string[], version: string): Res
 /** Commands that 0.6.12 has not: they end with other statuses. */
 export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit", "patch"] as const;
 export type NewCommand = LookCommand | AuditCommand;
-const COMMANDS = ["sync", "edit", "put-file", ...NEW_COMMANDS] as const;
+const COMMANDS = ["sync", "edit", "put-file", "upload", ...NEW_COMMANDS] as const;
+
+/** The command that words mean, also where they cannot be read: the first that is one. */
+export function commandIn(words: readonly string[]): (typeof COMMANDS)[number] | undefined {
+  return words.flatMap((word) => COMMANDS.find((name) => name === word) ?? [])[0];
+}
 
 function see(name?: (typeof COMMANDS)[number]): string {
   return `see \`ciruela ${name === undefined ? "" : `${name} `}--help\``;
@@ -148,7 +167,7 @@ function ofCommander(
   const [first = "", ...more] = error.message.replace(/^error: /, "").split("\n");
   const advice = more.join(" ").replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   const sentence = first.replace(/'([^']*)'/g, (_, word: string) => quoted(word));
-  const command = COMMANDS.find((name) => words.includes(name));
+  const command = commandIn(words);
   return refused("usage", `${sentence}; ${advice === "" ? see(command) : advice}`);
 }
 
@@ -178,7 +197,8 @@ function describe(version: string, write: (text: string) => void): Command {
     )
     .addOption(
       uploadOption("replace", "SRC:DEST[:OLD_ID]", "upload over what is there; with OLD_ID only over that"),
-    );
+    )
+    .option("--dry-run", "say what would be uploaded, how much is new, and what each server has there");
   addUploadCommand(program, "edit", "Edit one file of what stands at a path, in an editor.", write)
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-f, --file <PATH>", "file in it, such as /data.json")
@@ -187,6 +207,9 @@ function describe(version: string, write: (text: string) => void): Command {
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-s, --source <FILE>", "local file")
     .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
+  addOldUploadOptions(
+    addUploadCommand(program, "upload", "Upload a directory; `sync` says more.", write, OLD_UPLOAD_EXAMPLES),
+  );
   addLookCommands(program, write);
   addAuditCommand(program, write);
   addPatchOptions(
@@ -270,7 +293,8 @@ function decideSync(
     return refused("usage", `nothing to upload: add --replace SRC:DEST or --append SRC:DEST; ${see("sync")}`);
   if (clusters.value.length === 0)
     return refused("usage", `no server to upload to: add a host at the end; ${see("sync")}`);
-  return accepted({ kind: "sync", uploads, ...optionsOf(globals, values, clusters.value) });
+  const dryRun = values.dryRun === true;
+  return accepted({ kind: "sync", uploads, dryRun, ...optionsOf(globals, values, clusters.value) });
 }
 
 function decideFile(

@@ -8,6 +8,7 @@ import {
   type CommandLine,
   type FileCommand,
   NEW_COMMANDS,
+  commandIn,
   type NewCommand,
   parseCommandLine,
   type SyncCommand,
@@ -15,6 +16,7 @@ import {
 import { EXIT, EXIT_OF, SYSEXIT, SYSEXIT_OF } from "./exit.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
+import type { OldUploadCommand } from "./old-upload.ts";
 import type { PatchCommand } from "./patch-line.ts";
 import { createOutput } from "./output.ts";
 import type { Screen } from "./picture.ts";
@@ -69,7 +71,7 @@ export async function run(words: readonly string[]): Promise<number> {
 }
 
 function isNew(words: readonly string[]): boolean {
-  return NEW_COMMANDS.some((name) => words.includes(name));
+  return NEW_COMMANDS.some((name) => name === commandIn(words));
 }
 
 function isNewCommand(command: CommandLine): command is NewCommand {
@@ -138,10 +140,14 @@ function screenNow(): Screen {
 }
 
 async function perform(
-  command: SyncCommand | FileCommand | PatchCommand,
+  command: SyncCommand | FileCommand | PatchCommand | OldUploadCommand,
   { view, progressMs }: Telling,
   version: string,
 ): Promise<number> {
+  if (command.kind === "sync" && command.dryRun) {
+    const { dryRun } = await import("./dry-run.ts");
+    return dryRun(command, tellerOf(command.json, version), view);
+  }
   const { findPrivateKeys } = await import("../keys/private.ts");
   const { printPublicKey } = await import("../keys/public.ts");
   const found = findPrivateKeys(
@@ -160,8 +166,18 @@ async function perform(
     const { patch } = await import("./patch.ts");
     return patch(command, { view, progressMs, tell: tellerOf(command.json, version) }, found.keys);
   }
-  if (command.kind !== "sync") return change(command, { view, progressMs }, found.keys);
+  if (command.kind !== "sync" && command.kind !== "upload")
+    return change(command, { view, progressMs }, found.keys);
   const { upload } = await import("./upload.ts");
+  if (command.kind === "upload") {
+    const statuses: number[] = [];
+    for (const { job, clusters } of command.parts) {
+      const own = { ...command, clusters };
+      const ended = await upload([job], own, progressMs, found.keys, (report) => view.report(report));
+      statuses.push(ended.sourceFailed ? EXIT.usage : ended.succeeded ? EXIT.ok : EXIT.destination);
+    }
+    return Math.max(...statuses);
+  }
   const { uploads } = command;
   return exitOf(await upload(uploads, command, progressMs, found.keys, (report) => view.report(report)));
 }

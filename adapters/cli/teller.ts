@@ -6,8 +6,8 @@ import type { Output } from "./output.ts";
 import { jsonLine } from "./text.ts";
 
 export type Teller = {
-  /** What was asked for; a line that is too many is null. */
-  data(line: string | null, object: object): void;
+  /** What was asked for; null: for programs alone, or for people alone. */
+  data(line: string | null, object: object | null): void;
   /** The same, as it is. */
   bytes(bytes: Uint8Array, object: () => object): void;
   /** What is good to know besides; null: for people alone. */
@@ -42,7 +42,9 @@ export function createTeller({ json, version, stdout, stderr }: TellerOptions): 
   const say = (value: object) => stdout.write(`${jsonLine(value)}\n`);
   let failure: { readonly reason: string; readonly message: string } | null = null;
   return {
-    data: (_, object) => say(object),
+    data(_, object) {
+      if (object !== null) say(object);
+    },
     bytes: (_, object) => say(object()),
     note(_, object) {
       if (object !== null) say(object);

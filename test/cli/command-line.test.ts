@@ -23,6 +23,7 @@ test("without options the defaults are those of 0.6.12", () => {
     clusters: [{ name: "n1", entryPoints: ["n1"] }],
     identityFiles: [],
     identityVariables: [],
+    dryRun: false,
     earlyMs: 30_000,
     earlyShare: 750,
     earlyHosts: 3,
