@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { CLIENT, SERVER, until } from "../../e2e/rig.ts";
 import type { Point } from "./calls.ts";
 
-const LISTENS_MS = 60_000;
+const LISTENS_MS = 180_000; // a start takes one second of a processor, which may be slow to come
 const DEADLINE = "100s"; // of an upload
 
 export type Fault = Point & { readonly what: "KILL" | "EIO" | "ENOSPC" | "EMFILE" };
