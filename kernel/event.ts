@@ -1,6 +1,7 @@
 /** Everything that happens to a node or an uploader. Time comes beside it, as an argument of `step`. */
 import type { DirectoryConfig, KeyRing } from "./config.ts";
 import type { Address, ConnId, Digest, OpId, VPath } from "./ids.ts";
+import type { RootName } from "./storage/call.ts";
 import type { DiskResult } from "./storage/request.ts";
 
 export type { DiskResult } from "./storage/request.ts";
@@ -37,9 +38,17 @@ export type Event =
   | { readonly kind: "keep_list"; readonly key: string; readonly paths: readonly VPath[] | null }
   /** The peer file, with its names resolved; replaces what was known. */
   | { readonly kind: "peers_resolved"; readonly peers: readonly ListedPeer[] }
+  /** Room on the file systems that are used, as it is now. */
+  | { readonly kind: "space"; readonly places: readonly Space[] }
   | { readonly kind: "stop" }
   | { readonly kind: "wake" };
 
+/** `root`: of a directory, or null for the database. */
+export type Space = {
+  readonly root: RootName | null;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+};
 export type OperatorFiles = "configuration" | "keys" | "peers";
 export type ConnSide = "dialled" | "accepted";
 export type ListedPeer = { readonly address: Address; readonly name: string };

@@ -29,6 +29,7 @@ import { datagram, newsOf } from "./node/gossiping.ts";
 import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
 import { isReadOf, request, serveFrom } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
+import { spaceFound } from "./node/space.ts";
 import { recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
@@ -69,6 +70,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     config,
     prng: keyed(seed, "node", config.machine),
     reload: null,
+    short: new Set(),
     keys: { master: [], named: new Map(), ending: [] },
     keysChecked: false,
     phase: "starting",
@@ -179,6 +181,8 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
       return;
     case "config_changed":
       return configChanged(node, event.directories, now, out);
+    case "space":
+      return spaceFound(node, event.places, out);
     case "files_kept":
       return problem(node, event.files, event.why);
     case "peers_resolved":

@@ -86,6 +86,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
         context: { db: settings.db, roots: config.directories.map(({ root }) => root) },
       },
       page: (path) => statusPage(node, path),
+      db: settings.db,
       files: settings.files,
       log,
       about: {

@@ -22,6 +22,8 @@ export type LiveFolder = {
   readonly reload: (log: Log) => Look;
   /** Folders to be watched: they change with `reload`. */
   readonly watched: () => readonly string[];
+  /** Where images are. */
+  readonly roots: () => readonly RootName[];
 };
 
 export type Look = {
@@ -35,6 +37,7 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
   const keys = createLastGood("keys", start.keys, textOfRing);
   const peers = createLastGood("peers", start.peers, JSON.stringify);
   let lists = keepListsOf(start.directories, []);
+  let roots = start.directories.map(({ root }) => root);
 
   function look(log: Log): Look {
     const ring = readKeys(path);
@@ -59,9 +62,11 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
       for (const warning of [...read.warnings, ...rootWarnings(path, read.folder)])
         log.trace("config_warning", { warning: printProblem(warning) });
       lists = keepListsOf(directories, lists);
+      roots = directories.map(({ root }) => root);
       const { events, peers: entries } = look(log);
       return { events: [{ kind: "config_changed", directories }, ...events], peers: entries };
     },
+    roots: () => roots,
     watched: () => [
       ...new Set([
         path,

@@ -13,6 +13,7 @@ import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
 import { createDriver } from "../driver.ts";
 import { type HttpServer, openHttpServer } from "../http-server.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
 import type { Log } from "../log.ts";
 import { createNames } from "../names.ts";
 import { createPages } from "../pages.ts";
@@ -25,6 +26,7 @@ import { createWebSocketLinks } from "../websocket.ts";
 import { createCantalWatch } from "./cantal-watch.ts";
 import { createFileWatch } from "./file-watch.ts";
 import type { LiveFolder, Look } from "./live-folder.ts";
+import { createSpaceWatch } from "./space-watch.ts";
 import { createPeerWatch } from "./peer-watch.ts";
 
 const lowerCase = (name: string): string => name.toLowerCase();
@@ -44,6 +46,7 @@ export type ServeOptions = {
   readonly storage: { readonly threads: number; readonly program: string; readonly context: unknown };
   /** A status page of the machine, or null. */
   readonly page: (path: string) => unknown;
+  readonly db: RootName;
   readonly files: LiveFolder;
   readonly log: Log;
   /** Members of the line that tells of readiness. */
@@ -135,6 +138,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
         resolved: listed,
         failed: (name) => log.trace("name_unresolved", { name }),
       });
+  const space = createSpaceWatch({
+    db: options.db,
+    roots: options.files.roots,
+    found: (places) => feed({ kind: "space", places }),
+  });
   let files = createFileWatch(options.files.watched(), look);
   let reloadAsked = false;
   let ownNames: ReadonlySet<string> = new Set(options.names.map(lowerCase));
@@ -207,6 +215,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     files.close();
     peers?.close();
     cantal?.close();
+    space.close();
     stats.close();
     links.closeAll();
     await Promise.all([http?.close(), udp.close(), storage.close()]);

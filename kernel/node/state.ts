@@ -14,6 +14,7 @@ import type { ReconcileState } from "../reconcile/reconcile.ts";
 import type { CollectState } from "../retention/indexes.ts";
 import type { RetentionState } from "../retention/retention.ts";
 import type { Links } from "../rpc/links.ts";
+import type { RootName } from "../storage/call.ts";
 import type { DiskRequest, Transfer } from "../storage/request.ts";
 import type { BlockHint, Hosts } from "../wire/message.ts";
 import type { Listing } from "../wire/signed-state.ts";
@@ -82,6 +83,8 @@ export type NodeState = {
   config: Config;
   /** Directories that the operator wants and that are not served yet; null when there are none. */
   reload: Reload | null;
+  /** Directories, and null for the database, whose disks have no room for more. */
+  short: ReadonlySet<RootName | null>;
   readonly prng: Prng;
   keys: KeyRing;
   /** The names in `upload-keys` were compared with these keys. */

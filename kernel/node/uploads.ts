@@ -25,6 +25,7 @@ export function publishView(node: NodeState, now: Now): PublishView {
     now,
     prng: node.prng,
     commitOf: (path) => (node.retention.running.has(path) ? "running" : commitOf(node.downloads.get(path))),
+    isShort: ({ root }) => node.short.has(root) || node.short.has(null),
     isRemoved: (path, version) => isRemoved(node.retention, path, version),
   };
 }

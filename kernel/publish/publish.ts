@@ -110,6 +110,8 @@ export type PublishView = {
   readonly prng: Prng;
   /** Of the path's download or removal: what stands at its name may be another thing than the catalog says. */
   commitOf(path: VPath): "running" | "failed" | null;
+  /** The disk of a directory, or that of the database, has no room for another image. */
+  isShort(directory: DirectoryConfig): boolean;
   /** It was removed here, so that nobody brings it back by sending its signature again. */
   isRemoved(path: VPath, version: Version): boolean;
 };
@@ -328,6 +330,10 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
       ];
     }
     case "start": {
+      if (view.isShort(directory)) {
+        const full = { ...refuse(upload, "no_space", "the reserve of the disk"), passing: true };
+        return [full, ...finish(state, upload)];
+      }
       const room = roomFor(view.catalog, upload.path, view.config.limits.pendingUploadsMax);
       if (!room.ok) {
         const full = { ...refuse(upload, room.code, room.detail), passing: true };

@@ -11,6 +11,7 @@ import { openUdp } from "../../adapters/udp.ts";
 import type { KeyRing } from "../../kernel/config.ts";
 import type { Effect } from "../../kernel/effect.ts";
 import type { Address, MonoMs, OpId } from "../../kernel/ids.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
 import { build } from "./built.ts";
 import { until } from "./until.ts";
 
@@ -20,7 +21,12 @@ beforeAll(build);
 
 const entry = (text: string): PeerEntry => ({ text, host: text, port: null });
 
-const filesOf = (look: () => Look): LiveFolder => ({ look, reload: look, watched: () => [] });
+const filesOf = (look: () => Look): LiveFolder => ({
+  look,
+  reload: look,
+  watched: () => [],
+  roots: () => [],
+});
 
 let server: Server | null = null;
 afterEach(async () => {
@@ -83,6 +89,7 @@ async function start(
     machine: toyMachine(events, obeysStop),
     storage: { threads: 1, program: new URL("./tiny-program.mjs", import.meta.url).href, context },
     page: (path) => (path === "/status/" ? { hostname: "toy" } : null),
+    db: "/nowhere" as RootName,
     files: filesOf(() => ({ events: [], peers: null })),
     log: { trace: (mark, fields) => void lines.push(`${mark} ${JSON.stringify(fields)}`) },
     about: { machine_id: "ab" },

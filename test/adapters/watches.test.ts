@@ -1,12 +1,24 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
 import type { PeerEntry } from "../../adapters/config/peers-file.ts";
 import { createFileWatch } from "../../adapters/daemon/file-watch.ts";
 import { createPeerWatch, type PeerWatch } from "../../adapters/daemon/peer-watch.ts";
+import { createSpaceWatch } from "../../adapters/daemon/space-watch.ts";
 import { createLineSink } from "../../adapters/line-sink.ts";
+import type { Space } from "../../kernel/event.ts";
 import type { Address } from "../../kernel/ids.ts";
+import type { RootName } from "../../kernel/storage/call.ts";
 import { until } from "./until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ciruela-watch-"));
@@ -63,6 +75,17 @@ test("a file that is replaced by a rename is noticed without waiting for the tim
   await until(() => looks === 1);
   expect(performance.now() - from).toBeLessThan(3_000);
   files.close();
+});
+
+test("room is told of the database and of each folder that is there", async () => {
+  const told: (readonly Space[])[] = [];
+  const [db, root] = [folder as RootName, join(folder, "absent") as RootName];
+  const space = createSpaceWatch({ db, roots: () => [root, db, db], found: (places) => told.push(places) });
+  await until(() => told.length === 1);
+  space.close();
+  expect(told[0]?.map((each) => each.root)).toEqual([null, db]);
+  const { bsize, blocks } = statfsSync(folder);
+  expect(told[0]?.[0]).toMatchObject({ totalBytes: bsize * blocks, freeBytes: expect.any(Number) });
 });
 
 test("lines come out in order, and a descriptor that cannot be written ends nothing", () => {
