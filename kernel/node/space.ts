@@ -8,9 +8,9 @@ const RESERVE_PART = 1 / 32;
 /** Some thousand states and indexes, and what 20 downloads write before they hear of it. */
 export const RESERVE_BYTES_MAX = 256 * 1024 * 1024;
 
-/** A file system that says nothing of its size has no bound. */
+/** A file system that says nothing of its size has no reserve. */
 export function isShort({ totalBytes, freeBytes }: Space): boolean {
-  return totalBytes > 0 && freeBytes < reserveOf(totalBytes);
+  return freeBytes < reserveOf(totalBytes);
 }
 
 function reserveOf(totalBytes: number): number {
