@@ -31,7 +31,7 @@ import { isReadOf, request, serveFrom } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
 import { spaceFound } from "./node/space.ts";
 import { recovered, restored } from "./node/start.ts";
-import { type NodeState, type Tag, disk, operation, problem, takeWaiting, trace } from "./node/state.ts";
+import { type NodeState, type Tag, disk, problem, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
 import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
@@ -54,6 +54,7 @@ import type { DiskResult, Transfer } from "./storage/request.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import type { Response } from "./wire/message.ts";
 import { digestOfConfigList, digestOfListing, encodeListing } from "./wire/state-file.ts";
+import { operation, takeWaiting } from "./operations.ts";
 
 export type { NodeState } from "./node/state.ts";
 

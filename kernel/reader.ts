@@ -14,16 +14,7 @@ import type { Event } from "./event.ts";
 import { type ConnId, type MonoMs, type Now, type OpId, nameOf, parentOf } from "./ids.ts";
 import { shuffle } from "./prng.ts";
 import { begin, digestedBlock, planBlocks, received, succeed, writtenBlock } from "./reader/fetching.ts";
-import {
-  end,
-  giveUp,
-  operation,
-  type Reading,
-  type ReaderState,
-  stopped,
-  type Tag,
-  take,
-} from "./reader/state.ts";
+import { end, giveUp, type Reading, type ReaderState, stopped, type Tag } from "./reader/state.ts";
 import { answered, ask, closed, connectionTo, expire, opened } from "./rpc/links.ts";
 import { uploadPayload } from "./signature/payload.ts";
 import type { DiskResult } from "./storage/request.ts";
@@ -32,6 +23,7 @@ import { versionOf } from "./winner.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import type { Request, Response } from "./wire/message.ts";
 import type { Listing } from "./wire/signed-state.ts";
+import { operation, takeWaiting } from "./operations.ts";
 
 export {
   createReader,
@@ -69,7 +61,7 @@ function handle(state: ReaderState, event: Event, now: Now, out: Effect[]): void
     case "wake":
       return wake(state, now, out);
     case "resolved":
-      if (take(state, event.op)?.kind !== "resolve") return;
+      if (takeWaiting(state, event.op)?.kind !== "resolve") return;
       state.resolving -= 1;
       state.untried.push(...shuffle(state.prng, event.addresses));
       if (event.addresses.length === 0)
@@ -90,12 +82,12 @@ function handle(state: ReaderState, event: Event, now: Now, out: Effect[]): void
     case "disk_done":
       return diskDone(state, event.op, event.result, now, out);
     case "digested": {
-      const waiting = take(state, event.op);
+      const waiting = takeWaiting(state, event.op);
       if (waiting?.kind === "block") digestedBlock(state, waiting, event.digest, out);
       return;
     }
     case "verified": {
-      const waiting = take(state, event.op);
+      const waiting = takeWaiting(state, event.op);
       if (waiting?.kind !== "verify" || waiting.conn !== state.conn) return;
       return listed(state, waiting.conn, waiting.timestamp, event.holds, out);
     }
@@ -180,7 +172,7 @@ function answer(state: ReaderState, { conn, what }: Tag, response: Response, out
 }
 
 function diskDone(state: ReaderState, op: OpId, result: DiskResult, now: Now, out: Effect[]): void {
-  const waiting = take(state, op);
+  const waiting = takeWaiting(state, op);
   if (waiting?.kind === "drop") return stopped(state, out);
   if (waiting?.kind === "block") return writtenBlock(state, waiting, result, out);
   if (waiting?.kind === "finish") {

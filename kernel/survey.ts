@@ -21,6 +21,7 @@ import {
   parseVPath,
 } from "./ids.ts";
 import { utf8Decode } from "./text.ts";
+import { operation, takeWaiting } from "./operations.ts";
 
 export type SurveyConfig = {
   /** An image, or a base directory; null for everything. */
@@ -118,8 +119,7 @@ export function step(state: SurveyState, event: Event, now: Now): readonly Effec
         out.push({ kind: "resolve", op: operation(state, { kind: "resolve" }), name });
     }
   } else if (event.kind === "resolved" || event.kind === "http_got") {
-    const asked = state.waiting.get(event.op);
-    state.waiting.delete(event.op);
+    const asked = takeWaiting(state, event.op);
     if (event.kind === "resolved") for (const address of event.addresses) add(state, address);
     else if (asked?.kind === "page") got(state, asked, pageOf(event.body), out);
   }
@@ -242,11 +242,4 @@ function isPage(value: unknown): value is Page {
 function textIn(page: Page, name: string): string | null {
   const value = page[name];
   return typeof value === "string" ? value : null;
-}
-
-function operation(state: SurveyState, asked: Asked): OpId {
-  const op = state.nextOp as OpId;
-  state.nextOp += 1;
-  state.waiting.set(op, asked);
-  return op;
 }

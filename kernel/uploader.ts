@@ -33,7 +33,6 @@ import {
   report,
   type Source,
   subjectOf,
-  takeWaiting,
   type Transfer,
   type UploaderConfig,
   type UploaderState,
@@ -42,6 +41,7 @@ import {
 import { judge, progressOf } from "./uploader/verdict.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import { INDEX_FRAME_BYTES_MAX } from "./wire/limits.ts";
+import { takeWaiting } from "./operations.ts";
 
 export type { ClusterJob, UploaderConfig, UploaderState, UploadJob, UploadMode } from "./uploader/state.ts";
 

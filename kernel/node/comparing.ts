@@ -32,8 +32,9 @@ import { isRemoved, keptIn } from "../retention/retention.ts";
 import { ask, connectionTo } from "../rpc/links.ts";
 import { utf8Decode } from "../text.ts";
 import { digestOfListing, encodeListing } from "../wire/state-file.ts";
-import { type NodeState, type Tag, operation, trace } from "./state.ts";
+import { type NodeState, type Tag, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
+import { operation } from "../operations.ts";
 
 export const DIGEST_INLINE_BYTES = 64 * 1024;
 

@@ -19,6 +19,7 @@ import type { DiskRequest, Transfer } from "../storage/request.ts";
 import type { BlockHint, Hosts } from "../wire/message.ts";
 import type { Listing } from "../wire/signed-state.ts";
 import type { Version } from "../winner.ts";
+import { operation } from "../operations.ts";
 
 /** What waits for an answer over a link. */
 export type Tag =
@@ -135,19 +136,6 @@ export type NodeState = {
 };
 
 const PROBLEMS_MAX = 1_000;
-
-export function operation(node: NodeState, waiting: Waiting): OpId {
-  const op = node.nextOp as OpId;
-  node.nextOp += 1;
-  node.waiting.set(op, waiting);
-  return op;
-}
-
-export function takeWaiting(node: NodeState, op: OpId): Waiting | null {
-  const waiting = node.waiting.get(op) ?? null;
-  node.waiting.delete(op);
-  return waiting;
-}
 
 export function disk(node: NodeState, waiting: Waiting, request: DiskRequest, out: Effect[]): void {
   out.push({ kind: "disk", op: operation(node, waiting), request });

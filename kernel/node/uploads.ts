@@ -15,7 +15,8 @@ import type { Hosts } from "../wire/message.ts";
 import { answer } from "./answers.ts";
 import { cancelDownload, startFetch } from "./downloads.ts";
 import { sendReceipts } from "./receipts.ts";
-import { type NodeState, disk, operation, trace } from "./state.ts";
+import { type NodeState, disk, trace } from "./state.ts";
+import { operation } from "../operations.ts";
 
 export function publishView(node: NodeState, now: Now): PublishView {
   return {

@@ -16,10 +16,10 @@ import {
   type Fetching,
   type Found,
   giveUp,
-  operation,
   type ReaderState,
   type Waiting,
 } from "./state.ts";
+import { operation } from "../operations.ts";
 
 const WINDOW = 32; // blocks that are asked for at once: 1 MiB
 

@@ -8,6 +8,7 @@ import { createLinks, type Links } from "../rpc/links.ts";
 import type { RootName } from "../storage/call.ts";
 import type { ByteString } from "../text.ts";
 import type { Hosts } from "../wire/message.ts";
+import { operation } from "../operations.ts";
 
 export type ReaderConfig = {
   readonly path: VPath;
@@ -154,19 +155,6 @@ export function createReader(config: ReaderConfig, seed: string, now: Now): Read
     ending: null,
     reading: null,
   };
-}
-
-export function operation(state: ReaderState, waiting: Waiting): OpId {
-  const op = state.nextOp as OpId;
-  state.nextOp += 1;
-  state.waiting.set(op, waiting);
-  return op;
-}
-
-export function take(state: ReaderState, op: OpId): Waiting | null {
-  const waiting = state.waiting.get(op) ?? null;
-  state.waiting.delete(op);
-  return waiting;
 }
 
 /** Who is asked now is left. What is here stays, if the next one has the same image. */

@@ -8,15 +8,8 @@ import { shuffle } from "../prng.ts";
 import { ask, closed, connectionTo, mayDial, send } from "../rpc/links.ts";
 import { progressOf } from "./verdict.ts";
 import type { Notification, Request, Response } from "../wire/message.ts";
-import {
-  type Cluster,
-  operation,
-  report,
-  subjectOf,
-  type Transfer,
-  type UploaderState,
-  type Waiting,
-} from "./state.ts";
+import { type Cluster, report, subjectOf, type Transfer, type UploaderState, type Waiting } from "./state.ts";
+import { operation } from "../operations.ts";
 
 const CANDIDATES_MAX = 256;
 /** Answers an upload may be refused with and try elsewhere. */

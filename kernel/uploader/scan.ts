@@ -14,7 +14,8 @@ import { findFile, firstBlockOf, hashOfBlock, kindOf, pathOf, sizeOf } from "../
 import { uploadPayload } from "../signature/payload.ts";
 import type { DiskValue } from "../storage/request.ts";
 import { textOfByteString } from "../text.ts";
-import { operation, report, type Source, type UploaderState, type Waiting } from "./state.ts";
+import { report, type Source, type UploaderState, type Waiting } from "./state.ts";
+import { operation } from "../operations.ts";
 
 /** Bytes of files that are digested as one request. */
 const DIGEST_CHUNK_BYTES = 8 * 1024 * 1024;

@@ -5,7 +5,8 @@ import { pathOf, placeOfBlock } from "../index/view.ts";
 import { send } from "../rpc/links.ts";
 import type { DiskResult } from "../storage/request.ts";
 import type { Request, Response } from "../wire/message.ts";
-import { operation, type UploaderState, type Waiting } from "./state.ts";
+import { type UploaderState, type Waiting } from "./state.ts";
+import { operation } from "../operations.ts";
 
 export function serve(state: UploaderState, conn: ConnId, id: number, message: Request, out: Effect[]): void {
   if (message.type === "GetIndex") {

@@ -122,19 +122,6 @@ export type UploaderState = {
   tickAt: MonoMs;
 };
 
-export function operation(state: UploaderState, waiting: Waiting): OpId {
-  const op = state.nextOp as OpId;
-  state.nextOp += 1;
-  state.waiting.set(op, waiting);
-  return op;
-}
-
-export function takeWaiting(state: UploaderState, op: OpId): Waiting | null {
-  const waiting = state.waiting.get(op) ?? null;
-  state.waiting.delete(op);
-  return waiting;
-}
-
 export function report(out: Effect[], what: Report): void {
   out.push({ kind: "report", report: what });
 }
