@@ -64,7 +64,7 @@ export function createLedger(): Ledger {
   const accepted = new Map<number, Set<string>>();
   const images = new Map<number, string>();
   const reported = new Map<string, Set<number>>();
-  /** By server and upload, reports that count no more. */
+  /** By server, path and image, reports that count no more: who repeats one says not of which of its signings. */
   const released = new Set<string>();
   const byPath = new Map<string, Upload[]>();
   const byKey = new Map<string, string[]>();
@@ -109,7 +109,7 @@ export function createLedger(): Ledger {
           if (observation.fresh !== true && !accepted.has(upload.id) && isExplained(upload)) return;
           return accept(upload.id, observation.host);
         case "acknowledged": {
-          const said = `${observation.host} ${upload.id}`;
+          const said = `${placeOf(observation.host, upload.path)} ${images.get(upload.id)}`;
           if (observation.hearsay === true && released.has(said)) return;
           released.delete(said);
           if (accepted.has(upload.id) || !isExplained(upload)) accept(upload.id, observation.host);
@@ -121,8 +121,9 @@ export function createLedger(): Ledger {
     },
     reportedAt: (host, path) => reported.get(placeOf(host, path)) ?? NONE,
     releaseReports(host, path) {
-      for (const id of reported.get(placeOf(host, path)) ?? []) released.add(`${host} ${id}`);
-      reported.delete(placeOf(host, path));
+      const place = placeOf(host, path);
+      for (const id of reported.get(place) ?? []) released.add(`${place} ${images.get(id)}`);
+      reported.delete(place);
     },
     releaseAcceptance(host) {
       for (const [id, hosts] of accepted) if (hosts.delete(host) && hosts.size === 0) accepted.delete(id);
