@@ -43,10 +43,13 @@ export function declareImage(state: WatchState, conn: ConnId, image: ImageId, li
   return true;
 }
 
-/** An upload of this connection was accepted: what it says about that image counts. */
+/** An upload of this connection was accepted: it has that image, also if its own word for it was lost on the way. */
 export function uploadedImage(state: WatchState, conn: ConnId, image: ImageId, limits: Limits): void {
   const own = state.byConn.get(conn); // none: it has ended meanwhile
-  if (own !== undefined && own.uploaded.size < limits.watchesPerConnMax) own.uploaded.add(image);
+  if (own === undefined || own.uploaded.size >= limits.watchesPerConnMax) return;
+  own.uploaded.add(image);
+  own.images.add(image);
+  addTo(state.images, image, conn);
 }
 
 export function isUploader(state: WatchState, conn: ConnId, image: ImageId): boolean {
