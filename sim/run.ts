@@ -144,9 +144,9 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     }
     world.runUntil(now + AFTERMATH);
     const sites = coreSites(cluster);
-    if (cast.speaks) letClean(sites);
+    const isClean = cast.speaks && letClean(sites);
     if (
-      cast.speaks &&
+      isClean &&
       script.cluster.core === undefined &&
       judge().excused.length === 0 &&
       cluster.hostile.size === 0 &&
@@ -173,13 +173,15 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: end.excused };
   }
 
-  /** Until everything is old, has been looked at twice, and is gone where nothing keeps it. */
-  function letClean(sites: readonly Site[]): void {
+  /** Until everything is old, has been looked at twice, and is gone where nothing keeps it. False: that takes too long. */
+  function letClean(sites: readonly Site[]): boolean {
     const cleaned = sites.filter(({ clean }) => clean !== null);
     const wait = oracle.untilOld(cleaned);
-    if (cleaned.length === 0 || wait > OLD_WAIT_MAX) return;
+    if (cleaned.length === 0) return true;
+    if (wait > OLD_WAIT_MAX) return false;
     world.runUntil(world.timeline.now() + wait + CLEANED);
     oracle.cleanEnds(cleaned);
+    return true;
   }
 
   function act(line: Line): void {
