@@ -17,18 +17,11 @@ import {
   SELF,
   sentFrames,
   sentPackets,
+  NOTHING,
 } from "../kernel/rig.ts";
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
 const mapOf = (members: Readonly<Record<string, Cbor>>): Cbor => new Map(Object.entries(members));
-const NOTHING: BaseDirs = {
-  type: "BaseDirs",
-  inProgress: new Map(),
-  watching: [],
-  deleted: [],
-  baseDirs: new Map(),
-  complete: new Map(),
-};
 const ID = new Uint8Array(16).fill(7);
 const EMPTY = {
   in_progress: mapOf({}),

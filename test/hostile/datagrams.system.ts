@@ -7,10 +7,11 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Digest, ImageId, VPath } from "../../kernel/ids.ts";
 import { type Cbor, encodeCbor } from "../../kernel/wire/cbor.ts";
-import type { BaseDirs, GossipMessage } from "../../kernel/wire/packet.ts";
+import type { GossipMessage } from "../../kernel/wire/packet.ts";
 import { endOf } from "../e2e/rig.ts";
 import { Datagrams } from "./attacker.ts";
 import { LISTED, STRANGER, Victims } from "./victims.ts";
+import { NOTHING } from "../kernel/rig.ts";
 
 const PACKET_BYTES_MAX = 1_400;
 const LISTED_FACTOR_MAX = 3;
@@ -39,14 +40,6 @@ const someone = () => randomBytes(16).toString("hex");
 const image = "ab".repeat(32) as ImageId;
 const digest = "cd".repeat(32) as Digest;
 const path = "/site/current" as VPath;
-const NOTHING: BaseDirs = {
-  type: "BaseDirs",
-  inProgress: new Map(),
-  watching: [],
-  deleted: [],
-  baseDirs: new Map(),
-  complete: new Map(),
-};
 const whole = { image, mask: 0xffff, source: true, stalled: false };
 
 /** One of each kind, each of which made 0.6.12 answer, dial or believe. */

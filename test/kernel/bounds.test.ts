@@ -14,16 +14,9 @@ import {
   sentFrames,
   sentPackets,
   WALL,
+  NOTHING,
 } from "./rig.ts";
 
-const NOTHING: GossipMessage = {
-  type: "BaseDirs",
-  inProgress: new Map(),
-  watching: [],
-  deleted: [],
-  baseDirs: new Map(),
-  complete: new Map(),
-};
 const watching = (paths: readonly VPath[]): GossipMessage => ({ ...NOTHING, watching: paths });
 const names = (count: number) => Array.from({ length: count }, (_, at) => `i${at}`);
 

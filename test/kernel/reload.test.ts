@@ -1,7 +1,6 @@
 /** A configuration that changes while a node runs: what begins, what ends, and what goes on. */
 import { expect, test } from "vitest";
 import type { DirectoryConfig } from "../../kernel/config.ts";
-import { directoryConfig } from "../../kernel/config.ts";
 import type { Effect } from "../../kernel/effect.ts";
 import type { Digest, VPath } from "../../kernel/ids.ts";
 import type { PublicKey } from "../../kernel/signature/public-key.ts";
@@ -12,6 +11,7 @@ import { encodePacket } from "../../kernel/wire/packet.ts";
 import {
   addressOf,
   createRig,
+  directoryOf,
   imageOf,
   indexOf,
   machineOf,
@@ -26,26 +26,8 @@ import {
 const [A, B] = [imageOf(1), imageOf(2)];
 const X = pathOf("x");
 
-function directory(key: string, more: Partial<DirectoryConfig> = {}): DirectoryConfig {
-  const { configHash: _, ...rules } = {
-    key,
-    root: `/srv/${key}` as RootName,
-    appendOnly: false,
-    numLevels: 1,
-    uploadKeys: [],
-    autoClean: false,
-    keepListFile: null,
-    keepMin: 2,
-    keepMax: 100,
-    keepRecentMs: 172_800_000,
-    configHash: null,
-    ...more,
-  };
-  return directoryConfig(rules);
-}
-
-const SITE = directory("site");
-const OTHER = directory("other");
+const SITE = directoryOf("site");
+const OTHER = directoryOf("other");
 
 function here(path: VPath, image = A, timestamp = WALL): FoundImage {
   const signatures = [{ timestamp, bytes: new Uint8Array(64) }];
@@ -148,7 +130,7 @@ test("an upload that is being verified or waits for its turn meets the new rules
   rig.upload(2, 1, "x", A);
   rig.upload(2, 2, "x", B, WALL + 1);
   rig.request(2, 3, { type: "ReplaceDir", ...offer(pathOf("y")) });
-  change(rig, directory("site", { appendOnly: true }));
+  change(rig, directoryOf("site", { appendOnly: true }));
   expect(refusal(rig.done("put_intent"))).toEqual(refused("dir_is_append_only"));
   expect(refusal(rig.verify())).toEqual(refused("dir_is_append_only"));
   expect(rig.node.downloads.size).toBe(1); // what was accepted goes on
@@ -156,7 +138,7 @@ test("an upload that is being verified or waits for its turn meets the new rules
 
 test("another place or other levels: it goes, what it had ends, and it comes again from there", () => {
   const rig = downloading([here(X)]);
-  change(rig, directory("site", { root: "/mnt/site" as RootName }));
+  change(rig, directoryOf("site", { root: "/mnt/site" as RootName }));
   expect(open(rig)).toEqual(["load_index", "abort"]);
   rig.disk("load_index", { ok: false, code: "index_missing", detail: "" });
   rig.done("abort");
@@ -195,7 +177,7 @@ test("a directory that moves while it is being looked at is looked at where it i
   const rig = createRig();
   rig.start();
   change(rig, OTHER, SITE);
-  change(rig, directory("other", { root: "/mnt/other" as RootName }), SITE);
+  change(rig, directoryOf("other", { root: "/mnt/other" as RootName }), SITE);
   adopted(rig, here("/other/x" as VPath));
   expect(rig.pending).toMatchObject([{ request: { kind: "adopt", root: "/mnt/other" } }]);
   adopted(rig);
@@ -207,7 +189,7 @@ test("a peer that knows the old list is told the new one", () => {
   const rig = createRig();
   rig.start();
   const before = rig.node.configDigest;
-  change(rig, SITE, directory("zone"));
+  change(rig, SITE, directoryOf("zone"));
   adopted(rig);
   const packet = { machine: machineOf(1), message: { type: "CompleteAck", path: X } } as const;
   const hear = (yourConfig: Digest): unknown =>
@@ -219,7 +201,7 @@ test("a peer that knows the old list is told the new one", () => {
 });
 
 test("rules of cleaning count from the next look: a directory that is cleaned no more shows all it has", () => {
-  const cleaned = directory("site", { autoClean: true, keepMin: 1, keepMax: 1, keepRecentMs: 1 });
+  const cleaned = directoryOf("site", { autoClean: true, keepMin: 1, keepMax: 1, keepRecentMs: 1 });
   const rig = createRig({ settings: { autoClean: true, keepMin: 1, keepMax: 1, keepRecentMs: 1 } });
   rig.start([here(pathOf("a"), A, WALL - 9_000), here(pathOf("b"), B, WALL - 1_000)]);
   for (let look = 0; look < 12; look++) rig.wait(1_000);
@@ -248,7 +230,7 @@ test("a new keep list protects before it is read: until then nothing is removed"
   const rig = createRig({ settings: { ...rules, keepListFile: "/before" } });
   rig.start([here(pathOf("a"), A, WALL - 9_000), here(pathOf("b"), B, WALL - 1_000)]);
   rig.feed({ kind: "keep_list", key: "site", paths: [pathOf("a")] });
-  change(rig, directory("site", { ...rules, keepListFile: "/keep" }));
+  change(rig, directoryOf("site", { ...rules, keepListFile: "/keep" }));
   for (let look = 0; look < 25; look++) rig.wait(1_000);
   expect(open(rig)).toEqual([]);
   expect(problemsOf(rig)).toMatchObject([{ about: "keep list of site" }]);

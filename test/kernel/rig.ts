@@ -22,7 +22,13 @@ import type { DiskValue, FoundImage } from "../../kernel/storage/request.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Message, Request, Response } from "../../kernel/wire/message.ts";
-import { decodePacket, encodePacket, type GossipMessage, type Packet } from "../../kernel/wire/packet.ts";
+import {
+  type BaseDirs,
+  decodePacket,
+  encodePacket,
+  type GossipMessage,
+  type Packet,
+} from "../../kernel/wire/packet.ts";
 
 export const SELF = "00".repeat(16) as MachineId;
 export const machineOf = (number: number): MachineId => number.toString(16).padStart(32, "0") as MachineId;
@@ -34,6 +40,32 @@ export const WALL = 1_700_000_000_000;
 const ZERO = { bytes: 0, blocks: 0 };
 const NO_TRANSFER = { fetched: ZERO, reused: ZERO, linked: ZERO, served: ZERO };
 
+/** The packet of a server at rest that has no base directory. */
+export const NOTHING: BaseDirs = {
+  type: "BaseDirs",
+  inProgress: new Map(),
+  watching: [],
+  deleted: [],
+  baseDirs: new Map(),
+  complete: new Map(),
+};
+
+export function directoryOf(key: string, more: RigOptions["settings"] = {}): DirectoryConfig {
+  return directoryConfig({
+    key,
+    root: `/srv/${key}` as RootName,
+    appendOnly: false,
+    numLevels: 1,
+    uploadKeys: [],
+    autoClean: false,
+    keepListFile: null,
+    keepMin: 2,
+    keepMax: 100,
+    keepRecentMs: 172_800_000,
+    ...more,
+  });
+}
+
 export type Pending = { readonly op: OpId; readonly request: DiskRequest };
 export type Rig = ReturnType<typeof createRig>;
 
@@ -44,21 +76,7 @@ export type RigOptions = {
 };
 
 export function createRig(more: RigOptions = {}) {
-  const directories = (more.keys ?? ["site"]).map((key) =>
-    directoryConfig({
-      key,
-      root: `/srv/${key}` as RootName,
-      appendOnly: false,
-      numLevels: 1,
-      uploadKeys: [],
-      autoClean: false,
-      keepListFile: null,
-      keepMin: 2,
-      keepMax: 100,
-      keepRecentMs: 172_800_000,
-      ...more.settings,
-    }),
-  );
+  const directories = (more.keys ?? ["site"]).map((key) => directoryOf(key, more.settings));
   const config: Config = {
     machine: SELF,
     hostname: "n0",

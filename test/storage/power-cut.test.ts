@@ -27,8 +27,8 @@ import {
   seal,
   simWorld,
   upload,
-  valueOf,
 } from "./world.ts";
+import { valueOf } from "../../sim/sweep/stories.ts";
 
 const OLD: Garden = {
   same: "same ".repeat(250),

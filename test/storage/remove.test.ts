@@ -27,9 +27,9 @@ import {
   simWorld,
   stateOf,
   upload,
-  valueOf,
   worlds,
 } from "./world.ts";
+import { valueOf } from "../../sim/sweep/stories.ts";
 
 const TREE: Garden = { file: "content ".repeat(100), "in/side": { run: "tool" } };
 const TIMESTAMP = 7; // of every upload of these worlds

@@ -24,6 +24,7 @@ import { isStored } from "../../kernel/storage/stage.ts";
 import { type ByteString, byteString } from "../../kernel/text.ts";
 import type { SignedState } from "../../kernel/wire/signed-state.ts";
 import { type Below, type CrashModel, type SimDisk, createSimDisk } from "../../sim/disk.ts";
+import { valueOf } from "../../sim/sweep/stories.ts";
 
 export type Roots = { readonly db: RootName; readonly images: RootName; readonly source: RootName };
 /** `directory`, or a link's target, or a file's mode, identity, number of names and content. */
@@ -205,15 +206,6 @@ export function done<K extends DiskValue["kind"]>(
   request: DiskRequest,
 ): Extract<DiskValue, { kind: K }> {
   return valueOf(kind, run(world, request));
-}
-
-export function valueOf<K extends DiskValue["kind"]>(
-  kind: K,
-  result: DiskResult,
-): Extract<DiskValue, { kind: K }> {
-  if (!result.ok) throw new Error(`${result.code}: ${result.detail}`);
-  if (result.value.kind !== kind) throw new Error(`${result.value.kind} instead of ${kind}`);
-  return result.value as Extract<DiskValue, { kind: K }>;
 }
 
 export function codeOf(result: DiskResult): string {
