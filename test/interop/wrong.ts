@@ -1,0 +1,21 @@
+/** What a row throws when a server, a client or a disk is not as the specification says; anything else is a bug of the suite. */
+export class Wrong extends Error {}
+
+export function wrong(what: string): never {
+  throw new Wrong(what);
+}
+
+/** Compares by the JSON of both sides, and says both. */
+export function same(what: string, found: unknown, expected: unknown): void {
+  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
+  if (left !== right) wrong(`${what}: expected ${right}, found ${left}`);
+}
+
+/** @param found  null when all is as it should be, else the difference */
+export function agree(what: string, found: string | null): void {
+  if (found !== null) wrong(`${what}: ${found}`);
+}
+
+export function holds(what: string, found: boolean): void {
+  if (!found) wrong(what);
+}
