@@ -21,7 +21,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../adapters/keys/pair.ts";
 
 const CLIENT = "dist/adapters/cli/main.js";
 const SERVER = "dist/adapters/daemon/main.js";
@@ -173,7 +173,7 @@ class Server {
   constructor(folder: string) {
     this.folder = folder;
     mkdirSync(folder);
-    const keys = ssh2.utils.generateKeyPairSync("ed25519");
+    const keys = newKeyPair();
     writeFileSync(join(this.folder, "key"), keys.private, { mode: 0o600 });
     for (const each of ["config/configs", "db", "site"])
       mkdirSync(join(this.folder, each), { recursive: true });

@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../keys/pair.ts";
 
 const SERVER = fileURLToPath(new URL("../daemon/main.js", import.meta.url));
 const CLIENT = fileURLToPath(new URL("../cli/main.js", import.meta.url));
@@ -29,7 +29,7 @@ export type Cluster = {
 export async function createCluster(servers: number): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "ciruela-demo-"));
   const port = await freePort(servers);
-  const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "demonstration" });
+  const keys = newKeyPair("demonstration");
   const keyFile = join(folder, "key");
   writeFileSync(keyFile, keys.private, { mode: 0o600 });
   const processes = new Map<number, ChildProcess>();

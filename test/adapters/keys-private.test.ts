@@ -4,8 +4,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { keyPairOf } from "../../adapters/keys/pair.ts";
 import { findPrivateKeys, parsePrivateKeys } from "../../adapters/keys/private.ts";
-import { printPublicKey } from "../../adapters/keys/public.ts";
+import { parsePublicKeys, printPublicKey } from "../../adapters/keys/public.ts";
+import type { PublicKey } from "../../kernel/config.ts";
 import { verifySignature } from "../../kernel/signature/verify.ts";
 
 const VECTOR_1 = readFileSync("test/vectors/keys/test1_ed25519", "utf8");
@@ -48,6 +50,17 @@ test("a key of ssh-keygen signs what the strict verifier accepts", () => {
   expect(verifySignature(key.publicKey, Buffer.from("other"), key.sign(bytes))).toBe(false);
   const line = readFileSync(join(home, "k.pub"), "utf8");
   expect(line.startsWith(`${printPublicKey(key.publicKey)} `)).toBe(true);
+});
+
+test("a new key whose public half begins with a zero byte is whole, for us and for ssh-keygen", () => {
+  const seed = Buffer.from("766cb53c753baedac5dc782593e04694b3bae3aed057ac2ff98cc1aef6413137", "hex");
+  const { private: text, public: line } = keyPairOf(seed, "new");
+  const own = "00e3b80cf9025b7f2555d62b7837bfcabc339b5933008bf33bcd98a55be0ceef";
+  expect(publicKeysOf(text)).toEqual([own]);
+  expect(line).toBe(`${printPublicKey(own as PublicKey)} new`);
+  expect(parsePublicKeys("new.pub", Buffer.from(line))).toMatchObject({ keys: [own], problems: [] });
+  const file = put("new", text);
+  expect(execFileSync("ssh-keygen", ["-y", "-f", file], { encoding: "utf8" }).trim()).toBe(line);
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
@@ -46,7 +47,7 @@ function objectsOf({ stdout }: Ended): readonly Record<string, unknown>[] {
 }
 
 function newKey(name: string): { readonly file: string; readonly text: string; readonly publicKey: string } {
-  const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "" });
+  const keys = newKeyPair();
   const file = rig.path(name);
   writeFileSync(file, keys.private, { mode: 0o600 });
   return { file, text: keys.private, publicKey: keys.public.trim() };

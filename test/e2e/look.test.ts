@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { spawn } from "node:child_process";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
@@ -144,7 +144,7 @@ describe("what fails says what, and with which status", () => {
     const own = rig.path("own.pub");
     writeFileSync(own, `${rig.publicKey}\n`);
     const other = rig.path("other.pub");
-    writeFileSync(other, ssh2.utils.generateKeyPairSync("ed25519").public);
+    writeFileSync(other, newKeyPair().public);
     const get = (keys: string, to: string) =>
       client("get", ...dir, "--trusted-keys", keys, "-o", rig.path(to), rig.addressOf(1));
     expect(await get(own, "trusted")).toMatchObject({ status: 0 });

@@ -1,7 +1,7 @@
 /** The server as a program: what it refuses before it begins, what it says, and how it ends. */
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
@@ -151,7 +151,7 @@ test("the log is objects with names that stay; the status page counts what moved
 });
 
 test("a key that is added or taken away counts at once, and a file with a mistake changes nothing", async () => {
-  const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "late" });
+  const keys = newKeyPair("late");
   writeFileSync(rig.path("late"), keys.private, { mode: 0o600 });
   rig.configure(5, [5]);
   await rig.start(5);

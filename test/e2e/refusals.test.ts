@@ -1,7 +1,7 @@
 /** Every refusal: soon, in one clear line, with a status that is not 0, and nothing changed on any disk. */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
@@ -112,7 +112,7 @@ test.each(REFUSALS)("$name", async ({ args, says, status }) => {
 });
 
 test("a key that the servers do not have: the keys that were tried are named", async () => {
-  const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "stranger" });
+  const keys = newKeyPair("stranger");
   writeFileSync(rig.path("stranger"), keys.private, { mode: 0o600 });
   const began = performance.now();
   const args = ["--port", String(rig.port), "sync", "-i", rig.path("stranger")];

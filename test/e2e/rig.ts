@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/adapters/", import.meta.url));
 export const CLIENT = join(DIST, "cli/main.js");
@@ -35,7 +35,7 @@ export class Rig {
     this.#net = net;
     this.port = port;
     this.folder = mkdtempSync(join(tmpdir(), "ciruela-e2e-"));
-    const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+    const keys = newKeyPair("test");
     this.publicKey = keys.public;
     this.keyFile = this.path("key");
     writeFileSync(this.keyFile, keys.private, { mode: 0o600 });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../../adapters/keys/pair.ts";
 import { freePort, plant } from "../../e2e/rig.ts";
 import { type Disk, mountCopy } from "./disk.ts";
 import { idOf } from "./seen.ts";
@@ -41,7 +41,7 @@ export class Scene {
     this.net = net;
     this.port = port;
     this.folder = mkdtempSync(join(tmpdir(), "ciruela-rig-"));
-    const keys = ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+    const keys = newKeyPair("test");
     this.publicKey = keys.public;
     this.keyFile = join(this.folder, "key");
     writeFileSync(this.keyFile, keys.private, { mode: 0o600 });
