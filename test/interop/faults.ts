@@ -111,7 +111,7 @@ export function killed(at: string, node: number): Plant {
     at,
     what: `server ${node} is killed`,
     act: (scene) => scene.stop(node),
-    says: new RegExp(`server ${node}|the client ended with`),
+    says: new RegExp(`server \\d+ has|page .* of server ${node}|the client ended with`),
   };
 }
 

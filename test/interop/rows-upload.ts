@@ -212,7 +212,7 @@ export const UPLOADS: readonly Row[] = [
       at: "there",
       what: "the server is not to take the key any more",
       act(scene) {
-        scene.setup(2).masterKeys = [scene.newKey("stranger")];
+        scene.setup(2).masterKeys = [scene.stranger];
         scene.writeConfig(2);
       },
       says: /the client ended with 3/,

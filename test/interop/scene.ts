@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import ssh2 from "ssh2";
+import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { lacks } from "./disk.ts";
 import type { Key } from "./image.ts";
 import { HAND, type Place } from "./place.ts";
@@ -54,7 +54,10 @@ export type SceneOptions = {
 export class Scene {
   readonly folder = mkdtempSync(join(tmpdir(), "ciruela-interop-"));
   readonly count: number;
+  /** Of `master.key` on every server. */
   readonly key: Key;
+  /** That no server has. */
+  readonly stranger: Key;
   /** The plant has acted. */
   planted = false;
   readonly #options: SceneOptions;
@@ -71,6 +74,7 @@ export class Scene {
     this.#options = options;
     this.count = options.cluster.length;
     this.key = this.newKey("key");
+    this.stranger = this.newKey("stranger");
     const all = Array.from({ length: this.count }, (_, at) => at + 1);
     this.#setups = all.map((node) => ({
       role: roleOf(options.cluster[node - 1] ?? "s"),
@@ -126,9 +130,7 @@ export class Scene {
   }
 
   newKey(name: string): Key {
-    const { public: publicLine, private: privateText } = ssh2.utils.generateKeyPairSync("ed25519", {
-      comment: name,
-    });
+    const { public: publicLine, private: privateText } = newKeyPair(name);
     const file = this.path(name);
     writeFileSync(file, privateText, { mode: 0o600 });
     return { file, publicLine, privateText };

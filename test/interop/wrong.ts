@@ -11,11 +11,6 @@ export function same(what: string, found: unknown, expected: unknown): void {
   if (left !== right) wrong(`${what}: expected ${right}, found ${left}`);
 }
 
-/** @param found  null when all is as it should be, else the difference */
-export function agree(what: string, found: string | null): void {
-  if (found !== null) wrong(`${what}: ${found}`);
-}
-
 export function holds(what: string, found: boolean): void {
   if (!found) wrong(what);
 }
