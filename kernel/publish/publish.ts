@@ -215,7 +215,8 @@ export function stored(
   state.storing.delete(ticket);
   const out: PublishOut[] = [];
   const directory = directoryFor(view.config, upload.path);
-  if (code !== null) out.push({ ...refuse(upload, code), passing: true });
+  // What somebody else has put there stays until somebody takes it away.
+  if (code !== null) out.push({ ...refuse(upload, code), passing: code !== "already_exists" });
   else if (typeof directory === "string") {
     // Its directory went meanwhile: nobody would bring here what was promised.
     if (storing.kind === "intent")

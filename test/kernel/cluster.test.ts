@@ -158,3 +158,20 @@ test("also when the disk refuses the promise at first", () => {
   expect(refusals).toBe(1);
   expect(shown(n2!)).toEqual(UPLOADED);
 });
+
+test("a directory that somebody else has put at a path stays, and is not asked about again and again", () => {
+  const marks: string[] = [];
+  const { world } = uploaded({ traced: (host, mark) => marks.push(`${host.name} ${mark}`) });
+  const late = addNode(world, "n4", ["n1", "n2", "n3", "n4"]);
+  const bytes = new Uint8Array(5);
+  const mine: Content = new Map([
+    ["current", { kind: "directory" }],
+    ["current/mine", { kind: "file", bytes, executable: false }],
+  ]);
+  plantTree(late.disk, IMAGES, mine);
+  late.start();
+  world.runUntil(73 * SECOND);
+  const refused = marks.filter((mark) => mark === "n4 upload_refused").length;
+  expect(refused).toBe(1);
+  expect(shown(late)).toEqual(["current", "current/mine"]);
+});
