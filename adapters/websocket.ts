@@ -241,6 +241,8 @@ function end(link: Link, why: CloseReason): void {
 function refuseUpgrade(request: IncomingMessage): string | null {
   if (request.url !== "/") return "404 Not Found";
   const { origin } = request.headers;
+  // ws takes version 8 as well, whose frames 0.6.12 does not know.
+  if (request.headers["sec-websocket-version"] !== "13") return "400 Bad Request";
   if (origin !== undefined && !OWN_ORIGINS.includes(origin)) return "403 Forbidden";
   if (request.headers["sec-fetch-site"] !== undefined) return "403 Forbidden";
   return null;

@@ -120,6 +120,19 @@ test.each([
   expect(side.notes).toEqual([]);
 });
 
+test("another version of the protocol is refused, as 0.6.12 does", async () => {
+  const side = await openSide("127.0.0.1");
+  const socket = new WebSocket(`ws://${side.address}/`, { protocolVersion: 8 });
+  const answer = await new Promise((done) => {
+    socket.on("unexpected-response", (_, response) => done(response.statusCode));
+    socket.on("open", () => done("open"));
+    socket.on("error", () => {});
+  });
+  socket.terminate();
+  expect(answer).toBe(400);
+  expect(side.notes).toEqual([]);
+});
+
 test("what 0.6.12's client sends is accepted, and no sub-protocol is answered", async () => {
   const side = await openSide("127.0.0.1");
   const { host, port } = splitAddress(side.address);
