@@ -1,6 +1,6 @@
 /** Where the servers of a row are: addresses of the loopback network, or network namespaces that are made for it. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { createServer } from "node:net";
+import { freePort } from "../e2e/rig.ts";
 
 export type Place = {
   readonly port: number;
@@ -20,17 +20,6 @@ export async function loopbackPlace(row: number): Promise<Place> {
   const net = `127.${64 + (process.pid % 128)}.${row}`;
   const port = await freePort(`${net}.1`);
   return { port, addressOf: (node) => `${net}.${node}`, under: () => [], close: () => undefined };
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once("error", fail);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 const HUB = "CIRUELA_INTEROP_HUB";

@@ -161,9 +161,7 @@ export const DATABASES: readonly Row[] = [
     title: "an image whose directory is gone comes back at the start of either kind",
     cluster: "so",
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", V1, PATH, scene.hosts(1));
-      await scene.haveAll(PATH, V1);
+      await scene.startWith(PATH, V1);
       for (const node of scene.all) {
         await scene.stop(node);
         rmSync(scene.folderOf(node, PATH), { recursive: true });
@@ -211,9 +209,7 @@ export const DATABASES: readonly Row[] = [
     title: "both kinds start with a large image, and reuse it",
     cluster: "so",
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", LARGE, "/site/large", scene.hosts(1));
-      await scene.haveAll("/site/large", LARGE);
+      await scene.startWith("/site/large", LARGE);
       const number = (node: number, path: string) => statSync(`${scene.folderOf(node, path)}/one`).ino;
       for (const node of scene.all) await become(scene, node, scene.setup(node).role);
       await scene.at("restarted");

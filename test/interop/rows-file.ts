@@ -33,19 +33,13 @@ function put(scene: Scene, bytes: Buffer | string, file: string, node: number) {
   return scene.client("put-file", ["-d", PATH, "-s", local, "-f", file, ...SHORT], scene.hosts(node));
 }
 
-async function there(scene: Scene, content: Tree): Promise<void> {
-  await scene.startAll();
-  await scene.upload("append", content, PATH, scene.hosts(1));
-  await scene.haveAll(PATH, content);
-}
-
 function edited(id: string, title: string, node: number, plant: Plant): Row {
   return {
     id,
     title,
     cluster: "so",
     async run(scene) {
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       scene.ends(await edit(scene, "/index.html", `printf 'more\\n' >> "$1"`, node).ended, 0);
       await scene.at("ended");
       await scene.haveAll(PATH, changed(BEFORE, { "/index.html": "<p>one</p>\nmore\n" }));
@@ -71,7 +65,7 @@ function puts(
     cluster,
     needs,
     async run(scene) {
-      await there(scene, before);
+      await scene.startWith(PATH, before);
       scene.ends(await put(scene, bytes, file, node).ended, 0);
       await scene.at("ended");
       await scene.haveAll(PATH, changed(before, { [file]: leaf }));
@@ -102,7 +96,7 @@ export const FILES: readonly Row[] = [
     title: "an editor that changes nothing ends with 0, and nothing is uploaded",
     cluster: "so",
     async run(scene) {
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       await scene.at("there");
       const script = scene.planted ? `printf x >> "$1"` : "exit 0";
       scene.ends(await edit(scene, "/index.html", script, 2).ended, 0);
@@ -115,7 +109,7 @@ export const FILES: readonly Row[] = [
     title: "an editor that fails changes nothing, and the client does not end with 0",
     cluster: "so",
     async run(scene) {
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       await scene.at("there");
       const script = scene.planted ? `printf x >> "$1"` : `printf x >> "$1"; exit 1`;
       const { status } = await edit(scene, "/index.html", script, 1).ended;
@@ -130,7 +124,7 @@ export const FILES: readonly Row[] = [
     cluster: "so",
     async run(scene) {
       const after = site("two");
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       const [begun, go] = [scene.path("begun"), scene.path("go")];
       const script = `touch ${begun}; while [ ! -e ${go} ]; do sleep 0.05; done; printf x >> "$1"`;
       const running = edit(scene, "/index.html", script, 1);
@@ -177,7 +171,7 @@ export const FILES: readonly Row[] = [
     title: "a file in the middle of the path is an error, and changes nothing",
     cluster: "so",
     async run(scene) {
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       await scene.at("there");
       const { status } = await put(scene, "x", scene.planted ? "/x" : "/index.html/x", 1).ended;
       if (status === 0) wrong("the client ended with 0");
@@ -233,7 +227,7 @@ export const FILES: readonly Row[] = [
     title: "both kinds live on after an edit of a file that is not there",
     cluster: "so",
     async run(scene) {
-      await there(scene, BEFORE);
+      await scene.startWith(PATH, BEFORE);
       const { status } = await edit(scene, "/no-such-file", `printf x >> "$1"`, 2).ended;
       if (status === 0) wrong("the client ended with 0");
       await scene.at("ended");

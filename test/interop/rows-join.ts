@@ -58,9 +58,7 @@ function misses(
     title,
     cluster,
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", V1, PATH, scene.hosts(1));
-      await scene.haveAll(PATH, V1);
+      await scene.startWith(PATH, V1);
       await scene.stop(2, signal);
       await scene.upload("replace", V2, PATH, scene.hosts(1), {
         options: ["-e", "1s", "--early-hosts", "1", "--early-fraction", "0.1"],

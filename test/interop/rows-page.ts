@@ -51,9 +51,7 @@ function page(id: string, title: string, matter: (scene: Scene) => Promise<void>
     title,
     cluster: "so",
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", V1, PATH, scene.hosts(1));
-      await scene.haveAll(PATH, V1);
+      await scene.startWith(PATH, V1);
       await scene.at("there");
       await matter(scene);
     },

@@ -36,9 +36,7 @@ function spread(
     title,
     cluster,
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", content, PATH, scene.hosts(entry));
-      await scene.haveAll(PATH, content);
+      await scene.startWith(PATH, content, entry);
       await scene.at("spread");
       await scene.haveAll(PATH, content);
     },
@@ -52,9 +50,7 @@ function replaced(id: string, title: string, first: number, second: number, plan
     title,
     cluster: "so",
     async run(scene) {
-      await scene.startAll();
-      await scene.upload("append", V1, PATH, scene.hosts(first));
-      await scene.haveAll(PATH, V1);
+      await scene.startWith(PATH, V1, first);
       await scene.upload("replace", V2, PATH, scene.hosts(second));
       await scene.haveAll(PATH, V2);
       await scene.at("replaced");
@@ -64,18 +60,12 @@ function replaced(id: string, title: string, first: number, second: number, plan
   };
 }
 
-async function holdsImage(scene: Scene, content: Tree): Promise<void> {
-  await scene.startAll();
-  await scene.upload("append", content, PATH, scene.hosts(1));
-  await scene.haveAll(PATH, content);
-}
-
 const conditional = (id: string, title: string, entry: number, plant: Row["plant"], good: boolean): Row => ({
   id,
   title,
   cluster: "so",
   async run(scene) {
-    await holdsImage(scene, V1);
+    await scene.startWith(PATH, V1);
     const old = good ? imageOf(V1).id : imageOf(V2).id;
     const ended = await scene.sync("replace", V2, `${PATH}:${old}`, scene.hosts(entry), {
       options: ["-t", "6s"],
@@ -194,7 +184,7 @@ export const UPLOADS: readonly Row[] = [
     title: "the same image once more is taken, and its state has the newer signature too",
     cluster: "so",
     async run(scene) {
-      await holdsImage(scene, V1);
+      await scene.startWith(PATH, V1);
       const newest = () =>
         Math.max(
           0,
@@ -235,7 +225,7 @@ export const UPLOADS: readonly Row[] = [
     title: "a weak append over another image is no error, and changes nothing",
     cluster: "so",
     async run(scene) {
-      await holdsImage(scene, V1);
+      await scene.startWith(PATH, V1);
       await scene.at("there");
       for (const node of scene.all) await scene.upload("append-weak", V2, PATH, scene.hosts(node));
       await scene.haveAll(PATH, V1);
@@ -252,7 +242,7 @@ export const UPLOADS: readonly Row[] = [
     title: "files that a replace leaves as they are keep their inodes on either kind",
     cluster: "so",
     async run(scene) {
-      await holdsImage(scene, V1);
+      await scene.startWith(PATH, V1);
       await scene.at("there");
       await keepsInode(scene, "replace", PATH);
     },
@@ -263,7 +253,7 @@ export const UPLOADS: readonly Row[] = [
     title: "files that an append has in common with a neighbour are links to them on either kind",
     cluster: "so",
     async run(scene) {
-      await holdsImage(scene, V1);
+      await scene.startWith(PATH, V1);
       await scene.at("there");
       await keepsInode(scene, "append", "/site/next");
     },

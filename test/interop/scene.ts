@@ -207,7 +207,14 @@ export class Scene {
     await Promise.all(nodes.map((node) => this.start(node)));
   }
 
-  /** Ends a server and says how. */
+  /** All of them, which have an image that was appended through one. */
+  async startWith(path: string, content: Tree, entry = 1): Promise<void> {
+    await this.startAll();
+    await this.upload("append", content, path, this.hosts(entry));
+    await this.haveAll(path, content);
+  }
+
+  /** Ends a server. */
   async stop(node: number, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const running = this.#running.get(node);
     if (running === undefined) return;
@@ -388,6 +395,4 @@ export class Scene {
 }
 
 /** Between two looks at what has to come about. */
-export function pause(): Promise<void> {
-  return new Promise((done) => setTimeout(done, POLL_MS));
-}
+export const pause = (): Promise<void> => new Promise((done) => setTimeout(done, POLL_MS));
