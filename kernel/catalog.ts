@@ -30,6 +30,8 @@ type BaseDir = { readonly entries: Map<string, Entry>; revision: number };
 export type Catalog = {
   readonly bases: Map<VPath, BaseDir>;
   readonly dirty: Set<VPath>;
+  /** Base directories that offer less than they did, since `takeReceded`. */
+  readonly receded: Set<VPath>;
   /** Of the last change anywhere, so that no base directory has the same one twice. */
   revision: number;
   images: number;
@@ -48,6 +50,7 @@ export function createCatalog(): Catalog {
   return {
     bases: new Map(),
     dirty: new Set(),
+    receded: new Set(),
     revision: 0,
     images: 0,
     intents: 0,
@@ -125,6 +128,8 @@ export function forgetKey(catalog: Catalog, key: string): boolean {
       store(catalog, path, NOTHING);
     }
   }
+  // Nobody looks at their digests any more.
+  for (const base of catalog.receded) if (keyOf(base) === key) catalog.receded.delete(base);
   return some;
 }
 
@@ -187,6 +192,11 @@ export function takeDirty(catalog: Catalog): readonly VPath[] {
   return out;
 }
 
+/** Whether something was given up, lost or removed in this base directory since the last call: its older digests say more. */
+export function takeReceded(catalog: Catalog, base: VPath): boolean {
+  return catalog.receded.delete(base);
+}
+
 /** Whether a path could be put here, and `more` other new ones before it: so many are on their way to the disk. */
 export function roomFor(catalog: Catalog, path: VPath, more: number): Result<true, "catalog_full"> {
   const base = baseOf(path);
@@ -213,6 +223,8 @@ function store(catalog: Catalog, path: VPath, entry: Entry): void {
   assert(joinVPath(base, name) === path, "an image's path is its base directory and its name");
   const found = catalog.bases.get(base) ?? { entries: new Map<string, Entry>(), revision: 0 };
   const before = found.entries.get(name);
+  if (!catalog.hidden.has(path) && isLess(headOf(entry), headOf(before ?? NOTHING)))
+    catalog.receded.add(base);
   keepSince(catalog, path, before?.committed ?? null, entry.committed);
   for (const version of [entry.committed, entry.intent]) use(catalog, version, 1);
   for (const version of [before?.committed, before?.intent]) use(catalog, version ?? null, -1);
@@ -224,6 +236,10 @@ function store(catalog: Catalog, path: VPath, entry: Entry): void {
   if (found.entries.size === 0) catalog.bases.delete(base);
   else catalog.bases.set(base, found);
   touch(catalog, base);
+}
+
+function isLess(after: Version | null, before: Version | null): boolean {
+  return before !== null && (after === null || compareVersions(after, before) < 0);
 }
 
 /** Signing an image again makes it no younger; another image at the same path has an age of its own. */

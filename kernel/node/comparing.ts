@@ -1,6 +1,6 @@
 /** Between reconciliation and the rest of the node: digests of our own, listings of others, and what is taken from them. */
 import { unreachable } from "../assert.ts";
-import { listingOf, revisionOf, takeDirty } from "../catalog.ts";
+import { listingOf, revisionOf, takeDirty, takeReceded } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { sendTo, sendWave, watchesWithin } from "../gossip/rounds.ts";
 import { peersOf, strangersOf } from "../gossip/view.ts";
@@ -112,8 +112,11 @@ export function setOwnDigest(
   if (revisionOf(node.catalog, base) !== revision) return; // a newer one is on its way
   const before = node.digests.get(base);
   node.digests.set(base, { digest, revision, at: now.wall });
+  const receded = takeReceded(node.catalog, base);
   if (before?.digest === digest) return;
-  if (before !== undefined) {
+  if (receded) {
+    forgetContained(node.reconcile, base); // what we had is news again
+  } else if (before !== undefined) {
     ownDigestChanged(node.reconcile, base, before.digest, now.mono, node.config.limits.containedMs);
   }
   const watches = watchesWithin(node.view, base, node.watch.paths.keys());

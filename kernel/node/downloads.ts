@@ -28,7 +28,6 @@ import {
 import { cacheIndex } from "../index-cache.ts";
 import { sample } from "../prng.ts";
 import { isUploader, servers } from "../publish/watch.ts";
-import { forgetContained } from "../reconcile/reconcile.ts";
 import { ask, connectionTo, isOpen, mayDial } from "../rpc/links.ts";
 import type { Transfer } from "../storage/request.ts";
 import type { Request } from "../wire/message.ts";
@@ -223,8 +222,6 @@ export function forgetMissing(node: NodeState, path: VPath): void {
   const { committed } = getEntry(node.catalog, path);
   if (!node.missing.delete(path) || committed === null) return;
   removeCommitted(node.catalog, path, committed);
-  const base = parentOf(path);
-  if (base !== null) node.digests.delete(base); // of what we had, which what we have does not cover
 }
 
 function downloadDone(node: NodeState, download: Download, now: Now, out: Effect[]): void {
@@ -259,8 +256,6 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
   node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + AVOID_MS) as MonoMs });
   node.deleted.push({ path, image: intent.image, until: (now.mono + DELETED_MS) as MonoMs });
-  const base = parentOf(path);
-  if (base !== null) forgetContained(node.reconcile, base);
   trace(out, "download_aborted", { path, image: intent.image, reason });
   tellAborted(node, path, intent.image, reason, out);
 }

@@ -8,6 +8,7 @@ import {
   createCatalog,
   type Entry,
   entriesOf,
+  forgetKey,
   getEntry,
   IMAGES_MAX,
   type Intent,
@@ -16,7 +17,9 @@ import {
   putIntent,
   removeCommitted,
   revisionOf,
+  setHidden,
   takeDirty,
+  takeReceded,
 } from "../../kernel/catalog.ts";
 import { type ImageId, nameOf, parentOf, type VPath } from "../../kernel/ids.ts";
 import { compareBytes, utf8Encode } from "../../kernel/text.ts";
@@ -49,6 +52,7 @@ test("a download goes through intent to committed, and a listing shows the inten
   expect({ ...catalog, revision: 0, dirty: [...catalog.dirty] }).toEqual({
     bases: new Map(),
     dirty: ["/k"],
+    receded: new Set(["/k"]),
     revision: 0,
     images: 0,
     intents: 0,
@@ -56,6 +60,24 @@ test("a download goes through intent to committed, and a listing shows the inten
     hidden: new Set(),
     uses: new Map(),
   });
+});
+
+test("a base directory has receded when a head got smaller that was offered", () => {
+  const catalog = createCatalog();
+  const receded = (change: () => void): boolean => {
+    change();
+    return takeReceded(catalog, path("/k"));
+  };
+  expect(receded(() => putCommitted(catalog, path("/k/a"), version(1, "aa")))).toBe(false);
+  expect(receded(() => putIntent(catalog, path("/k/a"), intent(2, "bb", "s1")))).toBe(false);
+  expect(receded(() => abortIntent(catalog, path("/k/a"), "s1"))).toBe(true);
+  expect(receded(() => {})).toBe(false);
+  setHidden(catalog, path("/k/a"), true);
+  expect(receded(() => removeCommitted(catalog, path("/k/a"), version(1, "aa")))).toBe(false);
+  putCommitted(catalog, path("/k/a"), version(3, "aa"));
+  expect(receded(() => removeCommitted(catalog, path("/k/a"), version(3, "aa")))).toBe(true);
+  expect(receded(() => putCommitted(catalog, path("/k/b"), version(1, "aa")))).toBe(false);
+  expect(receded(() => forgetKey(catalog, "k"))).toBe(false);
 });
 
 test("what ends a download that is not the running one changes nothing", () => {
