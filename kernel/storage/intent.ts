@@ -60,7 +60,8 @@ export function decodeIntent(bytes: Uint8Array): Intent | null {
 
 /**
  * U3. What stands at the destination without a state of ours belongs to somebody else. A start that could not read all
- * states does not know what is here: nothing smaller takes the place of what is.
+ * states does not know what is here: nothing smaller takes the place of what is. A state whose image is gone is no reason:
+ * whoever promises another one has waited for it in vain.
  */
 export function* putIntent(
   db: RootName,
@@ -70,12 +71,12 @@ export function* putIntent(
   mode: UploadMode,
 ): StorageProgram<void> {
   const name = nameOf(place.path);
-  const stands = mode === "append" && (yield* standsAt(place));
+  const stands = yield* standsAt(place);
   yield* usingMadePath(yield* root(db), stateFolders(place.path), function* (dir) {
-    if (stands && (yield* unless("missing", statName(dir, stateFile(name)))) === null) {
+    if (stands && mode === "append" && (yield* unless("missing", statName(dir, stateFile(name)))) === null) {
       refuse("already_exists", `${place.path} is there and has no state`);
     }
-    yield* refuseOlder(dir, name, state);
+    if (stands) yield* refuseOlder(dir, name, state);
     yield* replaceFile(dir, intentFile(name), encodeIntent(state, stage, mode), stage);
   });
 }

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import type { ImageId } from "../../kernel/ids.ts";
+import type { FileName, RootName, StorageProgram } from "../../kernel/storage/call.ts";
+import { close, openDirectory, rename, root } from "../../kernel/storage/calls.ts";
+import { runProgram } from "../../kernel/storage/run.ts";
 import {
   codeOf,
   done,
@@ -42,3 +45,22 @@ test("new signatures of what is here drop the promise that loses to them, and no
   });
   expect(codeOf(late)).toBe("index_missing");
 });
+
+test("a smaller promise is refused beside an image that stands, and taken where nothing stands any more", () => {
+  const world = simWorld("weak");
+  plant(world, world.roots.source, { file: "1" });
+  const sealed = seal(world);
+  const place = placeAt(world);
+  upload(world, { place, sealed, stage: "s1", mode: "append" });
+  const state = stateOf(OTHER, 6);
+  const smaller = { kind: "put_intent", place, state, stage: "s2", mode: "replace" } as const;
+  expect(codeOf(run(world, smaller))).toBe("older_than_present");
+  runProgram(world.fs, takeAway(world.roots.images));
+  expect(codeOf(run(world, smaller))).toBe("fine");
+});
+
+function* takeAway(images: RootName): StorageProgram<void> {
+  const dir = yield* openDirectory(yield* root(images), "group" as FileName);
+  yield* rename(dir, "app" as FileName, dir, "elsewhere" as FileName, "keep");
+  yield* close(dir);
+}
