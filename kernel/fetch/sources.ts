@@ -103,9 +103,10 @@ function mayHave(source: Source, slice: number, aligned: boolean): boolean {
   return aligned && ((source.mask ?? 0) & (1 << slice)) !== 0;
 }
 
-/** Somebody may have what is lacking: `lack` is a mask of slices. */
+/** Somebody may have what is lacking: `lack` is a mask of slices. Who has lied so often only says so. */
 export function hasHolder(sources: Sources, lack: number): boolean {
   for (const source of sources.values()) {
+    if (source.lies >= LIES_MAX) continue;
     if (source.client || source.proven || ((source.mask ?? 0) & MASK_SLICES & lack) !== 0) return true;
   }
   return false;
