@@ -100,7 +100,9 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
   // Of servers that others name, one may take what those had no configuration for; after a real refusal nobody helps.
   const elsewhere = [...cluster.candidates.values()].includes(null) && !refused(transfer);
   const busy = cluster.resolving > 0 || unanswered || elsewhere;
-  if (transfer.accepted.size === 0 && !busy) {
+  // Whoever took it may refuse it later, when something newer has come.
+  const stillTaken = [...accepted].some((address) => rejected.get(address)?.fatal !== true);
+  if (!stillTaken && !busy) {
     const every = [...cluster.initial, ...[...cluster.candidates.values()].flatMap((each) => each ?? [])];
     const failed = (address: Address): boolean =>
       !state.links.dialled.has(address) && (state.links.failures.get(address)?.count ?? 0) > 0;
