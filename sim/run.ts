@@ -92,7 +92,9 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
-      return !spec.upload.to.some((name) => isCore(script, name));
+      if (cluster.misheard.has(id)) return true; // and who is refused says no more
+      // Who was sent to those alone that lie is told of nobody else.
+      return !spec.upload.to.some((name) => isCore(script, name) && !cluster.hostile.has(name));
     };
     return oracle.convergence({
       sites: coreSites(cluster),
@@ -134,8 +136,10 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const bound = healAt + rounds + transfer + patience();
     let now = healAt;
     let wellSince: number | null = null;
+    let isExcused = false;
     for (;;) {
-      const { missing } = judge();
+      const { missing, excused } = judge();
+      isExcused = excused.length > 0;
       wellSince = missing === null ? (wellSince ?? now) : null;
       if (now >= bound && missing !== null) throw new Violation("not_converged", missing);
       if (now >= bound || (missing === null && !uploading())) break;
@@ -162,13 +166,20 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       if (isCalm()) oracle.calmEnds(sites.map(({ host }) => host));
     }
     for (const site of sites) oracle.check(site);
-    const end = judge();
+    let end = judge();
+    if (end.missing !== null && isExcused) {
+      // What was out of reach has come after all, and spreads.
+      world.runUntil(world.timeline.now() + bound - healAt);
+      end = judge();
+    }
     if (end.missing !== null) throw new Violation("not_converged", `again: ${end.missing}`);
     // Who lies can offer for ever what nobody else has.
     if (end.excused.length > 0 && cluster.hostile.size === 0) {
       world.runUntil(world.timeline.now() + ABANDON + bound - healAt);
       const { missing } = judge(true);
       if (missing !== null) throw new Violation("not_converged", `what nobody has is in the way: ${missing}`);
+      const late = judge();
+      if (late.missing === null) end = late; // what came late needs no excuse
     }
     return { convergedAfter: wellSince === null ? null : wellSince - healAt, excused: end.excused };
   }
@@ -205,9 +216,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const broken = script.cluster.core === undefined ? 0 : BROKEN;
     const refused = deeds.some((verb) => verb.kind === "fail" && verb.code === "unsupported") ? REFUSED : 0;
     // Where a path keeps its first image, one that is on its way and nobody has whole is in the way until it is given up.
-    const kept = script.lines.some(({ verb }) => verb.kind === "config" && verb.append === true)
-      ? ABANDON
-      : 0;
+    const keeps = script.lines.some(({ verb }) => verb.kind === "config" && verb.append === true);
+    const kept = keeps || (script.cluster.append && cluster.hostile.size > 0) ? ABANDON : 0;
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + Math.max(refused, kept);
   }
 
