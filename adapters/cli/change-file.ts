@@ -23,7 +23,7 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import { textOfByteString } from "../../kernel/text.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { errnoOf } from "../config/text-file.ts";
-import type { PrivateKey } from "../keys/private.ts";
+import type { SigningKey } from "../keys/private.ts";
 import type { FileCommand } from "./command-line.ts";
 import { read, readingSentence } from "./read.ts";
 import { quoted } from "./text.ts";
@@ -43,7 +43,7 @@ export type Changed =
 export async function changeFile(
   command: FileCommand,
   progressMs: number,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
   view: View,
 ): Promise<Changed> {
   if (command.kind === "put_file") {

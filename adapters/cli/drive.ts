@@ -4,7 +4,7 @@ import type { Report } from "../../kernel/report.ts";
 import { createClock } from "../clock.ts";
 import { createDigester } from "../digester.ts";
 import { createDriver, type Driver } from "../driver.ts";
-import type { PrivateKey } from "../keys/private.ts";
+import type { SigningKey } from "../keys/private.ts";
 import { createNames } from "../names.ts";
 import { createPages } from "../pages.ts";
 import type { Machine, Storage } from "../port.ts";
@@ -17,7 +17,7 @@ export type DriveOptions = {
   /** Of servers that are named without one. */
   readonly port: number;
   readonly storage: Storage;
-  readonly keys: readonly PrivateKey[];
+  readonly keys: readonly SigningKey[];
   readonly report: (report: Report) => void;
   /** Ends the machine before its time. */
   readonly stop?: AbortSignal;
@@ -38,30 +38,47 @@ export async function drive(
       closed: (conn, why) => driver?.feed({ kind: "conn_closed", conn, why }),
     },
   });
-  await new Promise<void>((stopped) => {
-    driver = createDriver(machine, {
-      clock,
-      links,
-      storage,
-      digester,
-      names: createNames({ port }),
-      signer: {
-        sign: (payloads, done) => done(payloads.map((payload) => keys.map((key) => key.sign(payload)))),
-      },
-      reporter: { report },
-      tracer: { trace: () => {} },
-      stopped,
-      verifier: createVerifier(),
-      pages: createPages({ localHost: "0.0.0.0", bytesMax: PAGE_BYTES_MAX }),
-      // Of servers alone.
-      datagrams: { send: () => never("datagrams") },
+  try {
+    await new Promise<void>((stopped, failed) => {
+      driver = createDriver(machine, {
+        clock,
+        links,
+        storage,
+        digester,
+        names: createNames({ port }),
+        signer: {
+          sign: (payloads, done) => void signAll(keys, payloads).then(done, failed),
+        },
+        reporter: { report },
+        tracer: { trace: () => {} },
+        stopped,
+        verifier: createVerifier(),
+        pages: createPages({ localHost: "0.0.0.0", bytesMax: PAGE_BYTES_MAX }),
+        // Of servers alone.
+        datagrams: { send: () => never("datagrams") },
+      });
+      stop?.addEventListener("abort", () => driver?.feed({ kind: "stop" }));
+      driver.feed({ kind: "wake" });
     });
-    stop?.addEventListener("abort", () => driver?.feed({ kind: "stop" }));
-    driver.feed({ kind: "wake" });
-  });
-  driver = null;
-  links.closeAll();
-  clock.close();
+  } finally {
+    driver = null;
+    links.closeAll();
+    clock.close();
+  }
+}
+
+/** One after the other: an agent may ask somebody for each. */
+async function signAll(
+  keys: readonly SigningKey[],
+  payloads: readonly Uint8Array[],
+): Promise<readonly (readonly Uint8Array[])[]> {
+  const all: Uint8Array[][] = [];
+  for (const payload of payloads) {
+    const own: Uint8Array[] = [];
+    for (const key of keys) own.push(await key.sign(payload));
+    all.push(own);
+  }
+  return all;
 }
 
 function never(what: string): void {

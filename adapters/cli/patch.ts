@@ -20,7 +20,7 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { now } from "../clock.ts";
 import { errnoOf } from "../config/text-file.ts";
-import type { PrivateKey } from "../keys/private.ts";
+import type { SigningKey } from "../keys/private.ts";
 import { SYSEXIT } from "./exit.ts";
 import { indexOfDirectory, sealTree } from "./local-index.ts";
 import { EXIT_OF_READING, nameOf } from "./look.ts";
@@ -45,7 +45,7 @@ type Base = Extract<Reading, { ok: true }>;
 export async function patch(
   command: PatchCommand,
   { view, progressMs, tell }: Telling,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
 ): Promise<number> {
   const fail = (code: string, message: string, status: number, more: object = {}): number => {
     view.trouble(code, message, more);
@@ -130,7 +130,7 @@ async function replace(
   { base }: Edited,
   folder: string,
   { view, progressMs }: Telling,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
 ): Promise<number | Extract<Settled, { kind: "superseded" }>> {
   const newest = origin.timestamp ?? 0;
   if (newest >= now().wall)

@@ -23,7 +23,7 @@ import {
 import { now } from "../clock.ts";
 import { errnoOf } from "../config/text-file.ts";
 import { printProblem } from "../config/problem.ts";
-import { findPrivateKeys } from "../keys/private.ts";
+import { findPrivateKeys, type Means } from "../keys/private.ts";
 import { parsePublicKeys } from "../keys/public.ts";
 import { drive } from "./drive.ts";
 import type { ReadOptions } from "./look-line.ts";
@@ -71,6 +71,16 @@ export async function survey(
   return surveyed(state);
 }
 
+function nothingIsSigned(): never {
+  throw new Error("a reader signs nothing");
+}
+
+/** For reading, the public half of a key is enough, wherever the other one is. */
+const PUBLIC_HALVES: Means = {
+  held: (publicKey) => ({ publicKey, sign: nothingIsSigned }),
+  ask: () => null,
+};
+
 /**
  * The keys of a file, of which one must have signed; else those of the user, of which one may have. Of the usual places
  * what cannot be read is left out: nothing is signed here.
@@ -79,7 +89,8 @@ export function trustOf(
   options: Pick<ReadOptions, "trustedKeys" | "identityFiles" | "identityVariables">,
 ): Result<Trust, "keys"> {
   const { trustedKeys, identityFiles, identityVariables } = options;
-  const found = findPrivateKeys({ files: identityFiles, variables: identityVariables }, process.env);
+  const choice = { files: identityFiles, variables: identityVariables };
+  const found = findPrivateKeys(choice, process.env, PUBLIC_HALVES);
   const given = identityFiles.length > 0 || identityVariables.length > 0;
   if (given && found.problems.length > 0) return refused("keys", found.problems.join("; "));
   if (trustedKeys === null)

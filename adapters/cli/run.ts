@@ -1,7 +1,7 @@
 /** One run of the client, from the words of the command line to the exit status. */
 import { isatty } from "node:tty";
 import { unreachable } from "../../kernel/assert.ts";
-import type { PrivateKey } from "../keys/private.ts";
+import type { SigningKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
 import { createBar } from "./bar.ts";
 import {
@@ -26,6 +26,8 @@ import type { View } from "./view.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
+/** By name: the module is not loaded by commands that sign nothing. */
+const AGENT_REFUSED = "AgentRefused";
 const LINE_MS = 30_000; // 0.6.12's
 const JSON_MS = 1_000;
 const DRAW_MS = 250;
@@ -62,6 +64,10 @@ export async function run(words: readonly string[]): Promise<number> {
     });
   }
   const crashed = (error: unknown): never => {
+    if (error instanceof Error && error.name === AGENT_REFUSED) {
+      view.trouble("keys", `the agent did not sign: ${error.message}: look at \`ssh-add -l\``);
+      process.exit(ended(view, value.kind === "patch" ? SYSEXIT_OF.keys : EXIT_OF.keys));
+    }
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
     view.trouble("bug", `a bug of this program: ${what}`);
     process.exit(ended(view, value.kind === "patch" ? SYSEXIT.bug : EXIT.bug));
@@ -148,9 +154,9 @@ async function perform(
     const { dryRun } = await import("./dry-run.ts");
     return dryRun(command, tellerOf(command.json, version), view);
   }
-  const { findPrivateKeys } = await import("../keys/private.ts");
+  const { gatherKeys } = await import("../keys/gather.ts");
   const { printPublicKey } = await import("../keys/public.ts");
-  const found = findPrivateKeys(
+  const found = await gatherKeys(
     { files: command.identityFiles, variables: command.identityVariables },
     process.env,
   );
@@ -185,7 +191,7 @@ async function perform(
 async function change(
   command: FileCommand,
   { view, progressMs }: Telling,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
 ): Promise<number> {
   const { changeFile } = await import("./change-file.ts");
   const changed = await changeFile(command, progressMs, keys, view);

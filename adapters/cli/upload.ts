@@ -12,7 +12,7 @@ import {
   wakeAt,
 } from "../../kernel/uploader.ts";
 import { now } from "../clock.ts";
-import type { PrivateKey } from "../keys/private.ts";
+import type { SigningKey } from "../keys/private.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { drive } from "./drive.ts";
 import { createSourceStorage } from "./source-storage.ts";
@@ -27,7 +27,7 @@ export async function upload(
   uploads: readonly UploadJob[],
   options: ClusterOptions,
   progressMs: number,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
   report: (report: Report) => void,
   more: { readonly connections?: number; readonly stop?: AbortSignal } = {},
 ): Promise<Ended> {
