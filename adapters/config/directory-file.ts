@@ -217,6 +217,11 @@ function readDirectory(
   const keepRecentMs = number("keep-recent", parseDuration) ?? KEEP_RECENT_MS;
   const keyNames = readNames("upload-keys", values, report);
   readNames("download-keys", values, report); // judged for its form, and never used, as in 0.6.12
+  if (keepMin > keepMax) {
+    const place = values.get("keep-min-directories") ?? values.get("keep-max-directories");
+    const what = `keep-min-directories (${keepMin}) is above keep-max-directories (${keepMax})`;
+    report(place?.offset ?? 0, what, "lower the one or raise the other");
+  }
   for (const { text, offset } of keyNames) {
     if (!isFileName(text))
       report(offset, `${shown(text)} is no name of a key`, "name a file of keys/ without .key");

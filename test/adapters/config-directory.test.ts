@@ -34,11 +34,6 @@ test("the defaults are those of 0.6.12, and the hash is the vector's", () => {
   });
 });
 
-test("the least that is kept may be above the most of recent ones, as in 0.6.12", () => {
-  const parsed = parse(`${GOOD}keep-min-directories: 5\nkeep-max-directories: 3\n`);
-  expect(parsed).toMatchObject({ ok: true, directory: { keepMin: 5, keepMax: 3 } });
-});
-
 test("all options, in both spellings, both styles, with comments, quotes, an alias and CRLF", () => {
   const text = `# images of a
 directory: "/srv/a"
@@ -132,6 +127,13 @@ test.each<[string, string, readonly string[]]>([
     "a quoted nothing",
     `${GOOD}keep-recent: ""\n`,
     ["a.yaml:4:1: keep-recent is empty: write a value after the colon"],
+  ],
+  [
+    "min above max",
+    `${GOOD}keep-min-directories: 5\nkeep-max-directories: 3\n`,
+    [
+      "a.yaml:4:23: keep-min-directories (5) is above keep-max-directories (3): lower the one or raise the other",
+    ],
   ],
   [
     "keep nothing",
