@@ -14,7 +14,7 @@ function settings(scene: Scene, keepList: boolean, keep = 2): readonly string[] 
   return [
     "auto-clean: true",
     `keep-min-directories: ${keep}`,
-    "keep-max-directories: 1", // of recent ones: the least that is kept comes on top,
+    `keep-max-directories: ${keep}`,
     "keep-recent: 1s",
     ...(keepList ? [`keep-list-file: ${scene.path("keep")}`] : []),
   ];
