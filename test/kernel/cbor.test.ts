@@ -131,9 +131,20 @@ test("strings of open length read as their chunks together", () => {
   );
 });
 
+/** null for strings of open length, which the other decoder does not know. */
+function strictly(input: Uint8Array): { readonly value: unknown } | null {
+  try {
+    return { value: strictDecode(input, { useMaps: true, strict: false, allowBigInt: true }) };
+  } catch (error) {
+    if (String(error).includes("indefinite length bytes/strings are not supported")) return null;
+    throw error;
+  }
+}
+
 test("random bytes never throw, and what is accepted says the same to a strict decoder", () => {
   const item = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
+    fc.constant(bytes("7fff")),
     fc
       .letrec((tie) => ({
         value: fc.oneof(
@@ -156,9 +167,10 @@ test("random bytes never throw, and what is accepted says the same to a strict d
     fc.property(item, (input) => {
       const decoded = decodeCbor(input, "refuse");
       if (!decoded.ok) return;
+      const strict = strictly(input);
+      if (strict === null) return;
       compared += 1;
-      const strict: unknown = strictDecode(input, { useMaps: true, strict: false, allowBigInt: true });
-      expect(encodeCbor(narrowed(decoded.value))).toEqual(encodeCbor(narrowed(strict)));
+      expect(encodeCbor(narrowed(decoded.value))).toEqual(encodeCbor(narrowed(strict.value)));
     }),
     { numRuns: 2000 },
   );
