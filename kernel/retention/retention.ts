@@ -9,7 +9,7 @@
  *
  * Source: specification of the configuration, section 5; reliability notes, section 2.4; architecture decisions, 6.
  */
-import { type Catalog, basesOf, entriesOf, getEntry, headOf, sinceOf } from "../catalog.ts";
+import { type Catalog, basesOf, entriesOf, getEntry, sinceOf } from "../catalog.ts";
 import type { Config, DirectoryConfig } from "../config.ts";
 import { type MonoMs, type Now, type VPath, joinVPath, keyOf, levelOf } from "../ids.ts";
 import { type Rank, type Version, compareVersions } from "../winner.ts";
@@ -180,18 +180,22 @@ function isReadable(state: RetentionState, { key, keepListFile }: DirectoryConfi
   return keepListFile === null || (state.keepLists.get(key) ?? null) !== null;
 }
 
-/** Names that stay of what is here: an image that is still on its way takes no other one's place. */
+/** Names that stay of what is here. */
 function keptHere(
   state: RetentionState,
   base: VPath,
   directory: DirectoryConfig,
   { catalog, now }: RetentionView,
 ): ReadonlySet<string> {
-  const images = entriesOf(catalog, base).flatMap(([name, { committed }]) => {
+  return selectFrom(state, base, imagesHere(catalog, base), directory, now);
+}
+
+/** An image that is still on its way takes no other one's place. */
+function imagesHere(catalog: Catalog, base: VPath): readonly Aged[] {
+  return entriesOf(catalog, base).flatMap(([name, { committed }]) => {
     const path = joinVPath(base, name);
     return path === null || committed === null ? [] : [{ name, since: sinceOf(catalog, path) }];
   });
-  return selectFrom(state, base, images, directory, now);
 }
 
 function selectFrom(
@@ -205,7 +209,10 @@ function selectFrom(
   return selectKept(images, (name) => listed.has(name), directory, now.wall);
 }
 
-/** Names that would stay in a base directory, with `offered` ones and what is on its way beside what is here. */
+/**
+ * Names that would stay in a base directory, with `offered` ones beside what is here. What is on its way from others
+ * takes no place: perhaps nobody has its blocks any more, and it would keep out what can be had, for ever.
+ */
 export function keptIn(
   state: RetentionState,
   base: VPath,
@@ -214,12 +221,7 @@ export function keptIn(
   offered: readonly Aged[],
 ): ReadonlySet<string> {
   const images = new Map(offered.map((each) => [each.name, each]));
-  for (const [name, entry] of catalog.bases.get(base)?.entries ?? []) {
-    const path = joinVPath(base, name);
-    const head = headOf(entry);
-    if (path === null || head === null || images.has(name)) continue;
-    images.set(name, { name, since: entry.intent === null ? sinceOf(catalog, path) : head.timestamp });
-  }
+  for (const each of imagesHere(catalog, base)) if (!images.has(each.name)) images.set(each.name, each);
   return selectFrom(state, base, [...images.values()], directory, now);
 }
 

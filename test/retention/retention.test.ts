@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { Effect } from "../../kernel/effect.ts";
-import type { ImageId } from "../../kernel/ids.ts";
+import { createCatalog, putCommitted, putIntent } from "../../kernel/catalog.ts";
+import { type ImageId, type Now, type VPath, parentOf } from "../../kernel/ids.ts";
+import { createRetention, keptIn } from "../../kernel/retention/retention.ts";
 import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, imageOf, pathOf, type Rig, sentFrames, WALL } from "../kernel/rig.ts";
+import { createRig, directoryOf, imageOf, pathOf, type Rig, sentFrames, WALL } from "../kernel/rig.ts";
 
 const HOUR = 3_600_000;
 const SETTINGS = { autoClean: true, keepMin: 1, keepMax: 100, keepRecentMs: 24 * HOUR };
@@ -148,6 +150,22 @@ test("an image that is on its way takes no other one's place", () => {
     { ...found("b", 2, 1), committed: null, intent: coming } as FoundImage,
   ]);
   expect(live(rig, 60)).toEqual([]);
+});
+
+test("an image that is on its way, perhaps from nobody, keeps out no other one that is offered", () => {
+  const directory = directoryOf("site", { ...SETTINGS, keepMax: 1 });
+  const catalog = createCatalog();
+  const now = { mono: 0, wall: WALL } as Now;
+  const newest = { timestamp: WALL, image: imageOf(3), signatures: [] };
+  putIntent(catalog, pathOf("c"), { ...newest, stage: "s1", mode: "append" });
+  const kept = (): readonly string[] => {
+    const offered = [{ name: "b", since: WALL - 2 * HOUR }];
+    const base = parentOf(pathOf("b")) as VPath;
+    return [...keptIn(createRetention(now), base, directory, { catalog, now }, offered)];
+  };
+  expect(kept()).toEqual(["b"]);
+  putCommitted(catalog, pathOf("c"), newest);
+  expect(kept()).toEqual(["c"]);
 });
 
 test("after a step of the wall clock nothing is removed that waited for its turn", () => {
