@@ -1,5 +1,5 @@
 /** The command line: words in, one decided command out. Nothing is read, opened or connected here. */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { VPath } from "../../kernel/ids.ts";
 import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
@@ -49,12 +49,17 @@ export type FileCommand = ClusterOptions & {
   readonly local: string;
 };
 
+/** Those that `completion` has a script for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
 export type CommandLine =
   | SyncCommand
   | FileCommand
   | NewCommand
   | PatchCommand
   | OldUploadCommand
+  | { readonly kind: "completion"; readonly shell: Shell }
   /** For stdout, with exit status 0. */
   | { readonly kind: "text"; readonly text: string }
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
@@ -76,6 +81,14 @@ Examples:
 
 Exit status: 0 uploaded; 1 source or destination; 2 keys, hosts, options; 3 refused, given up or
 not finished in time, also when a part succeeded; 130 interrupted.`;
+
+const COMPLETION_EXAMPLES = `
+Examples:
+  ciruela completion bash > /etc/bash_completion.d/ciruela
+  ciruela completion zsh > /usr/local/share/zsh/site-functions/_ciruela
+  ciruela completion fish > ~/.config/fish/completions/ciruela.fish
+
+Exit status: 0 printed; 64 no such shell.`;
 
 type ClusterValues = {
   readonly multiple?: true;
@@ -106,7 +119,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
   const behind = end < 0 ? [] : words.slice(end);
   let shown = "";
   let found: Result<CommandLine, Trouble> | null = null;
-  const program = describe(version, (text) => {
+  const program = describeClient(version, (text) => {
     shown += text;
   });
   const globals = () => program.opts<Globals>();
@@ -128,6 +141,11 @@ export function parseCommandLine(words: readonly string[], version: string): Res
     decidePatch((clusters) => optionsOf(globals(), values, clusters), values, hosts),
   );
   on("audit", (values, hosts) => decideAudit(globals(), values, hosts));
+  program.commands
+    .find((each) => each.name() === "completion")
+    ?.action((shell: Shell) => {
+      found = accepted({ kind: "completion", shell });
+    });
   try {
     program.parse(options, { from: "user" });
   } catch (error) {
@@ -138,7 +156,7 @@ export function parseCommandLine(words: readonly string[], version: string): Res
 }
 
 /** Commands that 0.6.12 has not: they end with other statuses. */
-export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit", "patch"] as const;
+export const NEW_COMMANDS = [...LOOK_COMMANDS, "audit", "patch", "completion"] as const;
 export type NewCommand = LookCommand | AuditCommand;
 const COMMANDS = ["sync", "edit", "put-file", "upload", ...NEW_COMMANDS] as const;
 
@@ -171,7 +189,8 @@ function ofCommander(
   return refused("usage", `${sentence}; ${advice === "" ? see(command) : advice}`);
 }
 
-function describe(version: string, write: (text: string) => void): Command {
+/** All commands with their options, which `--help`, the completions and the manual show. */
+export function describeClient(version: string, write: (text: string) => void): Command {
   const program = new Command("ciruela")
     .description("Uploads directories to clusters of servers, signed and swapped in atomically.")
     .version(version, "--version", "print the version")
@@ -221,6 +240,14 @@ function describe(version: string, write: (text: string) => void): Command {
       PATCH_EXAMPLES,
     ),
   );
+  program
+    .command("completion")
+    .description("Print a script that lets a shell complete commands, options and files.")
+    .helpOption("-h, --help", "print this help")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .addHelpText("after", COMPLETION_EXAMPLES)
+    .configureOutput({ writeOut: write, writeErr: () => {} })
+    .exitOverride();
   return program;
 }
 

@@ -54,6 +54,11 @@ export async function run(words: readonly string[]): Promise<number> {
     createOutput(value.kind === "text" ? STDOUT : STDERR).write(value.text);
     return EXIT.ok;
   }
+  if (value.kind === "completion") {
+    const { completionOf } = await import("./completion/completion.ts");
+    createOutput(STDOUT).write(completionOf(value.shell, version));
+    return EXIT.ok;
+  }
   if (isNewCommand(value)) return runNew(value, version);
   const telling = tellingOf(value, version);
   const { view } = telling;

@@ -45,30 +45,7 @@ export type Surroundings = { readonly version: string; readonly machineIdFile: s
 
 export function parseServerOptions(args: readonly string[], around: Surroundings): CommandLine {
   let printed = "";
-  const command = new Command("ciruela-server")
-    .description("Serves, receives and keeps in step the directories of a configuration folder.")
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => (printed += text),
-      writeErr: () => {}, // the error that is thrown says it
-    })
-    .option("-c, --config-base-dir <dir>", "configuration folder", text("DIR"), "/etc/ciruela")
-    .option("--db-dir <dir>", "database; must exist", text("DIR"), "/var/lib/ciruela")
-    .option("--host <ip>", "address to listen on, TCP and UDP", address, "0.0.0.0")
-    .option("--port <n>", "TCP and UDP port, also assumed for peers", number(1, 65_535), PORT)
-    .option("--max-connections <n>", "connections at once", number(1, CONNECTIONS_MAX), CONNECTIONS)
-    .option("--metadata-threads <n>", "taken for scripts of 0.6.12, not used", number(1, THREADS_MAX), 2)
-    .option("--disk-threads <n>", "workers for image data", number(1, THREADS_MAX), 8)
-    .option("--cantal", "take peers from a local cantal instead of peers.txt", false)
-    .option("--override-machine-id <hex32>", "instead of /etc/machine-id, for tests", machineId)
-    .option("--override-hostname <name>", "name that clients are told", text("NAME"))
-    .option("--log-machine-id", "begin log lines with machine id and time", false)
-    .option("--aggressive-index-gc", "collect indexes after every round of cleanup", false)
-    .option("--accept-unlisted", "take datagrams from addresses outside of peers.txt, as 0.6.12 does", false)
-    .option("--check-config", "judge the configuration, print what is wrong, and end", false)
-    .version(around.version, "--version", "print the version")
-    .helpOption("-h, --help", "print this");
+  const command = describeServer(around.version, (text) => (printed += text));
   try {
     command.parse(args, { from: "user" });
   } catch (error) {
@@ -89,6 +66,34 @@ export function parseServerOptions(args: readonly string[], around: Surroundings
     };
   }
   return { kind: "run", options: { ...rest, machineId: machine, hostname: overrideHostname ?? ownName() } };
+}
+
+/** All options, which `--help`, the completions and the manual show. */
+export function describeServer(version: string, write: (text: string) => void): Command {
+  return new Command("ciruela-server")
+    .description("Serves, receives and keeps in step the directories of a configuration folder.")
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: write,
+      writeErr: () => {}, // the error that is thrown says it
+    })
+    .option("-c, --config-base-dir <dir>", "configuration folder", text("DIR"), "/etc/ciruela")
+    .option("--db-dir <dir>", "database; must exist", text("DIR"), "/var/lib/ciruela")
+    .option("--host <ip>", "address to listen on, TCP and UDP", address, "0.0.0.0")
+    .option("--port <n>", "TCP and UDP port, also assumed for peers", number(1, 65_535), PORT)
+    .option("--max-connections <n>", "connections at once", number(1, CONNECTIONS_MAX), CONNECTIONS)
+    .option("--metadata-threads <n>", "taken for scripts of 0.6.12, not used", number(1, THREADS_MAX), 2)
+    .option("--disk-threads <n>", "workers for image data", number(1, THREADS_MAX), 8)
+    .option("--cantal", "take peers from a local cantal instead of peers.txt", false)
+    .option("--override-machine-id <hex32>", "instead of /etc/machine-id, for tests", machineId)
+    .option("--override-hostname <name>", "name that clients are told", text("NAME"))
+    .option("--log-machine-id", "begin log lines with machine id and time", false)
+    .option("--aggressive-index-gc", "collect indexes after every round of cleanup", false)
+    .option("--accept-unlisted", "take datagrams from addresses outside of peers.txt, as 0.6.12 does", false)
+    .option("--check-config", "judge the configuration, print what is wrong, and end", false)
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "print this");
 }
 
 type Parsed = Omit<ServerOptions, "machineId" | "hostname"> & {
