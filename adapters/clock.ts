@@ -6,7 +6,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1; // above it Node's timers ring at once; a far 
 
 export type SystemClock = Clock & { close(): void };
 
-export function createClock(): SystemClock {
+/** @param wall  milliseconds since 1970 */
+export function createClock(wall: () => number = Date.now): SystemClock {
   let timer: NodeJS.Timeout | null = null;
   let timerAt = -1;
   let ringing: (() => void) | null = null;
@@ -17,7 +18,7 @@ export function createClock(): SystemClock {
   }
 
   return {
-    now,
+    now: () => now(wall),
     setAlarm(at, ring) {
       ringing = ring;
       if (timer !== null && timerAt === at) return; // most events leave the alarm where it is
@@ -33,6 +34,6 @@ export function createClock(): SystemClock {
   };
 }
 
-export function now(): Now {
-  return { mono: Math.floor(performance.now()) as MonoMs, wall: Date.now() as UnixMs };
+export function now(wall: () => number = Date.now): Now {
+  return { mono: Math.floor(performance.now()) as MonoMs, wall: wall() as UnixMs };
 }

@@ -18,6 +18,8 @@ export type ServerOptions = {
   readonly cantal: boolean;
   readonly machineId: MachineId;
   readonly hostname: string;
+  /** Whose number of milliseconds is added to the clock; of a test. */
+  readonly clockFile: string | null;
   readonly logMachineId: boolean;
   readonly aggressiveIndexGc: boolean;
   /** Judge the configuration, print what is wrong, and end. */
@@ -54,7 +56,7 @@ export function parseServerOptions(args: readonly string[], around: Surroundings
     const what = error.message.replace(/^error: /, "");
     return { kind: "stop", text: `ciruela-server: ${what}\nTry ciruela-server --help\n`, exit: EXIT_USAGE };
   }
-  const { overrideMachineId, overrideHostname, ...rest } = command.opts<Parsed>();
+  const { overrideMachineId, overrideHostname, overrideClock, ...rest } = command.opts<Parsed>();
   const machine = overrideMachineId ?? readMachineId(around.machineIdFile);
   if (machine === null || typeof machine === "object") {
     const what = machine === null ? "is not 32 hex digits" : `is not readable (${machine.code})`;
@@ -65,7 +67,8 @@ export function parseServerOptions(args: readonly string[], around: Surroundings
       exit: EXIT_CONFIG,
     };
   }
-  return { kind: "run", options: { ...rest, machineId: machine, hostname: overrideHostname ?? ownName() } };
+  const overridden = { hostname: overrideHostname ?? ownName(), clockFile: overrideClock ?? null };
+  return { kind: "run", options: { ...rest, ...overridden, machineId: machine } };
 }
 
 /** All options, which `--help`, the completions and the manual show. */
@@ -88,6 +91,11 @@ export function describeServer(version: string, write: (text: string) => void): 
     .option("--cantal", "take peers from a local cantal instead of peers.txt", false)
     .option("--override-machine-id <hex32>", "instead of /etc/machine-id, for tests", machineId)
     .option("--override-hostname <name>", "name that clients are told", text("NAME"))
+    .option(
+      "--override-clock <file>",
+      "add the milliseconds in this file to the clock, for tests",
+      text("FILE"),
+    )
     .option("--log-machine-id", "begin log lines with machine id and time", false)
     .option("--aggressive-index-gc", "collect indexes after every round of cleanup", false)
     .option("--accept-unlisted", "take datagrams from addresses outside of peers.txt, as 0.6.12 does", false)
@@ -99,6 +107,7 @@ export function describeServer(version: string, write: (text: string) => void): 
 type Parsed = Omit<ServerOptions, "machineId" | "hostname"> & {
   readonly overrideMachineId?: MachineId;
   readonly overrideHostname?: string;
+  readonly overrideClock?: string;
 };
 
 /** 32 hex digits and at most one byte more, as 0.6.12 takes them; null for anything else. */

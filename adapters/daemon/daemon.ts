@@ -10,6 +10,7 @@ import { now } from "../clock.ts";
 import { compiledUrl } from "../compiled.ts";
 import { createLineSink } from "../line-sink.ts";
 import { createLog, logLevel } from "../log.ts";
+import { clockOf } from "./clock-file.ts";
 import type { LiveFolder } from "./live-folder.ts";
 import { type Ending, type Server, serve } from "./serve.ts";
 
@@ -33,6 +34,8 @@ export type DaemonSettings = {
   readonly diskThreads: number;
   readonly connectionsMax: number;
   readonly cantal: boolean;
+  /** Of a test that steps the clock. */
+  readonly clockFile: string | null;
   readonly version: string;
   readonly logMachineId: boolean;
   /** What is odd in the configuration and stops nothing. */
@@ -68,13 +71,15 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   }
   process.on("SIGHUP", () => server?.reload());
 
-  const node = createNode(config, randomBytes(16).toString("hex"), now());
+  const wall = settings.clockFile === null ? Date.now : clockOf(settings.clockFile);
+  const node = createNode(config, randomBytes(16).toString("hex"), now(wall));
   log.trace("starting", { version, machine_id: config.machine, pid: process.pid, node: process.version });
   for (const warning of settings.warnings) log.trace("config_warning", { warning });
   try {
     server = await serve({
       host: settings.host,
       port: config.port,
+      wall,
       names: [config.hostname, hostname()],
       cantal: settings.cantal,
       connectionsMax: settings.connectionsMax,

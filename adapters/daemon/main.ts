@@ -11,6 +11,7 @@ import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/s
 import { errnoOf } from "../config/text-file.ts";
 import { readVersion } from "../version.ts";
 import { EXIT, runDaemon } from "./daemon.ts";
+import { readOffset } from "./clock-file.ts";
 import { createLiveFolder } from "./live-folder.ts";
 
 const STDOUT = 1;
@@ -38,6 +39,9 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     ...folderProblems(path, "-c DIR"),
     ...(options.checkConfig ? [] : folderProblems(options.dbDir, "--db-dir DIR")),
   ];
+  const { clockFile } = options;
+  if (clockFile !== null && readOffset(clockFile) === null)
+    missing.push(wholeFile(clockFile, "no number of milliseconds", "write one whole number, such as -60000"));
   if (missing.length > 0) return refuse(missing);
   const read = readFolder(path);
   if (!read.ok) return refuse([...read.warnings, ...read.problems]);
@@ -67,6 +71,7 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     version,
     logMachineId: options.logMachineId,
     cantal: options.cantal,
+    clockFile: options.clockFile,
     warnings: warnings.map(printProblem),
     files: createLiveFolder(path, folder),
   });

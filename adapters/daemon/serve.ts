@@ -36,6 +36,8 @@ const STOP_MS = 4_000; // then the rest is cut off, as a crash would: recovery i
 export type ServeOptions = {
   readonly host: string;
   readonly port: number;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
   /** Of this server, besides those in the peer list. */
   readonly names: readonly string[];
   /** Peers come from the cantal of this machine instead of the peer list. */
@@ -90,7 +92,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       throw error; // nobody would answer what that thread was asked
     },
   });
-  const clock = createClock();
+  const clock = createClock(options.wall);
   const names = createNames({ port: options.port });
   const stats = createProcessStats();
   const links = createWebSocketLinks({

@@ -27,6 +27,7 @@ const DEFAULTS = {
   diskThreads: 8,
   cantal: false,
   machineId: ID,
+  clockFile: null,
   logMachineId: false,
   aggressiveIndexGc: false,
   checkConfig: false,
@@ -52,6 +53,7 @@ test("every option, once with a space and once with =", () => {
     "--disk-threads": "7",
     "--override-machine-id": "F".repeat(32),
     "--override-hostname": "h",
+    "--override-clock": "/k",
   };
   const flags = [
     "--cantal",
@@ -70,6 +72,7 @@ test("every option, once with a space and once with =", () => {
     diskThreads: 7,
     machineId: "f".repeat(32),
     hostname: "h",
+    clockFile: "/k",
     cantal: true,
     logMachineId: true,
     aggressiveIndexGc: true,

@@ -81,6 +81,7 @@ async function start(
   const port = changes.port ?? (await freePort());
   server = await serve({
     host: HOST,
+    wall: Date.now,
     port,
     names: ["Toy.example.org"],
     cantal: false,

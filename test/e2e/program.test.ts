@@ -102,6 +102,25 @@ describe("before anything is touched", () => {
   });
 });
 
+test("the clock of --override-clock is the one that uploads are judged by, also after a step", async () => {
+  rig.configure(5, [5]);
+  const file = rig.path("offset");
+  writeFileSync(file, "yesterday");
+  expect(await run(5, ["--override-clock", file])).toMatchObject({
+    status: 78,
+    stderr: expect.stringContaining(`${file}:1:1: no number of milliseconds: `),
+  });
+  writeFileSync(file, String(-86_400_000));
+  await rig.start(5, "--override-clock", file);
+  const source = rig.path("clocked");
+  mkdirSync(source);
+  const upload = () => rig.sync("--replace", `${source}:/site/clocked`, rig.addressOf(5));
+  const early = await upload();
+  expect(early).toMatchObject({ status: 3, stderr: expect.stringContaining("timestamp_in_future") });
+  writeFileSync(file, "0\n");
+  await until("the clock has stepped", async () => (await upload()).status === 0);
+});
+
 test("a port and a database that are in use: a status each, and the first server stays", async () => {
   rig.configure(1, [1]);
   await rig.start(1);
