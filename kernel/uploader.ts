@@ -13,7 +13,7 @@ import type { Event } from "./event.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
 import type { ConnId, MonoMs, Now, OpId } from "./ids.ts";
 import { keyed } from "./prng.ts";
-import { answered, createLinks, expire, opened } from "./rpc/links.ts";
+import { answered, countRefusal, createLinks, expire, opened, send } from "./rpc/links.ts";
 import type { RootName } from "./storage/call.ts";
 import type { DiskResult } from "./storage/request.ts";
 import {
@@ -39,7 +39,7 @@ import {
   type UploadJob,
 } from "./uploader/state.ts";
 import { judge, progressOf } from "./uploader/verdict.ts";
-import { decodeFrame } from "./wire/frame.ts";
+import { type About, decodeFrame } from "./wire/frame.ts";
 import { INDEX_FRAME_BYTES_MAX } from "./wire/limits.ts";
 import { takeWaiting } from "./operations.ts";
 
@@ -244,9 +244,29 @@ function sourceFailed(
   end(state, out);
 }
 
+/** Who asked is told so. An answer that nobody can read does not come again: on a new connection all is asked anew. */
+function frameRefused(
+  state: UploaderState,
+  conn: ConnId,
+  code: string,
+  about: About | null,
+  out: Effect[],
+): void {
+  countRefusal(state.links, conn, out);
+  if (about?.kind === "request")
+    return send(
+      state.links,
+      conn,
+      { kind: "response", id: about.id, response: { type: "Error", text: code } },
+      out,
+    );
+  if (about?.kind === "response" && answered(state.links, conn, about.id) !== null)
+    out.push({ kind: "close", conn });
+}
+
 function frame(state: UploaderState, conn: ConnId, bytes: Uint8Array, out: Effect[]): void {
   const decoded = decodeFrame(bytes);
-  if (!decoded.ok) return;
+  if (!decoded.ok) return frameRefused(state, conn, decoded.code, decoded.about, out);
   const { message } = decoded;
   switch (message.kind) {
     case "request":

@@ -37,6 +37,8 @@ class Bench {
   /** What each name resolves to. */
   readonly names = new Map<string, readonly Address[]>([["c", ADDRESSES]]);
   /** Names that take until `lookedUp`. */
+  readonly replies: Message[] = [];
+  readonly closed: ConnId[] = [];
   readonly slow = new Set<string>();
   readonly #looking: Extract<Effect, { kind: "resolve" }>[] = [];
   stopped = false;
@@ -102,8 +104,12 @@ class Bench {
         const decoded = decodeFrame(effect.bytes);
         if (decoded.ok && decoded.message.kind === "request")
           this.asked.push({ conn: effect.conn, id: decoded.message.id });
+        else if (decoded.ok) this.replies.push(decoded.message);
         return null;
       }
+      case "close":
+        this.closed.push(effect.conn);
+        return null;
       case "report":
         this.reports.push(effect.report);
         return null;
@@ -172,6 +178,35 @@ test("receipts of all that accepted end it at once, whatever the early time", ()
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
   expect(bench.reports.filter(({ type }) => type === "safe")).toMatchObject([{ servers: 1 }, { servers: 2 }]);
   expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("an answer that nobody can read ends its connection: it would be waited for in vain", () => {
+  const bench = new Bench(["a"]);
+  const [asked] = bench.asked;
+  if (asked === undefined) throw new Error("nobody was asked");
+  const bytes = encodeFrame({
+    kind: "response",
+    id: asked.id,
+    response: { type: "ReplaceDir", accepted: true, reason: null, hosts: new Map() },
+  });
+  const at = Buffer.from(bytes).indexOf("accepted");
+  bytes[at] = 0x41;
+  bench.feed({ kind: "frame", conn: asked.conn, bytes });
+  expect(bench.closed).toEqual([asked.conn]);
+});
+
+test("a request that nobody can read is answered with an error", () => {
+  const bench = new Bench(["a"]);
+  const conn = bench.accept(0);
+  const request = { type: "GetIndex", image: IMAGE, hint: null } as const;
+  const bytes = encodeFrame({ kind: "request", id: 7, request });
+  bytes[Buffer.from(bytes).indexOf("id")] = 0x41;
+  bench.feed({ kind: "frame", conn, bytes });
+  expect(bench.replies).toContainEqual({
+    kind: "response",
+    id: 7,
+    response: expect.objectContaining({ type: "Error" }),
+  });
 });
 
 test("who gives up is not asked again nor waited for, and the upload has failed", () => {
