@@ -14,7 +14,13 @@ import {
   indexDropped,
   indexesListed,
 } from "../retention/indexes.ts";
-import { type RetentionOut, type RetentionView, look, removalEnded } from "../retention/retention.ts";
+import {
+  type RetentionOut,
+  type RetentionView,
+  keepListRead,
+  look,
+  removalEnded,
+} from "../retention/retention.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { DELETED_MS } from "./downloads.ts";
 import { type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
@@ -137,6 +143,6 @@ export function collected(
 
 /** What the operator wants to keep: what was refused before may be wanted now. */
 export function keepListChanged(node: NodeState, key: string, paths: readonly VPath[] | null): void {
-  node.retention.keepLists.set(key, paths === null ? null : new Set(paths));
+  keepListRead(node.retention, key, paths);
   forgetContainedOf(node.reconcile, key);
 }

@@ -91,6 +91,12 @@ export function isListed(state: RetentionState, path: VPath): boolean {
   return state.keepLists.get(keyOf(path))?.has(path) === true;
 }
 
+/** What a keep list names has to be judged anew before it goes, even when it is named for a moment only. */
+export function keepListRead(state: RetentionState, key: string, paths: readonly VPath[] | null): void {
+  state.keepLists.set(key, paths === null ? null : new Set(paths));
+  for (const path of paths ?? []) state.condemned.delete(path);
+}
+
 /** Names of the keep list that lie directly in a base directory. */
 export function listedNames(state: RetentionState, base: VPath): readonly string[] {
   const prefix = `${base}/`;

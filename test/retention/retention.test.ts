@@ -143,6 +143,17 @@ test("a name that is listed between the looks stays; one that is listed later li
   expect(answerTo(2, imageOf(2), 90)).toMatchObject({ response: { accepted: true } });
 });
 
+test("what was listed for a moment between two looks is judged twice more", () => {
+  const rig = started(OLD, { keepListFile: "/etc/keep" });
+  const list = (...paths: VPath[]): void => void rig.feed({ kind: "keep_list", key: "site", paths });
+  list();
+  live(rig, 11);
+  list(pathOf("a"));
+  list();
+  expect(live(rig, 11)).toEqual([pathOf("b")]);
+  expect(live(rig, 11)).toEqual([pathOf("a")]);
+});
+
 test("an image that is on its way takes no other one's place", () => {
   const coming = { state: found("b", 2, 1).committed, stage: "s1", mode: "append" } as const;
   const rig = started([
