@@ -48,8 +48,8 @@ export type Cluster = {
   /** Servers that went, that lie, and whose images somebody deleted. */
   readonly left: Set<string>;
   readonly hostile: Set<string>;
-  /** Uploads that a server refused when messages were damaged: it may have refused something else. */
-  readonly misheard: Set<number>;
+  /** Clients by name that had a message damaged, to them or from them: they may have been told of something else. */
+  readonly misheard: Set<string>;
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
@@ -88,8 +88,7 @@ export function addressOf(name: string): Address {
 export function createCluster(script: Script, cast: Cast, options: RunOptions): Cluster {
   const crypto = options.crypto ?? createCrypto();
   const hostile = new Set<string>();
-  const misheard = new Set<number>();
-  let flips = 0;
+  const misheard = new Set<string>();
   const oracle = createOracle({
     db: DB,
     speaks: cast.speaks,
@@ -161,7 +160,6 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       reported(host, report) {
         hear(host, { kind: "report", report });
         const client = clients.get(host.name);
-        if (client !== undefined && report.type === "rejected" && flips > 0) misheard.add(client.id);
         if (client !== undefined) oracle.reported(client.id, report, (name) => sites.get(name));
       },
       stopped(host) {
@@ -181,7 +179,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     const { kind, from, to } = mishap;
     if (kind === "flip") {
       oracle.doubt();
-      flips += 1;
+      for (const { name } of [from, to]) if (clients.has(name)) misheard.add(name);
     }
     if (kind !== "silent") tally.hit(kind, world.host(to.name) ?? null);
     else if (from.state === "paused" || from.readsAt > world.timeline.now()) tally.saw("slow_reader_closed");

@@ -134,7 +134,7 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
       if (trees.shownAt(host, path).ids.length === 0 && verdicts.fetchedAt(host, path) === null)
         retention.taken(site, path, image, time);
     } else if (mark === "image_removed") {
-      retention.removed(site, path, image);
+      retention.removed(site, path, image, time);
       promisesEnd(host, path);
     }
     verdicts.said(site, mark, { path, image, reason: word("reason"), time, latest, doubt });
@@ -192,8 +192,7 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
     indexDamaged: (site) => trees.indexDamaged(site),
     forget(site, path) {
       database.forget(site.host, path);
-      // Where somebody has deleted one image, its server counts it until it looks.
-      if (path === undefined) retention.forget(site.host);
+      retention.forget(site.host, path);
       trees.forget(site, path);
     },
     performed(site, call, request) {

@@ -21,9 +21,10 @@ export type CleanOptions = {
 };
 
 export function drawRules(stream: Prng): CleanRules {
+  const min = 1 + below(stream, 2);
   return {
-    min: 1 + below(stream, 2),
-    max: one(stream, [1, 2, 100]),
+    min,
+    max: one(stream, [min, 2, 100]),
     recent: one(stream, [1, 1, 2, 5, 30]) * SECOND,
     list: chance(stream, 2, 3),
   };

@@ -7,7 +7,7 @@ import type { CrashModel } from "./disk.ts";
 import { FAILING_CALLS, FAILING_CODES, LIES, type Line, type Script, type Verb } from "./script.ts";
 import { addAim, AIMS_MAX } from "./plan-aim.ts";
 import { addClean, CLEAN, drawRules } from "./plan-clean.ts";
-import { addRare, RARE_KINDS, TAKING } from "./plan-rare.ts";
+import { addRare, RARE_KINDS, type RareKind, TAKING } from "./plan-rare.ts";
 import { addUploads, BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
@@ -32,6 +32,11 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const FAULTS_END = 25 * SECOND;
 const RARE = 12; // one in so many runs has each rare kind
+/** Kinds that often leave nothing to be judged, in fewer runs still: what nobody has whole has to be excused. */
+const RARER: ReadonlyMap<RareKind, number> = new Map([
+  ["orphan", 40],
+  ["edit", 24],
+]);
 /** One in so many runs lasts until second copies of datagrams are more than a minute old. */
 const LONG = 20;
 const LONG_MICROS = 75 * SECOND;
@@ -170,7 +175,8 @@ export function planScript(seed: number, asked: number | null = null): Script {
   const core = calm || cleaned ? undefined : drawCore(draw("core"), servers, add);
   const victim = one(draw("victim"), servers);
   for (const kind of RARE_KINDS) {
-    if (calm || (cleaned && TAKING.includes(kind)) || !chance(draw("rare", kind), 1, RARE)) continue;
+    if (calm || (cleaned && TAKING.includes(kind)) || !chance(draw("rare", kind), 1, RARER.get(kind) ?? RARE))
+      continue;
     addRare(draw("rare", kind, "1"), {
       kind,
       servers,

@@ -92,7 +92,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
-      if (cluster.misheard.has(id)) return true; // and who is refused says no more
+      if (cluster.misheard.has(spec.name)) return true; // it may be refused something else, and says no more
       // Who was sent to those alone that lie is told of nobody else.
       return !spec.upload.to.some((name) => isCore(script, name) && !cluster.hostile.has(name));
     };
@@ -210,14 +210,15 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const listed = everyoneIsListed() ? 0 : UNLISTED;
     const deeds = script.lines.map(({ verb }) => deedOf(verb));
     const flips = deeds.some((verb) => verb.kind === "link" && (verb.flip?.hits ?? 0) > 0);
-    const lied = cluster.hostile.size === 0 ? 0 : LIED_TO;
+    const lied = cluster.hostile.size === 0 && !flips ? 0 : LIED_TO; // a damaged block looks like a lie
     const ended = deeds.some(({ kind }) => kind === "halve" || kind === "stall");
     const hanging = Math.max(0, cluster.hangsUntil - world.timeline.now());
     const broken = script.cluster.core === undefined ? 0 : BROKEN;
     const refused = deeds.some((verb) => verb.kind === "fail" && verb.code === "unsupported") ? REFUSED : 0;
     // Where a path keeps its first image, one that is on its way and nobody has whole is in the way until it is given up.
     const keeps = script.lines.some(({ verb }) => verb.kind === "config" && verb.append === true);
-    const kept = keeps || (script.cluster.append && cluster.hostile.size > 0) ? ABANDON : 0;
+    const robbed = script.lines.some(({ verb }) => isRobbery(deedOf(verb)));
+    const kept = keeps || (script.cluster.append && (robbed || cluster.hostile.size > 0)) ? ABANDON : 0;
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + Math.max(refused, kept);
   }
 
@@ -238,9 +239,16 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     );
   }
 
+  /** A server starts with another disk: who has heard of an image from it waits for what nobody has any more. */
+  function isRobbery(verb: Verb): boolean {
+    return (
+      verb.kind === "remove" || (verb.kind === "crash" && !["weak", "ordered", "kept"].includes(verb.disk))
+    );
+  }
+
   function waitingClients(): readonly number[] {
     return [...clients.values()]
-      .filter(({ name }) => world.host(name)?.state() === "running")
+      .filter(({ name }) => world.host(name)?.state() === "running" && !cluster.misheard.has(name))
       .map(({ id }) => id);
   }
 
@@ -256,10 +264,21 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const differs = ["keep", "clock"];
     if (
       script.cluster.clean !== undefined &&
-      script.lines.some(({ verb }) => differs.includes(deedOf(verb).kind))
+      (isSignedAgain() || script.lines.some(({ verb }) => differs.includes(deedOf(verb).kind)))
     )
       return true;
     return script.cluster.append && new Set(paths).size < paths.length;
+  }
+
+  /** To a server that has removed an image already it is new, and to another one as old as before. */
+  function isSignedAgain(): boolean {
+    const all = script.lines.flatMap(({ at, verb }) => {
+      const deed = deedOf(verb);
+      return deed.kind === "upload" ? [{ ...deed, signed: at + deed.skew }] : [];
+    });
+    return all.some((a) =>
+      all.some((b) => a.path === b.path && a.content === b.content && a.signed < b.signed),
+    );
   }
 
   /** How late a second copy of a packet may be. */

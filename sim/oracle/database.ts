@@ -109,8 +109,9 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
     dropping(site, image, isFetched) {
       const files = site.disk.tree(db);
       for (const path of ledger.pathsBelow(site.key)) {
-        const { ids } = trees.shownAt(site.host, path);
-        const needed = [...ids, ...namedIn(files, path, ".state")];
+        const { ids, spoilt } = trees.shownAt(site.host, path);
+        // What a fault has changed may look like any of its path.
+        const needed = [...(spoilt ? [] : ids), ...namedIn(files, path, ".state")];
         const isNeeded = needed.some((id) => ledger.signed.get(id)?.image === image);
         if (!isNeeded && !isFetched(path, image)) continue;
         throw new Violation("index_lost", `${site.host} drops the index of ${path}, ${image.slice(0, 8)}`);

@@ -29,7 +29,7 @@ export type Retention = {
   /** A server takes an image to a path where nothing is. */
   taken(site: Site, path: string, image: string, time: number): void;
   /** A server has said so. */
-  removed(site: Site, path: string, image: string): void;
+  removed(site: Site, path: string, image: string, time: number): void;
   /** What a server has removed at a path, it or something greater. */
   hasRemoved(host: string, path: string, version: Signed): boolean;
   /** Some server has. */
@@ -42,7 +42,8 @@ export type Retention = {
   untilOld(site: Site): number;
   /** Nothing can be removed there just now. */
   isHeld(site: Site, time: number): boolean;
-  forget(host: string): void;
+  /** Everything of a server is gone, by a fault; or what is at one path: that counts until its server looks. */
+  forget(host: string, path?: string): void;
   copied(from: string, to: string): void;
 };
 
@@ -71,6 +72,7 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
   const asked = new Map<string, Signed>();
   const floors = new Map<string, Signed>();
   const everRemoved = new Map<string, Signed>();
+  const stolen = new Set<string>();
 
   function shownAt(host: string, time: number): ReadonlyMap<string, readonly number[]> {
     const shown = new Map<string, readonly number[]>();
@@ -193,6 +195,12 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
     }
   }
 
+  function shows(host: string, path: string, ids: readonly number[], time: number): void {
+    const changes = history.get(host) ?? [];
+    history.set(host, changes);
+    changes.push({ time, path, ids });
+  }
+
   function covers(floor: Signed | undefined, version: Signed): boolean {
     return floor !== undefined && !isLess(floor, version);
   }
@@ -200,6 +208,12 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
   return {
     started(site, time) {
       lives.set(site.host, { since: time, lists: [] });
+      for (const place of stolen) {
+        const [host = "", path = ""] = place.split(" ");
+        if (host !== site.host) continue;
+        stolen.delete(place);
+        shows(host, path, [], time);
+      }
       if (site.clean === null) return;
       // What was decided and not written down is decided anew.
       for (const [place, { image }] of asked) {
@@ -224,9 +238,8 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
       }
     },
     shows({ host }, path, ids, time) {
-      const changes = history.get(host) ?? [];
-      history.set(host, changes);
-      changes.push({ time, path, ids });
+      stolen.delete(placeOf(host, path));
+      shows(host, path, ids, time);
     },
     isRemoval(site, path, ids) {
       const version = asked.get(placeOf(site.host, path));
@@ -239,9 +252,10 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
       note(site.host, path, version);
       return true;
     },
-    removed({ host }, path, image) {
+    removed({ host }, path, image, time) {
       const version = asked.get(placeOf(host, path));
       if (version?.image === image) note(host, path, version);
+      if (stolen.delete(placeOf(host, path))) shows(host, path, [], time);
     },
     taken({ host }, path, image, time) {
       const floor = floors.get(placeOf(host, path));
@@ -275,7 +289,11 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
       );
       return set || (clean?.list === true && listAt(host, time) === null);
     },
-    forget(host) {
+    forget(host, path) {
+      if (path !== undefined) {
+        stolen.add(placeOf(host, path));
+        return;
+      }
       history.delete(host);
       for (const map of [asked, floors])
         for (const place of map.keys()) if (place.startsWith(`${host} `)) map.delete(place);
