@@ -45,6 +45,8 @@ export type Report =
     } & Subject)
   /** At least one server has all of it: the uploader may go. Once for each upload, then again when there are more. */
   | ({ readonly type: "safe"; readonly servers: number } & Subject)
+  /** A server says itself that it holds the image; how many do by now. */
+  | ({ readonly type: "confirmed"; readonly host: Address; readonly servers: number } & Subject)
   | { readonly type: "unreachable"; readonly cluster: string; readonly host: string; readonly reason: string }
   | ({
       readonly type: "finished";

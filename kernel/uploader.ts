@@ -16,16 +16,10 @@ import { keyed } from "./prng.ts";
 import { answered, countRefusal, createLinks, expire, opened, send } from "./rpc/links.ts";
 import type { RootName } from "./storage/call.ts";
 import type { DiskResult } from "./storage/request.ts";
-import {
-  announce,
-  connClosed,
-  connect,
-  notification,
-  resolve,
-  resolved,
-  response,
-} from "./uploader/announce.ts";
+import { announce, connClosed, connect, notification, response } from "./uploader/announce.ts";
+import { confirm, confirmed } from "./uploader/confirm.ts";
 import { createMeter, measure } from "./uploader/meter.ts";
+import { resolve, resolved } from "./uploader/names.ts";
 import { beginScan, planScan, reportScan, scanned } from "./uploader/scan.ts";
 import { blockRead, serve } from "./uploader/serve.ts";
 import {
@@ -43,7 +37,14 @@ import { type About, decodeFrame } from "./wire/frame.ts";
 import { INDEX_FRAME_BYTES_MAX } from "./wire/limits.ts";
 import { takeWaiting } from "./operations.ts";
 
-export type { ClusterJob, UploaderConfig, UploaderState, UploadJob, UploadMode } from "./uploader/state.ts";
+export type {
+  ClusterJob,
+  Confirm,
+  UploaderConfig,
+  UploaderState,
+  UploadJob,
+  UploadMode,
+} from "./uploader/state.ts";
 
 export const UPLOADER_DEFAULTS = {
   connections: 3,
@@ -51,6 +52,7 @@ export const UPLOADER_DEFAULTS = {
   earlyShare: 750,
   earlyHosts: 3,
   deadlineMs: 1_800_000,
+  confirm: null,
   progressMs: 1_000,
   limits: DEFAULT_LIMITS,
 } as const;
@@ -119,6 +121,10 @@ function newTransfer(job: UploadJob, cluster: Cluster, source: Source, now: Now)
     done: new Map(),
     doneAt: new Set(),
     aborted: new Map(),
+    machineAt: new Map(),
+    questions: new Map(),
+    confirmed: new Set(),
+    leftAsItIs: false,
     servedBytes: 0,
     meter: createMeter(),
     safe: false,
@@ -154,7 +160,7 @@ function handle(state: UploaderState, event: Event, now: Now, out: Effect[]): vo
     case "conn_closed":
       return connClosed(state, event.conn, now, out);
     case "frame":
-      return frame(state, event.conn, event.bytes, out);
+      return frame(state, event.conn, event.bytes, now, out);
     case "disk_done":
       return diskDone(state, event.op, event.result, now, out);
     case "resolved": {
@@ -212,6 +218,7 @@ function plan(state: UploaderState, now: Now, out: Effect[]): void {
     if (transfer.finished !== null) continue;
     connect(state, transfer, now, out);
     announce(state, transfer, now, out);
+    confirm(state, transfer, now, out);
     judge(state, transfer, now, out);
   }
   if (state.transfers.every((transfer) => transfer.finished !== null)) end(state, out);
@@ -264,7 +271,7 @@ function frameRefused(
     out.push({ kind: "close", conn });
 }
 
-function frame(state: UploaderState, conn: ConnId, bytes: Uint8Array, out: Effect[]): void {
+function frame(state: UploaderState, conn: ConnId, bytes: Uint8Array, now: Now, out: Effect[]): void {
   const decoded = decodeFrame(bytes);
   if (!decoded.ok) return frameRefused(state, conn, decoded.code, decoded.about, out);
   const { message } = decoded;
@@ -274,8 +281,9 @@ function frame(state: UploaderState, conn: ConnId, bytes: Uint8Array, out: Effec
     case "response": {
       const tag = answered(state.links, conn, message.id);
       const transfer = tag === null ? undefined : state.transfers[tag.at];
-      if (transfer !== undefined) response(state, transfer, conn, message.response, out);
-      return;
+      if (transfer === undefined) return;
+      if (tag?.kind === "confirm") return confirmed(state, transfer, conn, message.response, now, out);
+      return response(state, transfer, conn, message.response, out);
     }
     case "notification":
       return notification(state, conn, message.notification, out);

@@ -1,4 +1,4 @@
-import type { ClusterJob } from "../../kernel/uploader.ts";
+import type { ClusterJob, Confirm } from "../../kernel/uploader.ts";
 
 /** Which servers, which keys, and when it is enough: the same for every command. */
 export type ClusterOptions = {
@@ -12,6 +12,8 @@ export type ClusterOptions = {
   readonly earlyShare: number;
   readonly earlyHosts: number;
   readonly deadlineMs: number;
+  /** Null: receipts are enough. */
+  readonly confirm: Confirm | null;
   /** Null: the default, which depends on who reads. */
   readonly progressMs: number | null;
   readonly json: boolean;

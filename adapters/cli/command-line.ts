@@ -2,10 +2,19 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { VPath } from "../../kernel/ids.ts";
-import type { ClusterJob, UploadJob, UploadMode } from "../../kernel/uploader.ts";
+import type { ClusterJob, Confirm, UploadJob, UploadMode } from "../../kernel/uploader.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import type { ByteString } from "../../kernel/text.ts";
-import { addCommand, duration, fraction, integer, listOption, parseFilePath } from "./command-options.ts";
+import {
+  addCommand,
+  confirmation,
+  duration,
+  fraction,
+  HOSTS_MAX,
+  integer,
+  listOption,
+  parseFilePath,
+} from "./command-options.ts";
 import {
   addOldUploadOptions,
   decideOldUpload,
@@ -68,7 +77,6 @@ export type CommandLine =
 const PORT = 24_783;
 const DISK_THREADS = 4;
 const THREADS_MAX = 64;
-const HOSTS_MAX = 1_000_000;
 
 const EXAMPLES = `
 Examples:
@@ -98,6 +106,7 @@ type ClusterValues = {
   readonly earlyFraction: number;
   readonly earlyHosts: number;
   readonly deadline: number;
+  readonly confirm?: Confirm;
   readonly printProgress?: number;
   readonly json?: true;
 };
@@ -282,6 +291,12 @@ function addUploadCommand(
         .argParser(duration),
     )
     .addOption(
+      new Option(
+        "--confirm <all|N>",
+        "success only when all servers with the path, or so many, have been asked and say that they hold it; there is no early success then",
+      ).argParser(confirmation),
+    )
+    .addOption(
       new Option("--print-progress <DUR>", "interval of lines about the progress (default: 30sec)").argParser(
         duration,
       ),
@@ -361,6 +376,7 @@ function optionsOf(globals: Globals, values: ClusterValues, clusters: readonly C
     earlyShare: values.earlyFraction,
     earlyHosts: values.earlyHosts,
     deadlineMs: values.deadline,
+    confirm: values.confirm ?? null,
     progressMs: values.printProgress ?? null,
     json: values.json === true,
   };

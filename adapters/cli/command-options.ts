@@ -1,7 +1,10 @@
 /** What options of several commands have in common: their values, how these are read, and what is wrong with them. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ByteString, byteStringOfText } from "../../kernel/text.ts";
+import type { Confirm } from "../../kernel/uploader.ts";
 import { parseDuration } from "../config/duration.ts";
+
+export const HOSTS_MAX = 1_000_000;
 
 /** A command with what all have: entry points, keys, and objects instead of lines. */
 export function addCommand(
@@ -45,6 +48,11 @@ export function duration(text: string): number {
   const parsed = parseDuration(text);
   if (parsed.ok) return parsed.value;
   throw new InvalidArgumentError(parsed.detail);
+}
+
+/** How many servers must say themselves that they hold what was uploaded. */
+export function confirmation(text: string): Confirm {
+  return text === "all" ? text : integer(1, HOSTS_MAX)(text);
 }
 
 /** Thousandths, because decisions are made with integers. */

@@ -19,6 +19,9 @@ export type UploadFacts = {
   /** Names of servers that hold all blocks. */
   received: readonly string[];
   waitingFor: readonly string[];
+  /** Addresses of servers that say themselves that they hold it; how many servers these are. */
+  readonly confirmed: string[];
+  servers: number;
   safe: boolean;
   finished: {
     readonly ok: boolean;
@@ -68,6 +71,10 @@ export function learn(facts: Facts, report: Report): UploadFacts | null {
     case "aborted":
       upload.aborted.set(report.host, report.reason);
       break;
+    case "confirmed":
+      upload.confirmed.push(report.host);
+      upload.servers = report.servers;
+      break;
     case "safe":
       upload.safe = true;
       break;
@@ -105,6 +112,8 @@ function factsOf(
     aborted: new Map(),
     received: [],
     waitingFor: [],
+    confirmed: [],
+    servers: 0,
     safe: false,
     finished: null,
   };

@@ -81,6 +81,7 @@ function objectOf(report: Told, publicKeys: readonly string[]): object {
       return { type: "error", cluster, host, reason: "unreachable", message: unreachableSentence(report) };
     }
     case "accepted":
+    case "confirmed":
     case "safe":
       return report;
     default:
@@ -113,7 +114,7 @@ function resultOf({ status, elapsedMs }: Result, facts: Facts): object {
 }
 
 function uploadOf(upload: UploadFacts): object {
-  const { cluster, path, image, bytes, accepted, received, safe, finished } = upload;
+  const { cluster, path, image, bytes, accepted, received, confirmed, safe, finished } = upload;
   return {
     cluster,
     path,
@@ -125,6 +126,7 @@ function uploadOf(upload: UploadFacts): object {
     rejected: Object.fromEntries(upload.rejected),
     aborted: Object.fromEntries(upload.aborted),
     received,
+    confirmed,
     safe,
     servers: finished?.known ?? received.length,
     elapsed_ms: finished?.elapsedMs ?? null,

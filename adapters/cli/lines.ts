@@ -63,6 +63,7 @@ export function createLines({ version, stdout, stderr, elapsedMs }: LineOptions)
         case "error":
           return say(`error: ${sourceSentence(report)}`);
         case "accepted":
+        case "confirmed":
         case "received":
           return; // in the next line about the progress
       }

@@ -41,6 +41,7 @@ const VALUES: readonly (readonly [form: RegExp, value: Value])[] = [
   [/^(FILE|LOCAL:PATH)$/, { kind: "file" }],
   [/^(DIR|SRC:DEST.*)$/i, { kind: "directory" }],
   [/^HOST$/, { kind: "host" }],
+  [/^all\|N$/, { kind: "choices", choices: ["all"] }],
   [/^VAR$/, { kind: "variable" }],
 ];
 

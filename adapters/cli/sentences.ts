@@ -98,12 +98,12 @@ export function finishedSentence(upload: UploadFacts): string {
   if (!finished.ok) {
     const { why } = finished;
     const words = why === "received" ? WHY_WORDS.rejected : WHY_WORDS[why];
-    return `Upload error: network error: ${words}. Overall progress: ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${failuresOf(upload)}${waitingOf(upload)}${time}`;
+    return `Upload error: network error: ${words}. Overall progress: ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${confirmedBy(upload)}${failuresOf(upload)}${waitingOf(upload)}${time}`;
   }
   if (received.length === 0) {
     return `Upload to ${nameOf(upload)}: left as it is${failuresOf(upload)}${time}`; // append_weak
   }
-  return `Upload to ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${failuresOf(upload)}${time}`;
+  return `Upload to ${nameOf(upload)}: fetched from ${hostsOf(received, finished.known)}${confirmedBy(upload)}${failuresOf(upload)}${time}`;
 }
 
 /** What is known at a signal. */
@@ -124,6 +124,10 @@ export function interruptedSentences(facts: Facts, signal: string): readonly str
       ? `${about} no server has reported all blocks of ${upload.image}: run the command again`
       : `${about} no server has accepted it`;
   });
+}
+
+function confirmedBy({ servers }: UploadFacts): string {
+  return servers === 0 ? "" : `, confirmed by ${servers} hosts`;
 }
 
 function failuresOf({ rejected, aborted }: UploadFacts): string {

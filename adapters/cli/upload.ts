@@ -39,6 +39,7 @@ export async function upload(
     earlyShare: options.earlyShare,
     earlyHosts: options.earlyHosts,
     deadlineMs: options.deadlineMs,
+    confirm: options.confirm,
     progressMs,
     ...(more.connections === undefined ? {} : { connections: more.connections }),
   };

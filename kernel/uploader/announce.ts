@@ -8,57 +8,19 @@ import { shuffle } from "../prng.ts";
 import { ask, closed, connectionTo, mayDial, send } from "../rpc/links.ts";
 import { progressOf } from "./verdict.ts";
 import type { Notification, Request, Response } from "../wire/message.ts";
-import { type Cluster, report, subjectOf, type Transfer, type UploaderState, type Waiting } from "./state.ts";
-import { operation } from "../operations.ts";
+import { lookUp } from "./names.ts";
+import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
 
 const CANDIDATES_MAX = 256;
 /** Answers an upload may be refused with and try elsewhere. */
 const ELSEWHERE = ["no_config"];
 const CONFLICTS = ["already_exists", "already_uploading_different_version"];
 
-export function resolve(
-  state: UploaderState,
-  cluster: Cluster,
-  name: string,
-  initial: boolean,
-  out: Effect[],
-): void {
-  if (initial) cluster.resolving += 1;
-  out.push({ kind: "resolve", op: operation(state, { kind: "resolve", cluster, name, initial }), name });
-}
-
-export function resolved(
-  { cluster, name, initial }: Extract<Waiting, { kind: "resolve" }>,
-  addresses: readonly Address[],
-  out: Effect[],
-): void {
-  if (!initial) {
-    cluster.looking.delete(name);
-    cluster.candidates.set(name, addresses);
-    return;
-  }
-  cluster.resolving -= 1;
-  for (const address of addresses) cluster.initial.add(address);
-  if (addresses.length === 0) {
-    report(out, {
-      type: "unreachable",
-      cluster: cluster.job.name,
-      host: name,
-      reason: "name does not resolve",
-    });
-  }
-}
-
 /** Keeps `connections` servers at work on a transfer: those that its servers name first, then the entry points. */
 export function connect(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
   const { cluster } = transfer;
-  for (const [name, addresses] of cluster.candidates) {
-    if (addresses !== null || cluster.looking.has(name)) continue;
-    if (transfer.conns.size < state.config.connections) {
-      cluster.looking.add(name);
-      resolve(state, cluster, name, false, out);
-    }
-  }
+  if (transfer.conns.size < state.config.connections)
+    for (const name of cluster.candidates.keys()) lookUp(state, cluster, name, out);
   const wanted = state.config.connections - dialled(state, transfer).length;
   if (wanted <= 0) return;
   const named = shuffle(
@@ -130,7 +92,10 @@ export function response(
   if (message.accepted || weak) {
     transfer.conns.set(conn, "accepted");
     transfer.accepted.add(address);
-    if (weak) transfer.doneAt.add(address);
+    if (weak) {
+      transfer.doneAt.add(address);
+      transfer.leftAsItIs = true;
+    }
     return report(out, { type: "accepted", host: address, ...subject });
   }
   const reason = message.reason ?? "unknown";
@@ -149,7 +114,9 @@ export function notification(state: UploaderState, conn: ConnId, message: Notifi
     if (!knows(transfer, address)) continue;
     if (message.image !== subject.image) continue; // what another client has uploaded is no receipt of ours
     const { machine, hostname: host } = message;
-    transfer.discovered.set(machine, host);
+    // The name that servers know it by leads to it; its own may not.
+    if (!transfer.discovered.has(machine)) transfer.discovered.set(machine, host);
+    if (!message.forwarded) transfer.machineAt.set(address, machine);
     if (message.type === "AbortedImage") {
       if (!transfer.aborted.has(machine))
         report(out, { type: "aborted", host, machine, reason: message.reason, ...subject });

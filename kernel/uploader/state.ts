@@ -30,6 +30,9 @@ export type ClusterJob = {
   readonly entryPoints: readonly string[];
 };
 
+/** How many servers must say themselves that they hold an image. */
+export type Confirm = "all" | number;
+
 export type UploaderConfig = {
   readonly uploads: readonly UploadJob[];
   readonly clusters: readonly ClusterJob[];
@@ -39,6 +42,8 @@ export type UploaderConfig = {
   readonly earlyShare: number;
   readonly earlyHosts: number;
   readonly deadlineMs: number;
+  /** Instead of the rules of the early time; null: receipts are enough. */
+  readonly confirm: Confirm | null;
   readonly progressMs: number;
   readonly limits: Limits;
 };
@@ -83,6 +88,14 @@ export type Transfer = {
   readonly done: Map<MachineId, string>;
   readonly doneAt: Set<Address>;
   readonly aborted: Map<MachineId, string>;
+  /** Who has reported something of its own, by the address of its connection. */
+  readonly machineAt: Map<Address, MachineId>;
+  /** Servers that are asked whether they hold it: until when a question waits, for its answer or for its turn. */
+  readonly questions: Map<Address, { open: boolean; until: MonoMs; reported: boolean }>;
+  /** Those that hold it by their own word. */
+  readonly confirmed: Set<Address>;
+  /** Another image stands there, and may (`append_weak`). */
+  leftAsItIs: boolean;
   servedBytes: number;
   readonly meter: Meter;
   safe: boolean;
@@ -91,7 +104,7 @@ export type Transfer = {
   finished: { readonly ok: boolean; readonly why: Why } | null;
 };
 
-export type Tag = { readonly kind: "upload"; readonly at: number; readonly conn: ConnId };
+export type Tag = { readonly kind: "upload" | "confirm"; readonly at: number; readonly conn: ConnId };
 
 export type Waiting =
   | { readonly kind: "walk" | "seal"; readonly source: Source }

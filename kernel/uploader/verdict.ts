@@ -3,6 +3,7 @@ import { assert } from "../assert.ts";
 import type { Effect } from "../effect.ts";
 import type { Address, MachineId, Now } from "../ids.ts";
 import type { Progress, Why } from "../report.ts";
+import { isConfirmed, isSettled } from "./confirm.ts";
 import { bytesPerSecond, remainingMs } from "./meter.ts";
 import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
 
@@ -77,24 +78,34 @@ function isDoneAt({ cluster, done, doneAt }: Transfer, address: Address): boolea
   return false;
 }
 
-function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null {
-  const { config } = state;
-  const elapsed = now.mono - transfer.startedAt;
-  const unanswered = [...transfer.conns.values()].includes("asked");
+/** The rules of 0.6.12: everybody has it, or after the early time enough of them. */
+function isReceived({ config }: UploaderState, transfer: Transfer, elapsed: number): boolean {
   const { accepted, doneAt, rejected } = transfer;
+  const unanswered = [...transfer.conns.values()].includes("asked");
   const allDone =
     [...accepted].some((address) => doneAt.has(address)) &&
     [...accepted].every((address) => isDoneAt(transfer, address) || rejected.has(address));
   if (!unanswered && allDone) {
     const everybody = [...transfer.discovered.keys()].every((machine) => hasAnswered(transfer, machine));
-    if (everybody || transfer.job.mode === "append_weak") return "received";
+    if (everybody || transfer.job.mode === "append_weak") return true;
   }
-  if (elapsed >= config.earlyMs) {
-    const known = knownServers(transfer);
-    const share = Math.ceil((known * config.earlyShare) / 1000);
-    const need = Math.min(known, Math.max(config.earlyHosts, share));
-    if (need > 0 && transfer.done.size >= need) return "received";
-  }
+  if (elapsed < config.earlyMs) return false;
+  const known = knownServers(transfer);
+  const share = Math.ceil((known * config.earlyShare) / 1000);
+  const need = Math.min(known, Math.max(config.earlyHosts, share));
+  return need > 0 && transfer.done.size >= need;
+}
+
+function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null {
+  const { config } = state;
+  const elapsed = now.mono - transfer.startedAt;
+  const unanswered = [...transfer.conns.values()].includes("asked");
+  const { accepted, rejected } = transfer;
+  if (config.confirm !== null && !transfer.leftAsItIs) {
+    if (isConfirmed(transfer, config.confirm)) return "received";
+    const lost = refused(transfer) || transfer.aborted.size > 0;
+    if (lost && !unanswered && isSettled(transfer)) return "rejected";
+  } else if (isReceived(state, transfer, elapsed)) return "received";
   if (elapsed >= config.deadlineMs) return "deadline";
   const { cluster } = transfer;
   // Of servers that others name, one may take what those had no configuration for; after a real refusal nobody helps.

@@ -28,6 +28,7 @@ test("without options the defaults are those of 0.6.12", () => {
     earlyShare: 750,
     earlyHosts: 3,
     deadlineMs: 1_800_000,
+    confirm: null,
     progressMs: null,
     json: false,
   });
@@ -36,7 +37,7 @@ test("without options the defaults are those of 0.6.12", () => {
 test("every option reaches the command, and uploads stand in the order append, append-weak, replace", () => {
   const words = "--port 80 --disk-threads 0 sync --replace a:/k/1 --append-weak b:/k/2 --append c:/k/3";
   const more =
-    "-i f -i g -k V -e 5s --early-fraction .5 --early-hosts 7 -t 1h --print-progress 2sec --json n1";
+    "-i f -i g -k V -e 5s --early-fraction .5 --early-hosts 7 -t 1h --confirm 4 --print-progress 2sec --json n1";
   expect(sync(...`${words} ${more}`.split(" "))).toMatchObject({
     port: 80,
     diskThreads: 0,
@@ -47,6 +48,7 @@ test("every option reaches the command, and uploads stand in the order append, a
     earlyShare: 500,
     earlyHosts: 7,
     deadlineMs: 3_600_000,
+    confirm: 4,
     progressMs: 2_000,
     json: true,
   });
@@ -108,6 +110,8 @@ test.each([
   ["usage", ["sync", "--apend", "a:/k/1", "n1"], /did you mean --append/],
   ["usage", ["sync", "-t", "5 parsecs", "n1"], /parsecs/],
   ["usage", ["sync", "--early-fraction", "2", "n1"], /from 0 to 1/],
+  ["usage", ["sync", "--confirm", "0", "n1"], /from 1 to/],
+  ["usage", ["sync", "--confirm", "most", "n1"], /from 1 to/],
   ["usage", ["--port", "0", "sync", "n1"], /from 1 to 65535/],
   ["usage", ["snyc"], /unknown command/],
 ] as const)("%s: %j is refused with advice", (code, words, advice) => {

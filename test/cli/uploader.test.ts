@@ -9,6 +9,7 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import type { DiskValue } from "../../kernel/storage/request.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import {
+  type Confirm,
   createUploader,
   step,
   succeeded,
@@ -33,6 +34,8 @@ class Bench {
   readonly reports: Report[] = [];
   readonly dialled: ConnId[] = [];
   readonly asked: { readonly conn: ConnId; readonly id: number }[] = [];
+  /** Who was asked whether it holds the image. */
+  readonly questions: { readonly conn: ConnId; readonly id: number }[] = [];
   readonly held: Extract<Effect, { kind: "disk" }>[] = [];
   /** What each name resolves to. */
   readonly names = new Map<string, readonly Address[]>([["c", ADDRESSES]]);
@@ -47,7 +50,12 @@ class Bench {
 
   signedAt = 0;
 
-  constructor(sources: readonly string[], hold: readonly string[] = [], newest = 0) {
+  constructor(
+    sources: readonly string[],
+    hold: readonly string[] = [],
+    newest = 0,
+    confirm: Confirm | null = null,
+  ) {
     this.#hold = hold;
     const uploads = sources.map((source, at) => ({
       source: source as RootName,
@@ -57,7 +65,7 @@ class Bench {
       newest,
     }));
     const clusters = [{ name: "c", entryPoints: ["c"] }];
-    this.state = createUploader({ ...UPLOADER_DEFAULTS, uploads, clusters }, "seed", this.#now());
+    this.state = createUploader({ ...UPLOADER_DEFAULTS, uploads, clusters, confirm }, "seed", this.#now());
     this.feed({ kind: "wake" });
   }
 
@@ -102,9 +110,14 @@ class Bench {
         return { kind: "conn_open", conn: effect.conn, address: effect.address, side: "dialled" };
       case "send_frame": {
         const decoded = decodeFrame(effect.bytes);
-        if (decoded.ok && decoded.message.kind === "request")
-          this.asked.push({ conn: effect.conn, id: decoded.message.id });
-        else if (decoded.ok) this.replies.push(decoded.message);
+        if (!decoded.ok) return null;
+        const { message } = decoded;
+        if (message.kind !== "request") {
+          this.replies.push(message);
+          return null;
+        }
+        const asked = { conn: effect.conn, id: message.id };
+        (message.request.type === "GetIndexAt" ? this.questions : this.asked).push(asked);
         return null;
       }
       case "close":
@@ -138,6 +151,20 @@ class Bench {
     const answer = { type: "ReplaceDir", accepted: true, reason: null, hosts: new Map() } as const;
     this.say(asked.conn, { kind: "response", id: asked.id, response: answer });
     return asked.conn;
+  }
+
+  /** Answers the oldest question with an index, or that there is none. */
+  holds(data: Uint8Array | null): ConnId {
+    const asked = this.questions.shift();
+    if (asked === undefined) throw new Error("nobody was asked what it holds");
+    const answer = { type: "GetIndexAt", data, hosts: new Map() } as const;
+    this.say(asked.conn, { kind: "response", id: asked.id, response: answer });
+    return asked.conn;
+  }
+
+  wait(ms: number): void {
+    this.mono += ms;
+    this.feed({ kind: "wake" });
   }
 
   receipt(conn: ConnId, number: number, gaveUp: string | null): void {
@@ -330,4 +357,83 @@ test("an upload is signed later than what was seen, also by a clock that is behi
     expect(new Bench(["a"], [], newest).signedAt).toBe(1_700_000_000_000);
   for (const newest of [1_700_000_000_000, 1_700_000_123_456])
     expect(new Bench(["a", "b"], [], newest).signedAt).toBe(newest + 1);
+});
+
+const INDEX = new Uint8Array(3); // as it is sealed
+const ready = (confirm: Confirm): Bench => {
+  const bench = new Bench(["a"], [], 0, confirm);
+  for (const [at, conn] of [bench.accept(0), bench.accept(1)].entries()) bench.receipt(conn, at + 1, null);
+  return bench;
+};
+
+test("to be confirmed, receipts of all are not enough: each server has to send our index itself", () => {
+  const bench = ready("all");
+  expect(bench.questions).toHaveLength(2);
+  bench.holds(new Uint8Array([0, 0, 1]));
+  bench.holds(null);
+  bench.wait(60_000);
+  expect([bench.stopped, bench.questions.length]).toEqual([false, 2]);
+  bench.holds(INDEX);
+  bench.wait(2_000);
+  expect([bench.stopped, bench.questions.length]).toEqual([false, 1]);
+  bench.holds(INDEX);
+  expect(bench.reports.filter(({ type }) => type === "confirmed")).toMatchObject([
+    { servers: 1 },
+    { servers: 2 },
+  ]);
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("a number to be confirmed counts servers, however many addresses lead to one", () => {
+  const bench = new Bench(["a"], [], 0, 2);
+  const [first] = bench.asked;
+  if (first === undefined) throw new Error("nobody was asked");
+  bench.names.set("twice", ADDRESSES);
+  const hosts = new Map([["1".padStart(32, "0") as MachineId, "twice"]]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: accepted });
+  bench.receipt(first.conn, 1, null);
+  bench.wait(2_000);
+  for (let left = bench.questions.length; left > 0; left--) bench.holds(INDEX);
+  expect(bench.reports.filter(({ type }) => type === "confirmed").at(-1)).toMatchObject({ servers: 1 });
+  expect(bench.stopped).toBe(false);
+  const two = ready(2);
+  two.holds(INDEX);
+  expect(two.stopped).toBe(false);
+  two.holds(INDEX);
+  expect([two.stopped, succeeded(two.state)]).toEqual([true, true]);
+});
+
+test("all are those too that only others name; one that cannot be asked keeps it open until the deadline", () => {
+  const bench = new Bench(["a"], [], 0, "all");
+  const [first] = bench.asked;
+  if (first === undefined) throw new Error("nobody was asked");
+  bench.names.set("third", ["10.0.0.3:1" as Address]);
+  const hosts = new Map([
+    ["3".repeat(32) as MachineId, "third"],
+    ["4".repeat(32) as MachineId, "nowhere"],
+  ]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: accepted });
+  bench.receipt(first.conn, 1, null);
+  bench.receipt(bench.accept(1), 2, null);
+  bench.wait(250);
+  expect(bench.questions).toHaveLength(2);
+  bench.wait(2_000); // it has not reported
+  expect(bench.questions).toHaveLength(3);
+  for (let left = 3; left > 0; left--) bench.holds(INDEX);
+  bench.wait(60_000);
+  expect(bench.stopped).toBe(false);
+  bench.wait(UPLOADER_DEFAULTS.deadlineMs);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "deadline" });
+});
+
+test("who has given up cannot confirm: when the others have, the upload has failed without waiting", () => {
+  const bench = new Bench(["a"], [], 0, "all");
+  const conns = [bench.accept(0), bench.accept(1)] as const;
+  bench.receipt(conns[0], 1, "disk_full");
+  bench.receipt(conns[1], 2, null);
+  for (const { conn } of bench.questions.slice()) bench.holds(conn === conns[1] ? INDEX : null);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
+  expect(bench.stopped).toBe(true);
 });

@@ -98,6 +98,7 @@ const OPTIONS = {
   earlyShare: 750,
   earlyHosts: 3,
   deadlineMs: 60_000,
+  confirm: null,
   progressMs: null,
   json: false,
 };

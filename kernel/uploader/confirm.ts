@@ -1,0 +1,112 @@
+/**
+ * Who of a cluster holds the image by its own word: each server that is known to be configured for the path is asked
+ * for its index of the path, which has to be ours, byte by byte, and again until it is.
+ */
+import type { Effect } from "../effect.ts";
+import type { Address, ConnId, MachineId, MonoMs, Now } from "../ids.ts";
+import { ask, connectionTo, isOpen } from "../rpc/links.ts";
+import { equalBytes } from "../text.ts";
+import type { Response } from "../wire/message.ts";
+import { lookUp } from "./names.ts";
+import { type Confirm, report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
+
+const AGAIN_MS = 2_000;
+const QUESTIONS_MAX = 8; // an answer is an index, of some megabytes
+
+/** Asks those whose turn it is. */
+export function confirm(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
+  if (state.config.confirm === null || transfer.done.size === 0) return;
+  const { questions, done, doneAt } = transfer;
+  for (const name of transfer.discovered.values()) lookUp(state, transfer.cluster, name, out);
+  let open = [...questions.values()].filter((question) => question.open && now.mono < question.until).length;
+  for (const [server, own] of serversOf(transfer)) {
+    const reported = done.has(server as MachineId) || own.some((address) => doneAt.has(address));
+    for (const address of own) {
+      if (open >= QUESTIONS_MAX) return;
+      if (transfer.confirmed.has(address) || !isDue(transfer, address, reported, now)) continue;
+      const conn = connectionTo(state.links, address, now.mono, out);
+      if (conn === null || !isOpen(state.links, conn)) continue;
+      const until = (now.mono + state.config.limits.requestMs * 3) as MonoMs;
+      const tag = { kind: "confirm", at: state.transfers.indexOf(transfer), conn } as const;
+      if (!ask(state.links, conn, { type: "GetIndexAt", path: transfer.job.path }, until, tag, out)) continue;
+      questions.set(address, { open: true, until, reported });
+      open += 1;
+    }
+  }
+}
+
+/** At once when it has reported; a report may be lost, so that the others are asked too, in a while. */
+function isDue({ questions }: Transfer, address: Address, reported: boolean, now: Now): boolean {
+  const question = questions.get(address);
+  if (question === undefined) {
+    if (!reported) questions.set(address, { open: false, until: againAt(now), reported });
+    return reported;
+  }
+  return now.mono >= question.until || (!question.open && reported && !question.reported);
+}
+
+function againAt(now: Now): MonoMs {
+  return (now.mono + AGAIN_MS) as MonoMs;
+}
+
+export function confirmed(
+  state: UploaderState,
+  transfer: Transfer,
+  conn: ConnId,
+  message: Response,
+  now: Now,
+  out: Effect[],
+): void {
+  const address = state.links.conns.get(conn)?.address;
+  const subject = subjectOf(transfer);
+  if (address === undefined || subject === null) return;
+  const question = transfer.questions.get(address);
+  if (question !== undefined) Object.assign(question, { open: false, until: againAt(now) });
+  if (message.type !== "GetIndexAt" || message.data === null || transfer.source.text === null) return;
+  if (!equalBytes(message.data, transfer.source.text)) return;
+  transfer.confirmed.add(address);
+  report(out, { type: "confirmed", host: address, servers: serversConfirmed(transfer), ...subject });
+}
+
+/** Whether those that must hold it say that they do. */
+export function isConfirmed(transfer: Transfer, wanted: Confirm): boolean {
+  if (wanted !== "all") return serversConfirmed(transfer) >= wanted;
+  return transfer.confirmed.size > 0 && [...serversOf(transfer).values()].every((own) => says(transfer, own));
+}
+
+/** Nothing more is to be learnt: each server holds it by its own word, or has refused it or given it up. */
+export function isSettled(transfer: Transfer): boolean {
+  const { aborted, rejected, confirmed: who } = transfer;
+  const hasLeft = (server: string, own: readonly Address[]) =>
+    aborted.has(server as MachineId) || own.some((address) => rejected.get(address)?.fatal === true);
+  return (
+    who.size > 0 &&
+    [...serversOf(transfer)].every(([server, own]) => says(transfer, own) || hasLeft(server, own))
+  );
+}
+
+export function serversConfirmed(transfer: Transfer): number {
+  return [...serversOf(transfer).values()].filter((own) => says(transfer, own)).length;
+}
+
+function says({ confirmed: who }: Transfer, own: readonly Address[]): boolean {
+  return own.some((address) => who.has(address));
+}
+
+/**
+ * Each server by its addresses: those that are known by name, and those that were asked to take it and are none of them.
+ * A server whose name leads nowhere has none, and cannot be asked.
+ */
+function serversOf({
+  cluster,
+  discovered,
+  machineAt,
+  accepted,
+}: Transfer): ReadonlyMap<string, readonly Address[]> {
+  const servers = new Map<string, Address[]>();
+  for (const [machine, name] of discovered) servers.set(machine, [...(cluster.candidates.get(name) ?? [])]);
+  for (const [address, machine] of machineAt) servers.get(machine)?.push(address);
+  const named = new Set([...servers.values()].flat());
+  for (const address of accepted) if (!named.has(address)) servers.set(address, [address]);
+  return servers;
+}
