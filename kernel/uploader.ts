@@ -128,7 +128,7 @@ function newTransfer(job: UploadJob, cluster: Cluster, source: Source, now: Now)
     servedBytes: 0,
     meter: createMeter(),
     safe: false,
-    responses: 0,
+    announced: false,
     startedAt: now.mono,
     finished: null,
   };

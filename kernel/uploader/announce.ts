@@ -62,6 +62,7 @@ export function announce(state: UploaderState, transfer: Transfer, now: Now, out
       )
     ) {
       transfer.conns.set(conn, "asked");
+      transfer.announced = true;
     }
   }
 }
@@ -76,7 +77,6 @@ export function response(
   const address = state.links.conns.get(conn)?.address;
   const subject = subjectOf(transfer);
   if (address === undefined || subject === null) return;
-  transfer.responses += 1;
   if (message.type === "Error") {
     transfer.conns.delete(conn);
     transfer.rejected.set(address, { reason: message.text, fatal: true });

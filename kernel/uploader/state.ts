@@ -99,7 +99,8 @@ export type Transfer = {
   servedBytes: number;
   readonly meter: Meter;
   safe: boolean;
-  responses: number;
+  /** Some server was asked to take it: it may have, whatever became of its answer. */
+  announced: boolean;
   startedAt: MonoMs;
   finished: { readonly ok: boolean; readonly why: Why } | null;
 };

@@ -120,7 +120,8 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
     if (every.length > 0 && every.every((address) => transfer.rejected.has(address))) return "rejected";
     const hopeless = every.every((address) => transfer.rejected.has(address) || failed(address));
     if (hopeless && transfer.rejected.size > 0) return "rejected";
-    if (hopeless && elapsed >= HOPELESS_MS) return "unreachable";
+    // Who was asked may wait for its blocks, and nobody else has them.
+    if (hopeless && !transfer.announced && elapsed >= HOPELESS_MS) return "unreachable";
   }
   // Every server that took it has given it up.
   if (

@@ -43,6 +43,8 @@ class Bench {
   readonly replies: Message[] = [];
   readonly closed: ConnId[] = [];
   readonly slow = new Set<string>();
+  /** Nobody can be reached. */
+  deaf = false;
   readonly #looking: Extract<Effect, { kind: "resolve" }>[] = [];
   stopped = false;
   mono = 0;
@@ -107,6 +109,7 @@ class Bench {
         return { kind: "resolved", op: effect.op, addresses: this.names.get(effect.name) ?? [] };
       case "dial":
         this.dialled.push(effect.conn);
+        if (this.deaf) return { kind: "conn_closed", conn: effect.conn, why: "refused" };
         return { kind: "conn_open", conn: effect.conn, address: effect.address, side: "dialled" };
       case "send_frame": {
         const decoded = decodeFrame(effect.bytes);
@@ -162,6 +165,12 @@ class Bench {
     return asked.conn;
   }
 
+  /** What was held of the first source is answered. */
+  walked(): void {
+    for (let each = this.held.shift(); each !== undefined; each = this.held.shift())
+      this.feed({ kind: "disk_done", op: each.op, result: { ok: true, value: valueOf(each.request.kind) } });
+  }
+
   wait(ms: number): void {
     this.mono += ms;
     this.feed({ kind: "wake" });
@@ -205,6 +214,22 @@ test("receipts of all that accepted end it at once, whatever the early time", ()
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
   expect(bench.reports.filter(({ type }) => type === "safe")).toMatchObject([{ servers: 1 }, { servers: 2 }]);
   expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("who was asked is waited for when its connection ends before its answer", () => {
+  const bench = new Bench(["a"]);
+  bench.deaf = true;
+  for (const { conn } of bench.asked) bench.feed({ kind: "conn_closed", conn, why: "silent" });
+  for (let second = 0; second < 60; second++) bench.wait(1_000);
+  expect(bench.stopped).toBe(false);
+});
+
+test("when nobody can be reached from the start, that is the end after a few seconds", () => {
+  const bench = new Bench(["a"], ["a"]);
+  bench.deaf = true;
+  bench.walked();
+  for (let second = 0; second < 10; second++) bench.wait(1_000);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "unreachable" });
 });
 
 test("an answer that nobody can read ends its connection: it would be waited for in vain", () => {
@@ -326,11 +351,7 @@ test("a receipt for another image is none of ours", () => {
 test("a deadline counts from the signing, so that a long scan takes nothing from it", () => {
   const bench = new Bench(["a"], ["a"]);
   bench.mono = UPLOADER_DEFAULTS.deadlineMs * 2;
-  const [walk] = bench.held;
-  if (walk === undefined) throw new Error("the source was not walked");
-  bench.feed({ kind: "disk_done", op: walk.op, result: { ok: true, value: valueOf("walk") } });
-  for (const { op, request } of bench.held.slice(1))
-    bench.feed({ kind: "disk_done", op, result: { ok: true, value: valueOf(request.kind) } });
+  bench.walked();
   expect(bench.asked).toHaveLength(2);
   bench.mono += UPLOADER_DEFAULTS.deadlineMs - 1;
   bench.feed({ kind: "wake" });
