@@ -3,13 +3,11 @@
  * and the tree with it is uploaded on condition that nobody has changed the directory meanwhile. The other files are
  * not needed here: the servers have them.
  *
- *   read -> edited | taken -> unchanged | uploaded
+ *   read -> edited | taken -> unchanged | uploaded | superseded (-> read, if it is to be redone on top)
  */
-import { spawn } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -18,27 +16,46 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import type { ImageId } from "../../kernel/ids.ts";
+import type { Reading } from "../../kernel/reader.ts";
+import type { Report } from "../../kernel/report.ts";
+import { isConflict, type Settled } from "../../kernel/settle.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { textOfByteString } from "../../kernel/text.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { errnoOf } from "../config/text-file.ts";
 import type { SigningKey } from "../keys/private.ts";
 import type { FileCommand } from "./command-line.ts";
+import { agrees, differenceOf, edit, isTerminal } from "./editor.ts";
 import { read, readingSentence } from "./read.ts";
 import { quoted } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
 import type { View } from "./view.ts";
+import { whoWins } from "./who-wins.ts";
 
-const EDITOR_VARIABLES = ["CIRUELA_EDITOR", "VISUAL", "EDITOR"];
-const EDITORS = ["vim", "vi", "nano", "editor"];
 const READ_MS = 30_000;
+const SETTLE_MS = 30_000; // after a refusal, for servers to agree
 
 /** What became of it: nothing to do, why nothing was uploaded, or how the upload has ended. */
 export type Changed =
   | { readonly kind: "unchanged" }
   | { readonly kind: "failed"; readonly where: "remote" | "local"; readonly message: string }
   | { readonly kind: "uploaded"; readonly ended: Ended };
+
+type Base = Extract<Reading, { ok: true }>;
+type Work = {
+  readonly command: FileCommand;
+  readonly keys: readonly SigningKey[];
+  readonly progressMs: number;
+  readonly view: View;
+  /** Of the file, in its directory, and where it is here, alone in a folder. */
+  readonly name: string;
+  readonly folder: string;
+  readonly file: string;
+  /** Whether there is somebody to ask. */
+  readonly asks: boolean;
+};
 
 export async function changeFile(
   command: FileCommand,
@@ -50,93 +67,148 @@ export async function changeFile(
     const wrong = wrongLocal(command.local);
     if (wrong !== null) return { kind: "failed", where: "local", message: wrong };
   }
-  const { path, clusters, port } = command;
   const name = textOfByteString(command.file) ?? command.file;
-  const from = {
-    port,
-    entryPoints: clusters[0]?.entryPoints ?? [],
-    deadlineMs: Math.min(READ_MS, command.deadlineMs),
-  };
-  const wanted = { kind: "file", file: command.file, mustExist: command.kind === "edit" } as const;
-  const trust = { keys: keys.map(({ publicKey }) => publicKey), mustBeSigned: false };
-  const reading = await read(path, wanted, from, trust);
-  if (!reading.ok) {
-    const message = readingSentence(`${path} ${quoted(name)}`, reading);
-    return { kind: "failed", where: "remote", message };
-  }
   const folder = mkdtempSync(join(tmpdir(), "ciruela-file-"));
-  const file = join(folder, name);
-  let keep = false;
+  const file = join(folder, "tree", name);
+  const asks = command.kind === "edit" && !command.yes && !command.json && isTerminal();
+  const work: Work = { command, keys, progressMs, view, name, folder, file, asks };
+  let edited = false;
+  let changed: Changed | null = null;
   try {
     mkdirSync(dirname(file), { recursive: true });
-    const before = reading.file;
-    if (command.kind === "edit") {
-      const edited = await edit(file, before?.bytes ?? new Uint8Array());
-      if (edited !== null) return { kind: "failed", where: "local", message: edited };
-      if (before !== null && Buffer.compare(readFileSync(file), before.bytes) === 0)
-        return { kind: "unchanged" };
-    } else {
-      copyFileSync(command.local, file);
-    }
-    const local = command.kind === "put_file" && (statSync(command.local).mode & 0o100) !== 0;
-    chmodSync(file, (before?.executable ?? local) ? 0o755 : 0o644);
-    const job: UploadJob = {
-      source: folder as RootName,
-      path,
-      mode: "replace",
-      oldImage: reading.index.image,
-      base: reading.index,
-      newest: reading.origin.timestamp ?? 0,
-    };
-    const ended = await upload([job], command, progressMs, keys, (report) => view.report(report));
-    keep = command.kind === "edit" && !ended.succeeded;
-    if (keep) view.note("text_kept", `your text is kept in ${quoted(file)}`);
-    return { kind: "uploaded", ended };
-  } finally {
-    if (!keep) rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** What went wrong, or null. */
-async function edit(file: string, bytes: Uint8Array): Promise<string | null> {
-  const editor = findEditor();
-  if (editor === null)
-    return `no editor: set ${EDITOR_VARIABLES.join(", ")}, or install one of ${EDITORS.join(", ")}`;
-  writeFileSync(file, bytes, { flag: "wx" });
-  const status = await runEditor(editor, file);
-  if (status !== null) return `the editor ${quoted(editor)} ${status}: nothing was changed`;
-  return existsSync(file) ? null : `the editor ${quoted(editor)} has removed the file: nothing was changed`;
-}
-
-/** The first variable that is set, whole, as 0.6.12 takes it; else the first that is in PATH. */
-function findEditor(): string | null {
-  for (const name of EDITOR_VARIABLES) {
-    const editor = process.env[name] ?? "";
-    if (editor !== "") return editor;
-  }
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return EDITORS.find((name) => folders.some((folder) => existsSync(join(folder, name)))) ?? null;
-}
-
-/** While it runs, Ctrl-C is for the editor. Null when it ended with 0. */
-async function runEditor(editor: string, file: string): Promise<string | null> {
-  const ignore = () => {};
-  const listeners = process.listeners("SIGINT");
-  process.removeAllListeners("SIGINT");
-  process.on("SIGINT", ignore);
-  try {
-    return await new Promise((done) => {
-      const child = spawn(editor, [file], { stdio: "inherit" });
-      child.once("error", (error) => done(`cannot be started (${errnoOf(error)})`));
-      child.once("close", (status, signal) => {
-        if (status === 0) done(null);
-        else done(status === null ? `was ended by ${signal}` : `ended with status ${status}`);
-      });
+    changed = await perform(work, () => {
+      edited = true;
     });
+    return changed;
   } finally {
-    process.off("SIGINT", ignore);
-    for (const listener of listeners) process.on("SIGINT", listener);
+    const lost = edited && (changed === null || changed.kind === "failed" || !isDone(changed));
+    if (lost) view.note("text_kept", keptSentence(work));
+    else rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function isDone(changed: Changed): boolean {
+  return changed.kind === "unchanged" || (changed.kind === "uploaded" && changed.ended.succeeded);
+}
+
+/** The text is somebody's work: where it is, and how it comes to its place after all. */
+function keptSentence({ command, file, name }: Work): string {
+  const hosts = command.clusters[0]?.entryPoints.join(" ") ?? "";
+  const words = `ciruela put-file -d ${command.path} -s ${quoted(file)} -f ${quoted(name)} ${hosts}`;
+  return `your text is kept in ${quoted(file)}; to put it on top of what is there now: ${words}`;
+}
+
+/** @param hasText  is told when there is a text of the user's */
+async function perform(work: Work, hasText: () => void): Promise<Changed> {
+  const { command, view } = work;
+  let before: Base | null = null;
+  for (let left = command.redo; ; left--) {
+    const reading = await readBase(work);
+    if (!reading.ok) {
+      const message = readingSentence(`${command.path} ${quoted(work.name)}`, reading);
+      return { kind: "failed", where: "remote", message };
+    }
+    const prepared = await prepare(work, before, reading, hasText);
+    if (prepared !== null) return prepared;
+    const { ended, verdict, finished } = await replace(work, reading);
+    const won = ended.succeeded || verdict?.kind === "ours";
+    const again = !won && verdict?.kind === "superseded" && (await isRedone(work, verdict.by, left));
+    if (again) {
+      before = reading;
+      continue;
+    }
+    if (finished !== null) view.report(won ? { ...finished, ok: true, why: "received" } : finished);
+    return { kind: "uploaded", ended: { ...ended, succeeded: won } };
+  }
+}
+
+function readBase({ command, keys }: Work): Promise<Reading> {
+  const { clusters, port, path, file, deadlineMs } = command;
+  const entryPoints = clusters[0]?.entryPoints ?? [];
+  const wanted = { kind: "file", file, mustExist: command.kind === "edit" } as const;
+  const trust = { keys: keys.map(({ publicKey }) => publicKey), mustBeSigned: false };
+  return read(path, wanted, { port, entryPoints, deadlineMs: Math.min(READ_MS, deadlineMs) }, trust);
+}
+
+/** Brings the file into its state; null when it is to be uploaded. */
+async function prepare(
+  work: Work,
+  before: Base | null,
+  now: Base,
+  hasText: () => void,
+): Promise<Changed | null> {
+  const { command, file, asks, view, folder, name } = work;
+  const local = command.kind === "put_file" && (statSync(command.local).mode & 0o100) !== 0;
+  if (command.kind === "put_file") copyFileSync(command.local, file);
+  else {
+    const there = now.file?.bytes ?? new Uint8Array();
+    const touched = before !== null && Buffer.compare(before.file?.bytes ?? new Uint8Array(), there) !== 0;
+    if (touched && !asks)
+      return { kind: "failed", where: "remote", message: `${name}: somebody has changed that file too` };
+    if (before === null) writeFileSync(file, there, { flag: "wx" });
+    if (before === null || touched) {
+      const wrong = await edit(file);
+      if (wrong !== null) return { kind: "failed", where: "local", message: wrong };
+    }
+    if (Buffer.compare(readFileSync(file), there) === 0) return { kind: "unchanged" };
+    hasText();
+    if (asks) {
+      view.note("difference", differenceOf(there, file, folder, name));
+      if (!(await agrees(`Upload it to ${command.path}?`)))
+        return { kind: "failed", where: "local", message: "not uploaded: nothing was changed" };
+    }
+  }
+  chmodSync(file, (now.file?.executable ?? local) ? 0o755 : 0o644);
+  return null;
+}
+
+/** How the upload has ended, and when a server has refused it for another change, who has won. */
+async function replace(
+  { command, folder, keys, progressMs, view }: Work,
+  { index, origin }: Base,
+): Promise<{
+  readonly ended: Ended;
+  readonly verdict: Settled | null;
+  readonly finished: Extract<Report, { type: "finished" }> | null;
+}> {
+  const job: UploadJob = {
+    source: join(folder, "tree") as RootName,
+    path: command.path,
+    mode: "replace",
+    oldImage: index.image,
+    base: index,
+    newest: origin.timestamp ?? 0,
+  };
+  const single = command.clusters.length === 1;
+  let ours: ImageId | null = null;
+  let finished: Extract<Report, { type: "finished" }> | null = null;
+  const refusals: string[] = [];
+  const ended = await upload([job], command, progressMs, keys, (report) => {
+    if (report.type === "scanned") ours = report.image;
+    if (report.type === "rejected" || report.type === "aborted") refusals.push(report.reason);
+    // With several clusters each ends for itself.
+    if (report.type === "finished" && single) finished = report;
+    else view.report(report);
+  });
+  const met = single && !ended.succeeded && refusals.length > 0 && refusals.every(isConflict);
+  // Whoever demands that servers are asked is not content with what all say that answer.
+  if (!met || command.confirm !== null) return { ended, verdict: null, finished };
+  const stop = AbortSignal.timeout(SETTLE_MS);
+  return { ended, verdict: await whoWins(command, index.image, () => ours, stop), finished };
+}
+
+/** Whether it is to be made again on top of what has won; a user is asked, whatever number was given. */
+async function isRedone({ command, view, asks }: Work, winner: ImageId, left: number): Promise<boolean> {
+  const message = `${command.path}: superseded: another change was made meanwhile, and ${winner} is there now`;
+  if (left > 0) {
+    view.note("redo", `${message}: made again on top of it`);
+    return true;
+  }
+  if (!asks) {
+    view.trouble("superseded", `${message}: run it again, or use --redo`, { winner });
+    return false;
+  }
+  return agrees(`${message}. Make yours again on top of it?`);
 }
 
 function wrongLocal(file: string): string | null {

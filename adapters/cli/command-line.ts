@@ -14,6 +14,7 @@ import {
   integer,
   listOption,
   parseFilePath,
+  redoOption,
 } from "./command-options.ts";
 import {
   addOldUploadOptions,
@@ -56,6 +57,9 @@ export type FileCommand = ClusterOptions & {
   readonly file: ByteString;
   /** Of `put_file`. */
   readonly local: string;
+  readonly redo: number;
+  /** Of `edit`: nobody is asked. */
+  readonly yes: boolean;
 };
 
 /** Those that `completion` has a script for. */
@@ -116,7 +120,13 @@ type SyncValues = ClusterValues & {
   readonly replace: readonly string[];
   readonly dryRun?: true;
 };
-type FileValues = ClusterValues & { readonly dir: string; readonly file: string; readonly source?: string };
+type FileValues = ClusterValues & {
+  readonly dir: string;
+  readonly file: string;
+  readonly source?: string;
+  readonly redo?: number;
+  readonly yes?: true;
+};
 /** What one command has, the others have not: each takes its own. */
 type AnyValues = SyncValues & FileValues & LookValues & AuditValues & PatchValues;
 type Globals = { readonly port: number; readonly diskThreads: number };
@@ -230,11 +240,14 @@ export function describeClient(version: string, write: (text: string) => void): 
   addUploadCommand(program, "edit", "Edit one file of what stands at a path, in an editor.", write)
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-f, --file <PATH>", "file in it, such as /data.json")
+    .addOption(redoOption())
+    .option("-y, --yes", "at a terminal, ask nothing")
     .addOption(new Option("--editor <PROGRAM>", "taken for scripts of 0.6.12, not used").hideHelp());
   addUploadCommand(program, "put-file", "Replace or add one file of what stands at a path.", write)
     .requiredOption("-d, --dir <PATH>", "directory, such as /site/current")
     .requiredOption("-s, --source <FILE>", "local file")
-    .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json");
+    .requiredOption("-f, --file <PATH>", "where it goes, such as /data.json")
+    .addOption(redoOption());
   addOldUploadOptions(
     addUploadCommand(program, "upload", "Upload a directory; `sync` says more.", write, OLD_UPLOAD_EXAMPLES),
   );
@@ -361,6 +374,8 @@ function decideFile(
     path: path.value,
     file,
     local: values.source ?? "",
+    redo: values.redo ?? 0,
+    yes: values.yes === true,
     ...optionsOf(globals, values, clusters.value),
   });
 }

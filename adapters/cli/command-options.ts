@@ -4,6 +4,7 @@ import { type ByteString, byteStringOfText } from "../../kernel/text.ts";
 import type { Confirm } from "../../kernel/uploader.ts";
 import { parseDuration } from "../config/duration.ts";
 
+const REDO_MAX = 100;
 export const HOSTS_MAX = 1_000_000;
 
 /** A command with what all have: entry points, keys, and objects instead of lines. */
@@ -53,6 +54,16 @@ export function duration(text: string): number {
 /** How many servers must say themselves that they hold what was uploaded. */
 export function confirmation(text: string): Confirm {
   return text === "all" ? text : integer(1, HOSTS_MAX)(text);
+}
+
+/** When another change was faster. */
+export function redoOption(): Option {
+  return new Option(
+    "--redo <N>",
+    "when another change was faster, make this one again on top of it, up to so often",
+  )
+    .default(0)
+    .argParser(integer(0, REDO_MAX));
 }
 
 /** Thousandths, because decisions are made with integers. */

@@ -98,7 +98,7 @@ function factsOf(
 ): UploadFacts {
   const name = `${cluster}\n${path}`;
   const known = facts.uploads.get(name);
-  if (known !== undefined) return known;
+  if (known?.image === image) return known; // another one is made when a change is redone
   const upload: UploadFacts = {
     cluster,
     path,

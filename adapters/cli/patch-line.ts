@@ -4,7 +4,7 @@ import type { VPath } from "../../kernel/ids.ts";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { integer, parseFilePath } from "./command-options.ts";
+import { parseFilePath, redoOption } from "./command-options.ts";
 import { parseClusters } from "./entry-points.ts";
 import type { Trouble } from "./exit.ts";
 import { dirOf } from "./look-line.ts";
@@ -57,7 +57,6 @@ Exit status: 0 done; 64 options; 65 a change that cannot be made, or an index th
 there; 69 no server answers; 74 the local disk; 75 superseded by another change (the image is named), or not in time:
 try again, or use --redo; 77 refused; 78 keys; 130 interrupted.`;
 
-const REDO_MAX = 100;
 const DIRECTIVES = {
   put: ["LOCAL:PATH", "put a local file or directory there"],
   remove: ["PATH", "remove a file, or a directory with all that is in it"],
@@ -81,11 +80,7 @@ export function addPatchOptions(command: Command): void {
     );
   command
     .option("--changes <FILE>", "further changes, one a line, as `put LOCAL:PATH`; - for stdin")
-    .addOption(
-      new Option("--redo <N>", "when another change was faster, make it again on top, up to so often")
-        .default(0)
-        .argParser(integer(0, REDO_MAX)),
-    )
+    .addOption(redoOption())
     .option("--dry-run", "say what would change, and change nothing")
     .option("--trusted-keys <FILE>", "public keys as in authorized_keys; one must have signed what is there");
 }

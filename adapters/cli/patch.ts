@@ -15,7 +15,7 @@ import { BLOCK_BYTES } from "../../kernel/index/packed.ts";
 import type { ImageId } from "../../kernel/ids.ts";
 import type { Reading } from "../../kernel/reader.ts";
 import type { Report } from "../../kernel/report.ts";
-import { isConflict, type Settled, settled } from "../../kernel/settle.ts";
+import { isConflict, type Settled } from "../../kernel/settle.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { now } from "../clock.ts";
@@ -26,14 +26,14 @@ import { indexOfDirectory, sealTree } from "./local-index.ts";
 import { EXIT_OF_READING, nameOf } from "./look.ts";
 import { expand, stagePuts } from "./patch-files.ts";
 import { type Change, type PatchCommand, parseChanges } from "./patch-line.ts";
-import { read, readingSentence, survey, trustOf } from "./read.ts";
+import { read, readingSentence, trustOf } from "./read.ts";
 import type { Teller } from "./teller.ts";
 import { printable, quoted } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
+import { whoWins } from "./who-wins.ts";
 import type { View } from "./view.ts";
 
 const READ_MS = 60_000;
-const WATCH_MS = 1_000; // between two looks at who wins
 const SETTLE_MS = 30_000; // after the upload has ended, for servers to agree
 const STDIN = 0;
 
@@ -163,7 +163,7 @@ async function replace(
     },
     { connections: 1, stop: stop.signal }, // the index goes to one server, which gives it to the others
   );
-  const watching = watch(command, index.image, () => ours, done.signal);
+  const watching = whoWins(command, index.image, () => ours, done.signal);
   const tellEnd = (won: boolean): void => {
     if (finished !== null) view.report(won ? { ...finished, ok: true, why: "received" } : finished);
   };
@@ -201,34 +201,6 @@ async function afterUpload(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Looks at what the servers have until they agree on something new. */
-async function watch(
-  { path, port, clusters }: PatchCommand,
-  before: ImageId,
-  ours: () => ImageId | null,
-  done: AbortSignal,
-): Promise<Settled> {
-  const entryPoints = clusters[0]?.entryPoints ?? [];
-  while (!done.aborted) {
-    await pause(WATCH_MS, done);
-    const image = ours();
-    if (image === null || done.aborted) continue;
-    const found = settled(await survey(path, { port, entryPoints, deadlineMs: READ_MS }), before, image);
-    if (found.kind !== "open") return found;
-  }
-  return { kind: "open" };
-}
-
-function pause(ms: number, done: AbortSignal): Promise<void> {
-  return new Promise((resume) => {
-    const timer = setTimeout(resume, ms);
-    done.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resume();
-    });
-  });
 }
 
 function exitOf(

@@ -58,6 +58,44 @@ const edit = (file: string, environment: Readonly<Record<string, string>>, ...mo
 const put = (local: string, file: string, ...more: readonly string[]) =>
   client(["put-file", "-d", "/site/current", "-s", local, "-f", file, ...more, rig.addressOf(1)]);
 
+/** Somebody else, while the editor runs. */
+function faster(file: string, content: string): string {
+  const local = rig.path(`other-${randomBytes(4).toString("hex")}`);
+  writeFileSync(local, content);
+  const words = `--port ${rig.port} put-file -i "${rig.keyFile}" -d /site/current -s "${local}" -f ${file}`;
+  return `node "${CLIENT}" ${words} ${SERVERS.map((each) => rig.addressOf(each)).join(" ")} >/dev/null 2>&1`;
+}
+
+function textKept({ stderr }: Ended): string {
+  const kept = /your text is kept in "([^"]+)"/.exec(stderr)?.[1] ?? "";
+  const text = readFileSync(kept, "utf8");
+  rmSync(dirname(kept), { recursive: true });
+  return text;
+}
+
+/** `edit` at a terminal of its own; each answer is typed when its question is asked. */
+async function editAtTerminal(
+  script: string,
+  answers: readonly (readonly [question: RegExp, answer: string])[],
+): Promise<{ readonly status: number | null; readonly shown: string }> {
+  const words = [process.execPath, CLIENT, "--port", String(rig.port), "edit", "-i", rig.keyFile];
+  const command = [...words, "-d", "/site/current", "-f", "/data.json", rig.addressOf(2)];
+  const child = spawn("script", ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ...editor(script) },
+  });
+  let shown = "";
+  let seen = 0;
+  child.stdout.on("data", (bytes: Buffer) => (shown += bytes.toString()));
+  const ended = new Promise<number | null>((done) => child.once("close", done));
+  for (const [question, answer] of answers) {
+    await until(`${question} is asked`, () => child.exitCode !== null || question.test(shown.slice(seen)));
+    seen = shown.length;
+    child.stdin.write(`${answer}\n`);
+  }
+  return { status: await ended, shown };
+}
+
 async function everywhere(path: string, content: Buffer): Promise<void> {
   await until(`all have ${path}`, () =>
     SERVERS.every(
@@ -118,16 +156,21 @@ describe("nothing is changed", () => {
   });
 
   test("when somebody else was faster: the text is kept", async () => {
-    const other = rig.path("other.json");
-    writeFileSync(other, "{}");
-    const faster = `node "${CLIENT}" --port ${rig.port} put-file -i "${rig.keyFile}" -d /site/current -s "${other}" -f /data.json ${rig.addressOf(1)} ${rig.addressOf(2)} >/dev/null 2>&1`;
-    const ended = await edit("/data.json", editor(`${faster}\necho mine > "$1"`));
+    const ended = await edit("/data.json", editor(`${faster("/data.json", "{}")}\necho mine > "$1"`));
     expect(ended).toMatchObject({ status: 3, stdout: "" });
     expect(ended.stderr).toMatch(/replace_doesnt_match_index/);
-    const kept = /your text is kept in "([^"]+)"/.exec(ended.stderr)?.[1] ?? "";
-    expect(readFileSync(kept, "utf8")).toBe("mine\n");
-    rmSync(dirname(kept), { recursive: true });
+    expect(ended.stderr).toMatch(/superseded: .* run it again, or use --redo/);
+    expect(textKept(ended)).toBe("mine\n");
     await everywhere("/data.json", Buffer.from("{}"));
+  });
+
+  test("in a file that somebody else has changed too, also when it is to be redone", async () => {
+    const script = `${faster("/data.json", "theirs")}\necho mine > "$1"`;
+    const ended = await edit("/data.json", editor(script), "--redo", "3");
+    expect(ended).toMatchObject({ status: 3, stdout: "" });
+    expect(ended.stderr).toMatch(/somebody has changed that file too/);
+    expect(textKept(ended)).toBe("mine\n");
+    await everywhere("/data.json", Buffer.from("theirs"));
   });
 });
 
@@ -159,5 +202,56 @@ test("what is put over a file keeps its exec bit, and as a new file has that of 
   expect(await put(local, "/sub")).toMatchObject({
     status: 3,
     stderr: expect.stringMatching(/is_a_directory/),
+  });
+});
+
+test("a change of another file meanwhile is no loss with --redo: both are there", async () => {
+  const script = `${faster("/theirs", "theirs")}\necho mine > "$1"`;
+  const ended = await edit("/data.json", editor(script), "--redo", "1");
+  expect(ended).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/superseded: .* made again on top/),
+  });
+  await everywhere("/data.json", Buffer.from("mine\n"));
+  await everywhere("/theirs", Buffer.from("theirs"));
+});
+
+test("of several that put files at once, each comes to its turn with --redo", async () => {
+  const files = [1, 2, 3].map((each) => `/turn-${each}`);
+  const ended = await Promise.all(
+    files.map((file) => {
+      const local = rig.path(file);
+      writeFileSync(local, file);
+      return put(local, file, "--redo", "20");
+    }),
+  );
+  expect(ended.map(({ status, stderr }) => (status === 0 ? 0 : stderr))).toEqual([0, 0, 0]);
+  for (const file of files) await everywhere(file, Buffer.from(file));
+});
+
+describe("at a terminal", () => {
+  const upload = /Upload it to \/site\/current\? /;
+  test("the difference is shown and asked about; no is no, and keeps the text", async () => {
+    const content = readFileSync(current(1, "/data.json"));
+    const { status, shown } = await editAtTerminal(`echo other > "$1"`, [[upload, "n"]]);
+    expect(status).toBe(1);
+    expect(shown).toMatch(
+      /--- \/data\.json\r\n\+\+\+ \/data\.json \(edited\)\r\n@@ .*@@\r\n-mine\r\n\+other\r\n/,
+    );
+    expect(textKept({ status, stdout: "", stderr: shown })).toBe("other\n");
+    await everywhere("/data.json", content);
+  });
+
+  test("to do it again on top of another's change is offered", async () => {
+    const script = `${faster("/theirs", "again")}\necho "$PPID" > "$1"`;
+    const answers = [
+      [upload, "y"],
+      [/superseded: .*Make yours again on top of it\? /, "y"],
+      [upload, "yes"],
+    ] as const;
+    const { status, shown } = await editAtTerminal(script, answers);
+    expect({ status, shown }).toMatchObject({ status: 0 });
+    await everywhere("/theirs", Buffer.from("again"));
+    expect(readFileSync(current(1, "/data.json"), "utf8")).toMatch(/^[0-9]+\n$/);
   });
 });
