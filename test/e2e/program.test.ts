@@ -119,6 +119,7 @@ test("the clock of --override-clock is the one that uploads are judged by, also 
   expect(early).toMatchObject({ status: 3, stderr: expect.stringContaining("timestamp_in_future") });
   writeFileSync(file, "0\n");
   await until("the clock has stepped", async () => (await upload()).status === 0);
+  await rig.stop(5);
 });
 
 test("a port and a database that are in use: a status each, and the first server stays", async () => {

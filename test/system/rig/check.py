@@ -5,7 +5,8 @@ of each image directory the id that follows from its tree. Nothing is changed.
     check.py --tree DIRECTORY          prints the image id of any tree
     check.py DATABASE IMAGES KEY       prints one JSON object:
 
-    {"paths": {"/key/name": {"state": ID, "intent": ID, "floor": [TIMESTAMP, ID], "tree": ID}},
+    {"paths": {"/key/name": {"state": ID, "intent": ID, "floor": [TIMESTAMP, ID], "tree": ID,
+                             "signed": {ID: TIMESTAMP of its newest signature}}},
      "wrong": ["what is there and is not what its name says", ...],
      "left": ["temporary names", ...]}
 
@@ -103,11 +104,18 @@ def read(path):
         return file.read()
 
 
+def remember(seen, kind, value):
+    image = value["image"].hex()
+    seen[kind] = image
+    newest = max((each[0] for each in value["signatures"]), default=0)
+    seen["signed"][image] = max(newest, seen["signed"].get(image, 0))
+
+
 def look(database, images, key):
     paths, wrong, left = {}, [], []
 
     def own(path):
-        return paths.setdefault(path, {"state": None, "intent": None, "floor": None, "tree": None})
+        return paths.setdefault(path, dict(state=None, intent=None, floor=None, tree=None, signed={}))
 
     for folder, folders, files in os.walk(os.path.join(database, "signatures", key)):
         prefix = os.path.relpath(folder, os.path.join(database, "signatures"))
@@ -119,9 +127,9 @@ def look(database, images, key):
             try:
                 value = Cbor.whole(read(path))
                 if name.endswith(INTENT):
-                    own("/%s/%s" % (prefix, name[: -len(INTENT)]))["intent"] = value["image"].hex()
+                    remember(own("/%s/%s" % (prefix, name[: -len(INTENT)])), "intent", value)
                 elif name.endswith(STATE):
-                    own("/%s/%s" % (prefix, name[: -len(STATE)]))["state"] = value["image"].hex()
+                    remember(own("/%s/%s" % (prefix, name[: -len(STATE)])), "state", value)
                 elif name.endswith(FLOOR):
                     floor = [value["timestamp"], value["image"].hex()]
                     own("/%s/%s" % (prefix, name[: -len(FLOOR)]))["floor"] = floor
@@ -143,6 +151,8 @@ def look(database, images, key):
         path = os.path.join(images, name)
         if name.startswith("."):
             left.append(name)
+        elif name != "lost+found" and not os.path.isdir(path):
+            wrong.append("%s is no directory" % path)
         elif name != "lost+found":
             own("/%s/%s" % (key, name))["tree"] = tree_id(os.fsencode(path))
     return {"paths": paths, "wrong": wrong, "left": left}

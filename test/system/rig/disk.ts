@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 /** Nothing is written back by itself for five minutes, so that a cut loses all that was not synced. */
 const MOUNT_OPTIONS = "loop,commit=300,noatime";
-const IMAGE_MEGABYTES = 24;
+const IMAGE_MEGABYTES = 24; // unless it is said otherwise
 /** Debian's own: one that stands before it in PATH may be a script that is slow to begin. */
 const PYTHON = "/usr/bin/python3";
 
@@ -27,8 +27,8 @@ export function runPython(script: string, ...args: readonly string[]): string {
   return execFileSync(PYTHON, ["-B", file, ...args], { encoding: "utf8" });
 }
 
-export function makeImage(file: string): void {
-  execFileSync("truncate", ["-s", `${IMAGE_MEGABYTES}M`, file]);
+export function makeImage(file: string, megabytes = IMAGE_MEGABYTES): void {
+  execFileSync("truncate", ["-s", `${megabytes}M`, file]);
   execFileSync("mkfs.ext4", ["-q", "-F", "-J", "size=4", file]);
 }
 

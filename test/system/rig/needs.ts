@@ -5,6 +5,8 @@ const PACKAGES = {
   strace: "strace",
   "mkfs.ext4": "e2fsprogs",
   losetup: "mount",
+  ip: "iproute2",
+  nsenter: "util-linux",
   "/usr/bin/python3": "python3",
   cc: "gcc",
 } as const;

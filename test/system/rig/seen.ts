@@ -24,9 +24,11 @@ export type SeenPath = {
   readonly floor: readonly [timestamp: number, image: string] | null;
   /** The image id that follows from the tree at the path. */
   readonly tree: string | null;
+  /** Of state and intent: the newest timestamp that an image is signed with. */
+  readonly signed: Readonly<Record<string, number>>;
 };
 
-export const NOTHING: SeenPath = { state: null, intent: null, floor: null, tree: null };
+export const NOTHING: SeenPath = { state: null, intent: null, floor: null, tree: null, signed: {} };
 
 export function check(root: string): Seen {
   return JSON.parse(runPython("check.py", join(root, "db"), join(root, "site"), "site")) as Seen;
