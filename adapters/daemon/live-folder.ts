@@ -1,7 +1,8 @@
 /**
  * The operator's files that count while the server runs. Keys, peers and keep lists are looked at again and again;
- * `configs/` is read when the operator says so, because several of its files may have to change together. Of each, what
- * is wrong changes nothing: the old stays, and it is said.
+ * `configs/` is read when the operator says so, because several files may have to change together. What is wrong changes
+ * nothing: the old stays, and it is said. After a reload that failed keys and peers wait, too, as long as the folder is
+ * wrong: the operator meant all of it.
  */
 import { dirname, join } from "node:path";
 import type { DirectoryConfig, KeyRing } from "../../kernel/config.ts";
@@ -18,7 +19,7 @@ import type { Log } from "../log.ts";
 export type LiveFolder = {
   /** What has changed since the last look, for the machine; at the first look, all of it. */
   readonly look: (log: Log) => Look;
-  /** The same, and `configs/` as it is now, also when nothing has changed. */
+  /** The same, and `configs/` as it is now, also when nothing has changed; all or, when a file is wrong, nothing. */
   readonly reload: (log: Log) => Look;
   /** Folders to be watched: they change with `reload`. */
   readonly watched: () => readonly string[];
@@ -38,15 +39,19 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
   const peers = createLastGood("peers", start.peers, JSON.stringify);
   let lists = keepListsOf(start.directories, []);
   let roots = start.directories.map(({ root }) => root);
+  let reloadFailed = false;
 
   function look(log: Log): Look {
+    const listEvents = lists.flatMap((each) => lookAtList(each, log));
+    if (reloadFailed) reloadFailed = !readFolder(path).ok;
+    if (reloadFailed) return { events: [...listEvents, ...configuration.takeNews()], peers: null };
     const ring = readKeys(path);
     const changed = keys.take(ring.keys, ring.problems, log);
     const found = readPeers(path);
     const entries = peers.take(found.peers, found.problems, log);
     const events: Event[] = [
       ...(changed === null ? [] : [{ kind: "keys_changed", keys: changed } as const]),
-      ...lists.flatMap((each) => lookAtList(each, log)),
+      ...listEvents,
       ...[configuration, keys.complaint, peers.complaint].flatMap((each) => each.takeNews()),
     ];
     return { events, peers: entries };
@@ -57,6 +62,7 @@ export function createLiveFolder(path: string, start: Folder): LiveFolder {
     reload(log) {
       const read = readFolder(path);
       configuration.hear(read.ok ? [] : read.problems, log);
+      reloadFailed = !read.ok;
       if (!read.ok) return look(log);
       const { directories } = read.folder;
       for (const warning of [...read.warnings, ...rootWarnings(path, read.folder)])
