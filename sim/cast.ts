@@ -139,7 +139,8 @@ function observe(host: NodeSpec | ClientSpec, seen: Seen, lookup: Lookup): reado
   }
   const kind = MEANING.get(mark);
   if (kind === undefined) return [];
-  const ids = lookup.uploadsOf(String(fields["path"]), String(fields["image"]));
+  const [path, image] = [String(fields["path"]), String(fields["image"])];
+  const ids = lookup.uploadsOf(path, image, Number(fields["timestamp"]));
   const fresh = mark === "upload_accepted";
   return ids.map((upload) => ({ kind, upload, host: host.name, fresh }));
 }

@@ -101,7 +101,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const tally = createTally((host) => nodes.has(host));
   const clients = new Map<string, ClientSpec>();
   const sites = new Map<string, Site>();
-  const images = new Map<string, number[]>();
+  const signings = new Map<string, number[]>();
   const left = new Set<string>();
   const steps = new Map<string, number>();
   const signedAt = new Map<number, number>();
@@ -111,7 +111,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const met = new Map<string, Map<string, string>>();
 
   const lookup: Lookup = {
-    uploadsOf: (path, image) => images.get(`${path} ${image}`) ?? [],
+    uploadsOf: (path, image, timestamp) => signings.get(`${path} ${image} ${timestamp}`) ?? [],
     hostOfMachine(machine) {
       const found = [...nodes.values()].filter((spec) => spec.machine === machine);
       return found.length === 1 ? (found[0]?.name ?? null) : null; // of a cloned id nobody can tell
@@ -209,9 +209,9 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       deliveries.signed(seen.upload, world.timeline.now());
       const spec = [...clients.values()].find((each) => each.id === seen.upload);
       if (spec !== undefined) signed.set(spec.name, seen.image);
-      const name = `${spec?.upload.path} ${seen.image}`;
+      const name = `${spec?.upload.path} ${seen.image} ${seen.timestamp}`;
       versions.set(seen.upload, { at: `${spec?.upload.path} ${seen.timestamp}`, image: seen.image });
-      images.set(name, [...(images.get(name) ?? []), seen.upload]);
+      signings.set(name, [...(signings.get(name) ?? []), seen.upload]);
     }
     // It may have been judged by the clock as it was before it was set.
     const steady = (steps.get(host.name) ?? 0) <= (signedAt.get(seen.upload) ?? 0);

@@ -35,7 +35,11 @@ const RARE = 12; // one in so many runs has each rare kind
 /** Kinds that often leave nothing to be judged, in fewer runs still: what nobody has whole has to be excused. */
 const RARER: ReadonlyMap<RareKind, number> = new Map([
   ["orphan", 40],
-  ["edit", 24],
+  ["edit", 40],
+  ["rot", 24],
+  ["remove", 24],
+  ["disk", 24],
+  ["leave", 24],
 ]);
 /** One in so many runs lasts until second copies of datagrams are more than a minute old. */
 const LONG = 20;

@@ -57,8 +57,8 @@ export type Seen =
   | { readonly kind: "report"; readonly report: Report };
 
 export type Lookup = {
-  /** The uploads signed with this image at this path. */
-  uploadsOf(path: string, image: string): readonly number[];
+  /** The uploads signed with this image at this path, at this time: milliseconds since 1970. */
+  uploadsOf(path: string, image: string, timestamp: number): readonly number[];
   hostOfMachine(machine: string): string | null;
   hostOfAddress(address: string): string | null;
 };

@@ -169,7 +169,11 @@ export function startDownload(
     silences: 0,
   };
   const out: FetchOut[] = [
-    { kind: "trace", mark: "download_started", fields: { path, image: intent.image } },
+    {
+      kind: "trace",
+      mark: "download_started",
+      fields: { path, image: intent.image, timestamp: intent.timestamp },
+    },
     { kind: "progress", download },
   ];
   load(download, out);

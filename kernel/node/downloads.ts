@@ -236,6 +236,7 @@ function downloadDone(node: NodeState, download: Download, now: Now, out: Effect
   trace(out, "download_done", {
     path,
     image: intent.image,
+    timestamp: intent.timestamp,
     fetched_bytes: download.fetchedBytes,
     linked_bytes: download.linkedBytes,
   });

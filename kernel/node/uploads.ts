@@ -154,7 +154,8 @@ function answerUpload(
   answer(node, { conn: origin.conn, request: origin.request }, { type, accepted, reason, hosts }, out);
   if (!accepted) return;
   uploadedImage(node.watch, origin.conn, upload.version.image, node.config.limits);
-  trace(out, "upload_accepted", { path: upload.path, image: upload.version.image });
+  const { image, timestamp } = upload.version;
+  trace(out, "upload_accepted", { path: upload.path, image, timestamp });
 }
 
 export function hostsFor(node: NodeState, path: VPath): Hosts {

@@ -77,6 +77,15 @@ export function createLedger(): Ledger {
     );
   }
 
+  /** A receipt names an image, and not under which of its signings: a late one may be of an earlier upload. */
+  function isOldNews({ id, path }: Upload, host: string): boolean {
+    if (accepted.get(id)?.has(host) === true) return false;
+    const image = images.get(id);
+    return [...(reported.get(placeOf(host, path)) ?? [])].some(
+      (each) => each !== id && images.get(each) === image,
+    );
+  }
+
   function accept(id: number, host: string): void {
     accepted.set(id, (accepted.get(id) ?? new Set()).add(host));
   }
@@ -109,11 +118,12 @@ export function createLedger(): Ledger {
           if (observation.fresh !== true && !accepted.has(upload.id) && isExplained(upload)) return;
           return accept(upload.id, observation.host);
         case "acknowledged": {
-          const said = `${placeOf(observation.host, upload.path)} ${images.get(upload.id)}`;
-          if (observation.hearsay === true && released.has(said)) return;
+          const name = placeOf(observation.host, upload.path);
+          const said = `${name} ${images.get(upload.id)}`;
+          if (observation.hearsay === true && (released.has(said) || isOldNews(upload, observation.host)))
+            return;
           released.delete(said);
           if (accepted.has(upload.id) || !isExplained(upload)) accept(upload.id, observation.host);
-          const name = placeOf(observation.host, upload.path);
           reported.set(name, (reported.get(name) ?? new Set()).add(upload.id));
           return;
         }

@@ -111,7 +111,10 @@ export function createVerdicts(
         case "already_uploading_different_version":
           return heads.some((head) => head !== image);
         case "replace_doesnt_match_index":
-          return offers.some(({ old }) => old !== null && heads.every((head) => head !== old));
+          // One of the heads is the one that was compared.
+          return (
+            heads.length === 0 || offers.some(({ old }) => old !== null && heads.some((head) => head !== old))
+          );
         case "dir_is_append_only":
           return site.append;
         case "timestamp_in_future":

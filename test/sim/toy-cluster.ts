@@ -60,7 +60,7 @@ export function toyCast(bug: ToyBug): Cast {
         return [{ kind: "signed", upload, timestamp: Number(fields.timestamp), image: String(fields.image) }];
       }
       if (mark === "accepted") {
-        const ids = lookup.uploadsOf(String(fields.path), String(fields.image));
+        const ids = lookup.uploadsOf(String(fields.path), String(fields.image), Number(fields.timestamp));
         return ids.map((id) => ({ kind: "accepted", upload: id, host: spec.name }));
       }
       const host = lookup.hostOfAddress(String(fields.from));
