@@ -113,6 +113,9 @@ export function notification(state: UploaderState, conn: ConnId, message: Notifi
     if (subject === null || transfer.job.path !== message.path || address === undefined) continue;
     if (!knows(transfer, address)) continue;
     if (message.image !== subject.image) continue; // what another client has uploaded is no receipt of ours
+    // Who has not answered yet gives up what somebody else had brought: the same image, signed before.
+    if (message.type === "AbortedImage" && !message.forwarded && transfer.conns.get(conn) === "asked")
+      continue;
     const { machine, hostname: host } = message;
     // The name that servers know it by leads to it; its own may not.
     if (!transfer.discovered.has(machine)) transfer.discovered.set(machine, host);

@@ -232,6 +232,16 @@ test("when nobody can be reached from the start, that is the end after a few sec
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "unreachable" });
 });
 
+test("who gives up before it has answered speaks of an earlier upload of the same image", () => {
+  const bench = new Bench(["a"]);
+  const [first] = bench.asked;
+  if (first === undefined) throw new Error("nobody was asked");
+  bench.receipt(first.conn, 1, "superseded_by_newer");
+  const conns = [bench.accept(0), bench.accept(1)];
+  for (const [at, conn] of conns.entries()) bench.receipt(conn, at + 1, null);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
+});
+
 test("an answer that nobody can read ends its connection: it would be waited for in vain", () => {
   const bench = new Bench(["a"]);
   const [asked] = bench.asked;
