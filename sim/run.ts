@@ -157,11 +157,11 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       !isNeverQuiet()
     ) {
       world.runUntil(Math.max(world.timeline.now(), healAt + latest())); // of what was sent before, copies come no more
-      const waited = uploading();
+      const before = pathsAwaited();
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
-      const clientsWait = waited || uploading();
-      oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, clientsWait });
+      const awaited = new Set([...before, ...pathsAwaited()]).size;
+      oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, awaited });
       if (isSteady()) oracle.clientsRest(waitingClients());
       if (isCalm()) oracle.calmEnds(sites.map(({ host }) => host));
     }
@@ -291,7 +291,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
 
   /** A client may still be about to be accepted; what it then brings has to spread, too. */
   function uploading(): boolean {
-    return [...clients.values()].some(({ name }) => world.host(name)?.state() === "running");
+    return pathsAwaited().size > 0;
+  }
+
+  /** Where the images belong that some client still brings, or waits for receipts of. */
+  function pathsAwaited(): ReadonlySet<string> {
+    const running = [...clients.values()].filter(({ name }) => world.host(name)?.state() === "running");
+    return new Set(running.map(({ upload }) => upload.path));
   }
 
   function everyoneIsListed(): boolean {

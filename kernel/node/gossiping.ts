@@ -215,6 +215,5 @@ function tellPresent(node: NodeState, peer: Peer, out: Effect[]): void {
 function answerComplete(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {
   if (levelOf(path) < 1) return;
   forwardReceipt(node, peer, path, image, out);
-  if (node.watch.paths.has(path) || node.watch.images.has(image))
-    sendTo(node.view, peer, { type: "CompleteAck", path }, out);
+  sendTo(node.view, peer, { type: "CompleteAck", path }, out);
 }

@@ -23,13 +23,14 @@ export type RestEnd = {
   readonly time: number;
   /** Servers that there were at any time: who is in a peer file and never answers is told in every round. */
   readonly servers: number;
-  /** Some client is told by packets of its own. */
-  readonly clientsWait: boolean;
+  /** Paths that some client waits for: it is told by packets of its own, each with an answer. */
+  readonly awaited: number;
 };
 
 /** Old news that were long on their way may still be asked about. */
 const QUESTIONS_MAX = 2;
 const FANOUT = 4;
+const ANSWERS_EACH = 3; // of one path, to one peer, in one round
 const ANSWERS_MAX = 4; // packets that answer what was long on its way
 const ANSWERED_WITHIN = 12 * SECOND;
 
@@ -65,7 +66,7 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
       fetched.clear();
       for (const { host } of sites) sentBefore.set(host, traffic.datagrams(host));
     },
-    end({ sites, time, servers, clientsWait }) {
+    end({ sites, time, servers, awaited }) {
       const rounds = Math.ceil((time - began) / SECOND) + 1;
       for (const site of sites) {
         const { host } = site;
@@ -74,7 +75,7 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
           throw new Violation("not_at_rest", `${host} asks for ${questions} listings in ${rounds} rounds`);
         if ((fetched.get(host) ?? 0) > 0) throw new Violation("not_at_rest", `${host} fetches what all have`);
         const packets = traffic.datagrams(host) - (sentBefore.get(host) ?? 0);
-        const fanout = Math.min(FANOUT, servers - 1) * (clientsWait ? 4 : 1);
+        const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * awaited);
         const most = (fanout + servers - sites.length + questions) * rounds + ANSWERS_MAX;
         if (packets > most)
           throw new Violation("not_at_rest", `${host} sends ${packets} datagrams in ${rounds} rounds`);
