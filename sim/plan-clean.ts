@@ -66,10 +66,26 @@ export function addClean({ draw, rules, servers, calm, uploads, moment, add }: C
   if (chance(stream, 1, 2)) {
     const host = one(stream, servers);
     const at = (19 + 10 * below(stream, 2)) * SECOND + below(stream, 2_500) * MILLISECOND;
-    add(at, { kind: "crash", host, disk: one(stream, ["weak", "ordered", "kept"]) });
+    add(at, { kind: "crash", host, disk: one(stream, CRASHES) });
     add(at + below(stream, 2_000) * MILLISECOND, { kind: "start", host, machine: null });
+    // Who was started again may have removed it before: it has to know.
+    const { at: signed, verb } = one(stream, uploads);
+    const again = at + (2_000 + below(stream, 3_000)) * MILLISECOND;
+    const old = { ...verb, skew: verb.skew - (again - signed), old: null, key: "known" as const };
+    if (chance(stream, 1, 2)) add(again, { ...old, client: "c75", to: [host] });
+  }
+  // Between the steps of a removal.
+  if (chance(stream, 1, 3)) {
+    const host = one(stream, servers);
+    const call = { name: "*", nth: 1 + below(stream, REMOVAL_CALLS) } as const;
+    const when = { kind: "when", host, phase: "removing", nth: 1 + below(stream, 2), call } as const;
+    add(0, { ...when, delay: 0, deed: { kind: "crash", host, disk: one(stream, CRASHES) } });
+    add(0, { ...when, delay: SECOND, deed: { kind: "start", host, machine: null } });
   }
 }
+
+const REMOVAL_CALLS = 30;
+const CRASHES = ["weak", "ordered", "kept"] as const;
 
 export function drawKeep(
   stream: Prng,
