@@ -3,7 +3,7 @@
  * says of a disk; nothing of the server's code.
  */
 import { NOTHING, type Seen, type SeenPath } from "../system/rig/seen.ts";
-import { SERVERS, type ServerNumber } from "./plan.ts";
+import type { ServerNumber } from "./plan.ts";
 
 /** One upload by one client, whose end may be still to come. Moments are of the machine's clock. */
 export type Uploaded = {
@@ -13,7 +13,7 @@ export type Uploaded = {
   readonly from: number;
   to: number;
   accepted: boolean;
-  /** Who has it, as the client was told; and when. */
+  /** Who has it, as it has said itself when the client asked; and when. */
   readonly received: Map<ServerNumber, number>;
 };
 
@@ -98,14 +98,12 @@ export class Judge {
     readonly uploads: number;
     readonly accepted: number;
     readonly received: number;
-    readonly everywhere: number;
   } {
     const count = (which: (upload: Uploaded) => boolean): number => this.#uploads.filter(which).length;
     return {
       uploads: this.#uploads.length,
       accepted: count(({ accepted }) => accepted),
       received: count(({ received }) => received.size > 0),
-      everywhere: count(({ received }) => received.size === SERVERS.length),
     };
   }
 

@@ -39,8 +39,8 @@ export function textOf(summary: Summary): string {
   return [
     `seed ${seed}, ${minutes} minutes, ${faults.length} faults`,
     ...kinds,
-    `uploads: ${figures.uploads} begun, ${figures.accepted} accepted, ${figures.received} received by some server, ${figures.everywhere} by all`,
-    `uploads a minute: ${before} received before the first fault, at least ${Math.min(...perMinute)} begun in any`,
+    `uploads: ${figures.uploads} begun, ${figures.accepted} accepted, ${figures.received} confirmed by a server`,
+    `uploads a minute: ${before} confirmed before the first fault, at least ${Math.min(...perMinute)} begun in any`,
     `looks at a disk: ${looks}`,
     `all servers alike and at rest ${(settledMs / 1_000).toFixed(0)} s after the last fault`,
     `most MiB of each server: ${mebibytes.join(" ")}`,

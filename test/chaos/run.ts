@@ -137,7 +137,7 @@ async function uploadLast(
   const dice = keyed(seed, "last");
   const images = new Map<string, string>();
   for (const path of PATHS) {
-    const { status, image } = await field.uploads.upload(path, sample(dice, SERVERS, 1));
+    const { status, image } = await field.uploads.upload(path, sample(dice, SERVERS, 1), "all");
     if (status !== 0) blame(`${path}: the last upload ended with ${status}`);
     images.set(path, image);
   }

@@ -115,6 +115,7 @@ export class ChaosServer {
   async cutPower(journal: Journal): Promise<void> {
     await this.stop("SIGKILL");
     this.#disk.cut(journal);
+    this.makeRoom(); // that there was room again may not have reached the disk
   }
 
   pause(): void {

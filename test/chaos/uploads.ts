@@ -14,6 +14,8 @@ export const PATHS = NAMES.map((name) => `/site/${name}`);
 const SIZES = [0, 1, 500, 20_000, 32_768, 65_537, 200_000]; // around one block, and some blocks
 const AT_ONCE_MAX = 12;
 const DEADLINE = "25s";
+/** What is only said of a server by gossip counts for nothing here: a listed peer can say that, too. */
+const CONFIRMED_MAX = 3;
 
 export class Uploads {
   readonly #folder: string;
@@ -44,12 +46,17 @@ export class Uploads {
     const twice = chance(this.#dice, 1, 6);
     for (let left = twice ? 2 : 1; left > 0 && this.#running < AT_ONCE_MAX; left--) {
       const count = 1 + below(this.#dice, 3);
-      void this.upload(path, sample(this.#dice, SERVERS, count));
+      const confirm = String(1 + below(this.#dice, CONFIRMED_MAX));
+      void this.upload(path, sample(this.#dice, SERVERS, count), confirm);
     }
   }
 
   /** @returns the exit status of the client, and what it uploaded */
-  async upload(path: string, to: readonly ServerNumber[]): Promise<{ status: number | null; image: string }> {
+  async upload(
+    path: string,
+    to: readonly ServerNumber[],
+    confirm: string,
+  ): Promise<{ status: number | null; image: string }> {
     this.#running += 1;
     const tree = this.#plant(path);
     const upload: Uploaded = {
@@ -63,6 +70,7 @@ export class Uploads {
     this.#judge.begin(upload);
     this.begun.push(upload.from);
     const args = ["--port", String(this.#lines.port), "sync", "-i", this.#keyFile, "--json", "-t", DEADLINE];
+    args.push("--confirm", confirm);
     const hosts = to.map((each) => this.#lines.addressOf(each));
     const child = spawn(process.execPath, [CLIENT, ...args, "--replace", `${tree}:${path}`, ...hosts], {
       stdio: ["ignore", "pipe", "ignore"],
@@ -71,7 +79,7 @@ export class Uploads {
     child.stdout.on("data", (bytes: Buffer) => {
       const lines = (rest + bytes.toString()).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) hear(upload, line);
+      for (const line of lines) hear(this.#lines, upload, line);
     });
     const status = await new Promise<number | null>((done) => child.once("close", done));
     upload.to = Math.min(upload.to, Date.now());
@@ -104,14 +112,14 @@ export class Uploads {
   }
 }
 
-function hear(upload: Uploaded, line: string): void {
-  const told = JSON.parse(line) as { readonly type: string; readonly machine_id?: string };
+function hear(lines: Lines, upload: Uploaded, line: string): void {
+  const told = JSON.parse(line) as { readonly type: string; readonly host?: string };
   if (told.type === "accepted") {
     upload.accepted = true;
     upload.to = Math.min(upload.to, Date.now());
   }
-  if (told.type !== "received") return;
-  const server = SERVERS.find((each) => told.machine_id === String(each).padStart(32, "0"));
-  if (server === undefined) throw new Error(`received by ${told.machine_id}, which is no server`);
+  if (told.type !== "confirmed") return;
+  const server = SERVERS.find((each) => told.host?.startsWith(`${lines.addressOf(each)}:`));
+  if (server === undefined) throw new Error(`confirmed by ${told.host}, which is no server`);
   if (!upload.received.has(server)) upload.received.set(server, Date.now());
 }
