@@ -11,6 +11,7 @@ import {
 import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf } from "../ids.ts";
 import { next } from "../prng.ts";
+import { isRemoved } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
@@ -58,6 +59,10 @@ export function takeFound(node: NodeState, found: FoundImage, now: Now, out: Eff
   if (found.committed !== null && committed !== null) {
     putCommitted(node.catalog, found.path, committed);
     for (const { timestamp } of found.committed.signatures) putSince(node.catalog, found.path, timestamp);
+    if (isRemoved(node.retention, found.path, committed)) {
+      const what = `${found.path}: older than what was removed here, and here again: upload it anew, or delete it`;
+      tell(node, `start: ${found.path}`, what, out);
+    }
   }
   if (committed !== null && found.missing) node.missing.add(found.path);
   if (committed !== null && found.missing && found.intent === null) {

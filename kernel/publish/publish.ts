@@ -279,7 +279,7 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
   const commit = view.commitOf(upload.path);
   if (commit === "running") return []; // what it meets is known when the commit has ended
   const entry = getEntry(view.catalog, upload.path);
-  if (headOf(entry) === null && view.isRemoved(upload.path, version))
+  if (isBelowFloor(upload.path, version, headOf(entry), view))
     return [refuse(upload, "already_removed", "sign it again to bring it back"), ...finish(state, upload)];
   const judged =
     upload.origin.kind === "client"
@@ -349,6 +349,15 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
     default:
       return unreachable(verdict);
   }
+}
+
+/**
+ * An old signature brings nothing back that was removed, and nothing older than that either: also not where something
+ * older than what was removed is here again, because another program or a backup has put it there. That stays.
+ */
+function isBelowFloor(path: VPath, version: Version, head: Version | null, view: PublishView): boolean {
+  if (head !== null && (head.image === version.image || !view.isRemoved(path, head))) return false;
+  return view.isRemoved(path, version);
 }
 
 /** The winner rule: what a peer has is taken when it is greater, or, of the same version, for its signatures. */

@@ -94,6 +94,29 @@ test("a floor that was found on disk counts as well", () => {
   expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
 });
 
+test("where something older than what was removed is here again, nothing else that is older is taken", () => {
+  const floor = { timestamp: WALL, image: imageOf(9) };
+  const rig = started([{ ...found("a", 1, 100), floor }, found("b", 2, 100)]);
+  expect([...rig.node.problems.values()]).toEqual([
+    expect.stringMatching(/^\/site\/a: older than what was removed here, and here again: /),
+  ]);
+  const answersOf = (effects: readonly Effect[]) =>
+    sentFrames(effects, 9).filter(({ kind }) => kind === "response");
+  // Newer than what is here, and older than what was removed.
+  const between = WALL - 50 * HOUR;
+  expect(answersOf(rig.upload(9, 1, "a", imageOf(3), between))).toMatchObject([
+    { response: { accepted: false, reason: "already_removed" } },
+  ]);
+  // What is here may be signed again by whom it was signed.
+  rig.upload(9, 2, "a", imageOf(1), between);
+  expect(answersOf(rig.done("put_state"))).toMatchObject([{ response: { accepted: true } }]);
+  rig.upload(9, 3, "a", imageOf(3), WALL + 1);
+  expect(answersOf(rig.done("put_intent"))).toMatchObject([{ response: { accepted: true } }]);
+  // Elsewhere there is no floor.
+  rig.upload(9, 4, "b", imageOf(3), between);
+  expect(answersOf(rig.done("put_intent"))).toMatchObject([{ response: { accepted: true } }]);
+});
+
 test("an upload that comes during a removal waits for its end, and is then judged by what is there", () => {
   const rig = started(OLD);
   live(rig, 11);
