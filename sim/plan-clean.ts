@@ -74,17 +74,16 @@ export function addClean({ draw, rules, servers, calm, uploads, moment, add }: C
     const old = { ...verb, skew: verb.skew - (again - signed), old: null, key: "known" as const };
     if (chance(stream, 1, 2)) add(again, { ...old, client: "c75", to: [host] });
   }
-  // Between the steps of a removal.
+  // Between the steps of a removal, which are calls of the disk about there.
   if (chance(stream, 1, 3)) {
     const host = one(stream, servers);
-    const call = { name: "*", nth: 1 + below(stream, REMOVAL_CALLS) } as const;
+    const call = { name: "*", nth: 12 + below(stream, 14) } as const;
     const when = { kind: "when", host, phase: "removing", nth: 1 + below(stream, 2), call } as const;
     add(0, { ...when, delay: 0, deed: { kind: "crash", host, disk: one(stream, CRASHES) } });
     add(0, { ...when, delay: SECOND, deed: { kind: "start", host, machine: null } });
   }
 }
 
-const REMOVAL_CALLS = 30;
 const CRASHES = ["weak", "ordered", "kept"] as const;
 
 export function drawKeep(
