@@ -5,7 +5,7 @@
  * Source: specification of behaviour, section 9.
  */
 import { entriesOf, headOf } from "./catalog.ts";
-import { type Download, progressMask } from "./fetch/download.ts";
+import { type Download, progressMask } from "./fetch/state.ts";
 import { peersOf } from "./gossip/view.ts";
 import { type VPath, compareVPath, parseVPath } from "./ids.ts";
 import type { NodeState } from "./node/state.ts";

@@ -14,124 +14,27 @@
  */
 import { assert } from "../assert.ts";
 import type { Intent } from "../catalog.ts";
-import type { DirectoryConfig, Limits } from "../config.ts";
-import type { DiskRequest, Place, Transfer } from "../effect.ts";
+import type { DirectoryConfig } from "../config.ts";
+import type { DiskRequest } from "../effect.ts";
 import type { DiskResult } from "../event.ts";
 import type { MonoMs, OpId, VPath } from "../ids.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import { hashOfBlock, pathOf, placeOfBlock } from "../index/view.ts";
-import { type Prng, below } from "../prng.ts";
-import type { Request } from "../wire/message.ts";
-import { printHintPath } from "./hint.ts";
+import { SOURCES_FRESH_MS, commit, plan } from "./plan.ts";
+import { arrived, createSlots, failed, writeFailed, written } from "./slots.ts";
+import { proved, sourceFailed } from "./sources.ts";
 import {
-  type Candidate,
-  type Sources,
-  bestSource,
-  hasHolder,
-  proved,
-  sourceFailed,
-  takeCandidates,
-} from "./sources.ts";
-import {
-  type Holder,
-  type Slots,
-  allStored,
-  arrived,
-  countOf,
-  createSlots,
-  failed,
-  maskOf,
-  nextWanted,
-  requested,
-  writeFailed,
-  written,
-} from "./slots.ts";
+  type AskPurpose,
+  type DiskPurpose,
+  type Download,
+  type FetchOut,
+  type FetchView,
+  MASK_WHOLE,
+  hasStored,
+  placeOf,
+  slotOf,
+} from "./state.ts";
 
-type Phase =
-  | { readonly kind: "loading" }
-  /** The answer of whoever is first is taken; after `until` another is asked too. */
-  | { readonly kind: "asking"; readonly holder: Holder | null; readonly until: MonoMs }
-  | { readonly kind: "checking"; readonly holder: Holder }
-  | { readonly kind: "preparing" }
-  | { readonly kind: "blocks" }
-  | { readonly kind: "committing" }
-  /** `again`: what is tried then. */
-  | { readonly kind: "resting"; readonly until: MonoMs; readonly again: "load" | "commit" };
-
-export type Download = {
-  readonly path: VPath;
-  readonly directory: DirectoryConfig;
-  intent: Intent;
-  /** Committed images of the same base directory whose files may be linked, best first. */
-  readonly reuse: readonly { readonly path: VPath; readonly image: PackedIndex["image"] }[];
-  phase: Phase;
-  index: PackedIndex | null;
-  slots: Slots | null;
-  /** Block number of each slot, ascending. */
-  blocks: Uint32Array;
-  /** One bit a block: in the stage, verified and written. */
-  stored: Uint8Array;
-  /** Nothing was linked or reused, so that slices mean the same here as at any other server that began with nothing. */
-  fromNothing: boolean;
-  readonly sources: Sources;
-  sourcesAt: MonoMs;
-  lastGoodAt: MonoMs;
-  stalled: boolean;
-  writes: number;
-  fetchedBytes: number;
-  linkedBytes: number;
-  failures: number;
-  /** Holders of the index that did not answer in time. */
-  silences: number;
-};
-
-/** What is asked of the disk, so that the answer finds its way. */
-export type DiskPurpose =
-  | { readonly kind: "load" | "check" | "prepare" | "commit" }
-  | {
-      readonly kind: "write";
-      readonly slot: number;
-      readonly op: OpId;
-      readonly holder: Holder;
-      readonly bytes: number;
-    };
-
-export type AskPurpose =
-  | { readonly kind: "index"; readonly holder: Holder }
-  /** `block` by its number in the index: slots are numbered anew when the disk has said no. */
-  | { readonly kind: "block"; readonly holder: Holder; readonly block: number };
-
-export type FetchOut =
-  | {
-      readonly kind: "disk";
-      readonly download: Download;
-      readonly purpose: DiskPurpose;
-      readonly request: DiskRequest;
-    }
-  | {
-      readonly kind: "ask";
-      readonly download: Download;
-      readonly purpose: AskPurpose;
-      readonly request: Request;
-    }
-  /** Its mask or its need has changed. */
-  | { readonly kind: "progress"; readonly download: Download }
-  | { readonly kind: "moved"; readonly amount: Partial<Transfer> }
-  | { readonly kind: "trace"; readonly mark: string; readonly fields: Record<string, string | number> }
-  | { readonly kind: "done"; readonly download: Download }
-  | { readonly kind: "aborted"; readonly download: Download; readonly reason: string };
-
-export type FetchView = {
-  readonly limits: Limits;
-  readonly now: MonoMs;
-  readonly prng: Prng;
-  candidates(download: Download): readonly Candidate[];
-};
-
-const MASK_INDEX = 0x8000;
-const MASK_WHOLE = 0xffff;
-/** A list of holders this old is made anew, even when nothing was heard. */
-const SOURCES_FRESH_MS = 1_000;
 /** After the first error of the disk; each further one of a download doubles it. */
 const REST_MS = 1_000;
 const REST_MS_MAX = 10_000;
@@ -178,28 +81,6 @@ export function startDownload(
   ];
   load(download, out);
   return { download, out };
-}
-
-export function placeOf(download: Download): Place {
-  return { path: download.path, root: download.directory.root };
-}
-
-/** What peers are told: 0 until the index is here, and slices only where they mean the same to everybody. */
-export function progressMask(download: Download): number {
-  const { slots } = download;
-  if (slots === null || download.phase.kind === "resting") return 0;
-  if (allStored(slots)) return MASK_WHOLE;
-  return download.fromNothing ? maskOf(slots) : 0;
-}
-
-/** Whether its image may stand at its name: a commit runs, or failed somewhere and is done again. */
-export function commitOf(download: Download | undefined): "running" | "failed" | null {
-  if (download?.phase.kind === "committing") return "running";
-  return download?.phase.kind === "resting" && download.phase.again === "commit" ? "failed" : null;
-}
-
-export function hasStored(download: Download, block: number): boolean {
-  return ((download.stored[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
 }
 
 function load(download: Download, out: FetchOut[]): void {
@@ -458,123 +339,4 @@ export function tick(download: Download, view: FetchView): readonly FetchOut[] {
   }
   plan(download, view, out);
   return out;
-}
-
-/** Looks at all of the state and asks for what can be asked. */
-function plan(download: Download, view: FetchView, out: FetchOut[]): void {
-  if (download.phase.kind === "asking" && view.now >= download.phase.until) {
-    planIndex(download, download.phase.holder, view, out);
-  }
-  if (download.phase.kind === "blocks") planBlocks(download, view, out);
-}
-
-/** Who is `silent` is asked again only when there is nobody else, each time with more patience: indexes can be large. */
-function planIndex(download: Download, silent: Holder | null, view: FetchView, out: FetchOut[]): void {
-  refreshSources(download, view);
-  const ready = [...download.sources.values()].filter((source) => view.now >= source.notBefore);
-  const known = ready.filter((source) => source.client || ((source.mask ?? 0) & MASK_INDEX) !== 0);
-  const able = known.length > 0 ? known : ready;
-  const others = able.filter((source) => source.holder !== silent);
-  const from = others.length > 0 ? others : able;
-  const source = from.length === 0 ? undefined : from[below(view.prng, from.length)];
-  if (source !== undefined) {
-    const { holder } = source;
-    if (silent !== null) download.silences += 1;
-    const patience = Math.min(view.limits.requestMs * 2 ** download.silences, view.limits.indexFetchMs);
-    download.phase = { kind: "asking", holder, until: (view.now + patience) as MonoMs };
-    const request: Request = { type: "GetIndex", image: download.intent.image, hint: download.path };
-    out.push({ kind: "ask", download, purpose: { kind: "index", holder }, request });
-    return;
-  }
-  if (
-    view.now - download.lastGoodAt >= view.limits.indexFetchMs &&
-    !hasHolder(download.sources, MASK_WHOLE)
-  ) {
-    out.push({ kind: "aborted", download, reason: "cant_fetch_index" });
-  }
-}
-
-function planBlocks(download: Download, view: FetchView, out: FetchOut[]): void {
-  const { slots } = download;
-  assert(slots !== null, "blocks are fetched into slots");
-  if (allStored(slots)) return commit(download, out);
-  refreshSources(download, view);
-  const { blocksInflightMax, blocksTogether } = view.limits;
-  const busy = (): number => countOf(slots, "requested") + countOf(slots, "writing");
-  if (busy() > 0 && blocksInflightMax - busy() < blocksTogether) return;
-  for (const slice of slots.order) {
-    for (;;) {
-      if (busy() >= blocksInflightMax) return;
-      const slot = nextWanted(slots, slice);
-      if (slot === null) break;
-      const source = bestSource(download.sources, slice, download.fromNothing, view);
-      if (source === null) break;
-      source.inflight += 1;
-      requested(slots, slot, source.holder);
-      out.push(askForBlock(download, slot, source.holder));
-    }
-  }
-  if (busy() > 0) return;
-  if (!download.stalled) {
-    download.stalled = true;
-    out.push({ kind: "trace", mark: "download_stalled", fields: { path: download.path } });
-  }
-  if (
-    view.now - download.lastGoodAt >= view.limits.abandonMs &&
-    !hasHolder(download.sources, lackOf(download))
-  ) {
-    out.push({ kind: "aborted", download, reason: "cluster_abort_no_file_source" });
-  }
-}
-
-function askForBlock(download: Download, slot: number, holder: Holder): FetchOut {
-  const { index, path } = download;
-  assert(index !== null, "blocks are asked for by an index");
-  const block = download.blocks[slot] ?? 0;
-  const place = placeOfBlock(index, block);
-  const hint = { path, file: printHintPath(pathOf(index, place.entry)), offset: place.offset };
-  const request: Request = { type: "GetBlock", hash: hashOfBlock(index, block), hint };
-  return { kind: "ask", download, purpose: { kind: "block", holder, block }, request };
-}
-
-/** The slot of a block, or null when it is not one of those to fetch. */
-function slotOf({ blocks }: Download, block: number): number | null {
-  let low = 0;
-  let high = blocks.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = blocks[middle] ?? 0;
-    if (found === block) return middle;
-    if (found < block) low = middle + 1;
-    else high = middle - 1;
-  }
-  return null;
-}
-
-/**
- * Slices that are not whole here. Servers that all have the same part of an image hold nothing for each other; where
- * something was linked, the slices of others mean other blocks, and any of them may be of use.
- */
-function lackOf({ slots, fromNothing }: Download): number {
-  return slots === null || !fromNothing ? MASK_WHOLE : MASK_WHOLE & ~maskOf(slots);
-}
-
-function refreshSources(download: Download, view: FetchView): void {
-  if (view.now - download.sourcesAt < SOURCES_FRESH_MS) return;
-  download.sourcesAt = view.now;
-  takeCandidates(download.sources, view.candidates(download), view.now);
-}
-
-function commit(download: Download, out: FetchOut[]): void {
-  const { intent } = download;
-  download.phase = { kind: "committing" };
-  const request: DiskRequest = {
-    kind: "commit",
-    place: placeOf(download),
-    image: intent.image,
-    stage: intent.stage,
-    mode: intent.mode,
-    again: download.failures > 0,
-  };
-  out.push({ kind: "disk", download, purpose: { kind: "commit" }, request });
 }

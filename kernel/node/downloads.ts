@@ -3,16 +3,14 @@ import { assert, unreachable } from "../assert.ts";
 import { abortIntent, commitIntent, getEntry, removeCommitted } from "../catalog.ts";
 import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
+import { askFailed, sourcesChanged, startDownload } from "../fetch/download.ts";
 import {
   type AskPurpose,
   type Download,
   type FetchOut,
   type FetchView,
-  askFailed,
   progressMask,
-  sourcesChanged,
-  startDownload,
-} from "../fetch/download.ts";
+} from "../fetch/state.ts";
 import type { Candidate } from "../fetch/sources.ts";
 import { sendTo, sendWave } from "../gossip/rounds.ts";
 import { type Peer, peersFor, strangersOf, watchersOf } from "../gossip/view.ts";

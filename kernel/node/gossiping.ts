@@ -2,7 +2,7 @@
 import { unreachable } from "../assert.ts";
 import { basesOf, getEntry } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { progressMask } from "../fetch/download.ts";
+import { progressMask } from "../fetch/state.ts";
 import { type News, isAtRest, sendTo } from "../gossip/rounds.ts";
 import {
   type Peer,

@@ -10,7 +10,7 @@
 import { forgetKey, setHidden } from "../catalog.ts";
 import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
-import { type Download, commitOf } from "../fetch/download.ts";
+import { type Download, commitOf } from "../fetch/state.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";

@@ -2,7 +2,7 @@
 import { unreachable } from "../assert.ts";
 import { getEntry, listingOf } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { commitOf, type Download, hasStored } from "../fetch/download.ts";
+import { commitOf, type Download, hasStored } from "../fetch/state.ts";
 import { type ConnId, type ImageId, type Now, type VPath, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
 import type { PackedIndex } from "../index/packed.ts";

@@ -2,7 +2,7 @@
 import type { Catalog, Intent } from "../catalog.ts";
 import type { Config, DirectoryConfig, KeyRing } from "../config.ts";
 import type { Effect, TraceFields } from "../effect.ts";
-import type { AskPurpose, DiskPurpose, Download } from "../fetch/download.ts";
+import type { AskPurpose, DiskPurpose, Download } from "../fetch/state.ts";
 import type { RoundState } from "../gossip/rounds.ts";
 import type { View } from "../gossip/view.ts";
 import type { Address, ConnId, Digest, ImageId, MonoMs, OpId, UnixMs, VPath } from "../ids.ts";

@@ -2,7 +2,7 @@
 import { assert, unreachable } from "../assert.ts";
 import { abortIntent, getEntry, putCommitted, putIntent } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { commitOf } from "../fetch/download.ts";
+import { commitOf } from "../fetch/state.ts";
 import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
