@@ -13,7 +13,7 @@
 import { below, type Prng } from "../kernel/prng.ts";
 import type { Address, ConnId } from "../kernel/ids.ts";
 import type { DiskRequest, DiskResult } from "../kernel/storage/request.ts";
-import type { Host, Tamper } from "./host.ts";
+import type { Host, Tamper } from "./computer.ts";
 import type { Lie } from "./script.ts";
 import { SECOND } from "./timeline.ts";
 import type { World } from "./world.ts";

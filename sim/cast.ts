@@ -9,7 +9,7 @@ import { statusPage } from "../kernel/status.ts";
 import { programOf } from "../kernel/storage/program.ts";
 import { utf8Encode } from "../kernel/text.ts";
 import * as uploader from "../kernel/uploader.ts";
-import type { Process, Start } from "./host.ts";
+import type { Process, Start } from "./computer.ts";
 import type { Observation } from "./oracle.ts";
 import type { Cast, ClientSpec, Lookup, NodeSpec, Seen } from "./spec.ts";
 import { MILLISECOND } from "./timeline.ts";

@@ -5,7 +5,7 @@ import type { FsCall, FsCode, RootName } from "../kernel/storage/call.ts";
 import { type Content, contentBlocks, contentBytes, contentOf, plantTree } from "./content.ts";
 import { createCrypto } from "./crypto.ts";
 import type { DiskImage } from "./disk.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
 import type { RunOptions } from "./run-options.ts";
 import {

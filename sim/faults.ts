@@ -14,7 +14,7 @@ import {
   setPeers,
   startUpload,
 } from "./cluster.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import type { Rule, Ways } from "./network.ts";
 import type { ConfigVerb, Deed, LinkFields } from "./script.ts";
 import type { Cast } from "./spec.ts";

@@ -7,7 +7,7 @@ import { addNode, type Cluster, coreSites, createCluster, isCore } from "./clust
 import { MachineFailure } from "./failure.ts";
 import { perform } from "./faults.ts";
 import { heal } from "./heal.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import { withoutChance } from "./jail.ts";
 import {
   type Excuse,

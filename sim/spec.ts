@@ -3,7 +3,7 @@ import type { TraceFields } from "../kernel/effect.ts";
 import type { Address } from "../kernel/ids.ts";
 import type { Report } from "../kernel/report.ts";
 import type { RootName } from "../kernel/storage/call.ts";
-import type { Process, Start } from "./host.ts";
+import type { Process, Start } from "./computer.ts";
 import type { Observation } from "./oracle.ts";
 import type { CleanRules } from "./clean.ts";
 import type { UploadVerb } from "./script.ts";

@@ -9,7 +9,7 @@ import { addNode, createCluster, startUpload } from "./cluster.ts";
 import type { Content, ContentEntry } from "./content.ts";
 import type { Crypto } from "./crypto.ts";
 import { PIECE_BYTES } from "./file-bytes.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import { leastSeconds } from "./lower-bound.ts";
 import type { UploadVerb } from "./script.ts";
 import type { Cast } from "./spec.ts";

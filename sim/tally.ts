@@ -6,7 +6,7 @@
 import type { FsCall } from "../kernel/storage/call.ts";
 import type { DiskRequest } from "../kernel/storage/request.ts";
 import type { OpId } from "../kernel/ids.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import { type Phase, phasesOf } from "./phases.ts";
 
 export type Counts = Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 /** What a run has sent, and how near its uploads came to the least time that its lines allow. */
 import { PIECE_BYTES } from "./file-bytes.ts";
-import type { Host } from "./host.ts";
+import type { Host } from "./computer.ts";
 import { leastSeconds } from "./lower-bound.ts";
 import { SECOND } from "./timeline.ts";
 

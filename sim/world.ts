@@ -2,7 +2,8 @@
 import { assert } from "../kernel/assert.ts";
 import { createCrypto, type Crypto } from "./crypto.ts";
 import { createDraws, type Draws } from "./draw.ts";
-import { createHost, type Host, type HostSpec, type Observer } from "./host.ts";
+import type { Host, HostSpec, Observer } from "./computer.ts";
+import { createHost } from "./host.ts";
 import { createLinkTable, type LinkTable } from "./links.ts";
 import { createNetwork, type Network } from "./network.ts";
 import { stateDigest } from "./state-digest.ts";

@@ -4,7 +4,7 @@ import type { Address } from "../../kernel/ids.ts";
 import { type BlockNames, blockNamesOf } from "./block-names.ts";
 import type { Crypto } from "../crypto.ts";
 import { flatten, shortened } from "./flatten.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "../computer.ts";
 import type { Mishap } from "../network.ts";
 import type { BlockFlow, Entry, Fate, Recording } from "./recording.ts";
 import { createChanges, diskOf, printable } from "./tables.ts";

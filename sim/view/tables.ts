@@ -1,6 +1,6 @@
 /** Tables of what a host has, and how they are kept as changes. */
 import type { Layer } from "../disk-layers.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "../computer.ts";
 import type { Change } from "./recording.ts";
 
 const FIRST_PRINTABLE = 0x20;

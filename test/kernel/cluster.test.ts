@@ -6,7 +6,7 @@ import * as calls from "../../kernel/storage/calls.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
 import { kernelCast } from "../../sim/cast.ts";
 import { type Content, plantTree } from "../../sim/content.ts";
-import type { Host, Observer } from "../../sim/host.ts";
+import type { Host, Observer } from "../../sim/computer.ts";
 import { SECOND } from "../../sim/timeline.ts";
 import { createWorld, type World } from "../../sim/world.ts";
 

@@ -6,7 +6,7 @@ import type { Address, MonoMs, Now, OpId, VPath } from "../../kernel/ids.ts";
 import type { FileName, RootName, StorageProgram } from "../../kernel/storage/call.ts";
 import * as calls from "../../kernel/storage/calls.ts";
 import type { DiskRequest, DiskResult } from "../../kernel/storage/request.ts";
-import type { Host, HostSpec, Process } from "../../sim/host.ts";
+import type { Host, HostSpec, Process } from "../../sim/computer.ts";
 import type { World } from "../../sim/world.ts";
 
 export const ROOT = "/db" as RootName;
