@@ -18,6 +18,7 @@ import { MILLISECOND } from "./timeline.ts";
 const BAGS: ReadonlySet<string> = new Set([
   "listed",
   "selfAt",
+  "selfTold",
   "toldConfigAt",
   "peers",
   "byAddress",

@@ -43,6 +43,8 @@ export type View = {
   listed: ReadonlyMap<Address, string>;
   /** Addresses of the list at which we found ourselves, and when: believed for a while, because anybody can say so. */
   readonly selfAt: Map<Address, MonoMs>;
+  /** Those of which that was told: it is tried again and again whether they are still our own. */
+  readonly selfTold: Set<Address>;
   /** When our config list was last sent to an address, whatever machine was heard there. */
   readonly toldConfigAt: Map<Address, MonoMs>;
   /** Changed by `heard` and `setListed` only. */
@@ -75,6 +77,7 @@ export function createView(self: MachineId, limits: Limits): View {
     limits,
     listed: new Map(),
     selfAt: new Map(),
+    selfTold: new Set(),
     toldConfigAt: new Map(),
     peers: new Map(),
     sorted: null,
@@ -99,6 +102,7 @@ export function setListed(view: View, listed: readonly ListedPeer[]): void {
     else peer.name = name;
   }
   for (const address of view.selfAt.keys()) if (!map.has(address)) view.selfAt.delete(address);
+  for (const address of view.selfTold) if (!map.has(address)) view.selfTold.delete(address);
 }
 
 /** Our own packet came back, or another machine has our id. True when that is news. */
@@ -106,6 +110,8 @@ export function heardSelf(view: View, from: Address, now: MonoMs): boolean {
   if (!view.listed.has(from) || view.selfAt.has(from)) return false;
   view.selfAt.set(from, now);
   view.strangers = null;
+  if (view.selfTold.has(from)) return false;
+  view.selfTold.add(from);
   return true;
 }
 
@@ -121,6 +127,7 @@ export function mayTellConfig(view: View, to: Address, now: MonoMs): boolean {
 export function heard(view: View, machine: MachineId, from: Address, now: MonoMs): Peer | null {
   const name = view.listed.get(from);
   if (name === undefined) return null;
+  view.selfTold.delete(from);
   view.lastHeardAt = now;
   const there = view.byAddress.get(from);
   if (there !== undefined && there !== machine) {

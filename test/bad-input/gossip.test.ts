@@ -108,6 +108,12 @@ test("BG3 our own machine id from elsewhere is told once, and nothing else of it
   ]);
   expect(tell()).toEqual([]);
   expect(rig.node.view.peers.size).toBe(0);
+  // A server that lists itself is asked now and then whether it still is itself: that is no news.
+  rig.wait(DEFAULT_LIMITS.recordExpiryMs);
+  expect(tell()).toEqual([]);
+  rig.gossip(1, NOTHING, machineOf(9));
+  rig.wait(DEFAULT_LIMITS.recordExpiryMs);
+  expect(tell()).toMatchObject([{ kind: "trace", mark: "own_machine_id_heard" }]);
 });
 
 test("BG4 another machine id at a known address takes its place, and what the first one said is forgotten", () => {
