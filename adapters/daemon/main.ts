@@ -2,18 +2,14 @@
 /** `ciruela-server`: the command line and the configuration folder, judged before anything is touched. */
 import { statSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
-import { readFolder } from "../config/folder.ts";
 import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
-import { rootWarnings } from "../config/roots.ts";
 import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/server-options.ts";
 import { errnoOf } from "../config/text-file.ts";
 import { readVersion } from "../version.ts";
-import { EXIT, runDaemon } from "./daemon.ts";
 import { readOffset } from "./clock-file.ts";
-import { createLiveFolder } from "./live-folder.ts";
 
+const EXIT_OK = 0;
 const STDOUT = 1;
 const STDERR = 2;
 const SOON_MS = 10_000; // between collections of indexes that are asked for eagerly: as often as images are judged
@@ -24,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
   const command = parseServerOptions(args, { version, machineIdFile: MACHINE_ID_FILE });
   if (command.kind === "print") {
     print(STDOUT, command.text);
-    return EXIT.ok;
+    return EXIT_OK;
   }
   if (command.kind === "stop") {
     print(STDERR, command.text);
@@ -43,6 +39,9 @@ async function start(options: ServerOptions, version: string): Promise<number> {
   if (clockFile !== null && readOffset(clockFile) === null)
     missing.push(wholeFile(clockFile, "no number of milliseconds", "write one whole number, such as -60000"));
   if (missing.length > 0) return refuse(missing);
+  // Loaded when it is needed: help and the version are there at once.
+  const { readFolder } = await import("../config/folder.ts");
+  const { rootWarnings } = await import("../config/roots.ts");
   const read = readFolder(path);
   if (!read.ok) return refuse([...read.warnings, ...read.problems]);
   const { folder } = read;
@@ -53,8 +52,11 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     const { directories, keys, peers } = folder;
     const counts = `directories: ${directories.length}, master keys: ${keys.master.length}, peers: ${peers.length}`;
     print(STDOUT, `${path}: sound (${counts})\n`);
-    return EXIT.ok;
+    return EXIT_OK;
   }
+  const { DEFAULT_LIMITS } = await import("../../kernel/config.ts");
+  const { createLiveFolder } = await import("./live-folder.ts");
+  const { runDaemon } = await import("./daemon.ts");
   return runDaemon({
     config: {
       machine: options.machineId,
