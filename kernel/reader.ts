@@ -13,7 +13,15 @@ import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
 import { type ConnId, type MonoMs, type Now, type OpId, nameOf, parentOf } from "./ids.ts";
 import { shuffle } from "./prng.ts";
-import { begin, digestedBlock, planBlocks, received, succeed, writtenBlock } from "./reader/fetching.ts";
+import {
+  begin,
+  digestedBlock,
+  planBlocks,
+  received,
+  succeed,
+  tellProgress,
+  writtenBlock,
+} from "./reader/fetching.ts";
 import { end, giveUp, type Reading, type ReaderState, stopped, type Tag } from "./reader/state.ts";
 import { answered, ask, closed, connectionTo, expire, opened } from "./rpc/links.ts";
 import { uploadPayload } from "./signature/payload.ts";
@@ -107,6 +115,7 @@ function wake(state: ReaderState, now: Now, out: Effect[]): void {
     }
   }
   state.tickAt = (now.mono + TICK_MS) as MonoMs;
+  tellProgress(state, out);
   if (state.ending !== null) return;
   if (now.mono >= state.deadline && !state.finishing) return end(state, failureOf(state, "deadline"), out);
   if (now.mono >= state.againAt) state.untried.push(...state.again.splice(0));

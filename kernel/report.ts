@@ -22,6 +22,8 @@ export type Report =
       /** Names of what cannot be synchronised: sockets, devices, pipes. */
       readonly skipped: readonly string[];
     }
+  /** Of a reader: what is here of a tree. */
+  | { readonly type: "fetching"; readonly path: VPath; readonly bytes: number; readonly bytesTotal: number }
   | ({ readonly type: "progress" } & Subject & Progress)
   | ({ readonly type: "accepted"; readonly host: Address } & Subject)
   | ({

@@ -31,7 +31,7 @@ export function createJson({ version, stdout }: JsonOptions): View {
       learn(facts, report);
       if (report.type === "error")
         return fail(report.code, sourceSentence(report), { source: report.source });
-      if (report.type === "finished") return; // in the last line
+      if (report.type === "finished" || report.type === "fetching") return; // in the last line; of a reader
       if (report.type === "unreachable" && !tellOnce(facts, `${report.cluster} ${report.host}`)) return;
       say(objectOf(report, publicKeys));
     },
@@ -49,7 +49,8 @@ export function createJson({ version, stdout }: JsonOptions): View {
   };
 }
 
-type Told = Exclude<Report, { type: "error" | "finished" }>;
+/** What uploads have to tell and stands in a line of its own. */
+type Told = Exclude<Report, { type: "error" | "finished" | "fetching" }>;
 
 function objectOf(report: Told, publicKeys: readonly string[]): object {
   switch (report.type) {

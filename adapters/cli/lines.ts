@@ -62,6 +62,7 @@ export function createLines({ version, stdout, stderr, elapsedMs }: LineOptions)
           return;
         case "error":
           return say(`error: ${sourceSentence(report)}`);
+        case "fetching": // of a reader
         case "accepted":
         case "confirmed":
         case "received":

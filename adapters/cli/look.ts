@@ -13,12 +13,15 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import type { Surveyed } from "../../kernel/survey.ts";
 import { errnoOf } from "../config/text-file.ts";
 import { SYSEXIT } from "./exit.ts";
+import { createFetchProgress } from "./fetch-progress.ts";
 import type { LookCommand } from "./look-line.ts";
 import { originObject, originSentence } from "./origin.ts";
+import { createOutput } from "./output.ts";
 import { read, readingSentence, survey, type Trust, trustOf } from "./read.ts";
 import type { Teller } from "./teller.ts";
 import { formatBytes, printable, quoted } from "./text.ts";
 
+const STDERR = 2;
 const NAME_BYTES_MAX = 216; // of a directory that is to be: beside it there is one with more around the name
 
 export const EXIT_OF_READING: Readonly<Record<ReadingCode, number>> = {
@@ -116,13 +119,10 @@ async function get(
   if (wrong !== null) return tell.fail("destination", `--output ${quoted(output)} ${wrong}`, SYSEXIT.local);
   const stage = randomBytes(4).toString("hex");
   const root = dirname(target) as RootName;
-  const reading = await read(
-    path,
-    { kind: "tree", root, name: basename(target), stage },
-    command,
-    trust,
-    stop,
-  );
+  const progress = createFetchProgress(command.json, tell, createOutput(STDERR));
+  const wanted = { kind: "tree", root, name: basename(target), stage } as const;
+  const reading = await read(path, wanted, command, trust, stop, (report) => progress.report(report));
+  progress.end();
   if (!reading.ok) return failed(tell, path, reading);
   tellOrigin(tell, path, reading);
   const { totalBytes, entryCount, image } = reading.index;

@@ -29,6 +29,20 @@ export function drawScan(scan: Extract<Report, { type: "scan" }>, screen: Screen
   return drawLine(`Indexing ${printable(source)}`, bytes, bytesTotal, amountOf(bytes, bytesTotal), screen);
 }
 
+export function drawFetching(
+  { path, bytes, bytesTotal }: Extract<Report, { type: "fetching" }>,
+  screen: Screen,
+): string {
+  return drawLine(printable(path), bytes, bytesTotal, amountOf(bytes, bytesTotal), screen);
+}
+
+/** Of the terminal that stderr is. */
+export function screenNow(): Screen {
+  const { columns, rows } = process.stderr;
+  const noColor = process.env["NO_COLOR"] ?? "";
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24, color: noColor === "" };
+}
+
 function drawBar(upload: UploadFacts, screen: Screen): string {
   const { bytes, bytesTotal, bytesPerSecond, remainingMs } = upload;
   const rate = bytesPerSecond > 0 ? ` ${formatBytes(bytesPerSecond)}/s` : "";

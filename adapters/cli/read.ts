@@ -12,6 +12,7 @@ import {
   type Wanted,
   wakeAt,
 } from "../../kernel/reader.ts";
+import type { Report } from "../../kernel/report.ts";
 import { type Result, accepted, refused } from "../../kernel/result.ts";
 import {
   createSurvey,
@@ -41,6 +42,7 @@ export async function read(
   options: Pick<ReadOptions, "port" | "entryPoints" | "deadlineMs">,
   { keys, mustBeSigned }: Trust,
   stop?: AbortSignal,
+  report: (report: Report) => void = () => {},
 ): Promise<Reading> {
   const { entryPoints, deadlineMs, port } = options;
   const seed = randomBytes(16).toString("hex");
@@ -51,7 +53,7 @@ export async function read(
       port,
       storage: await createSourceStorage(1),
       keys: [],
-      report: () => {},
+      report,
       ...(stop === undefined ? {} : { stop }),
     },
   );

@@ -3,7 +3,6 @@ import { isatty } from "node:tty";
 import { unreachable } from "../../kernel/assert.ts";
 import type { SigningKey } from "../keys/private.ts";
 import { readVersion } from "../version.ts";
-import { createBar } from "./bar.ts";
 import {
   type CommandLine,
   type FileCommand,
@@ -14,12 +13,9 @@ import {
   type SyncCommand,
 } from "./command-line.ts";
 import { EXIT, EXIT_OF, SYSEXIT, SYSEXIT_OF } from "./exit.ts";
-import { createJson } from "./json.ts";
-import { createLines } from "./lines.ts";
 import type { OldUploadCommand } from "./old-upload.ts";
 import type { PatchCommand } from "./patch-line.ts";
 import { createOutput } from "./output.ts";
-import type { Screen } from "./picture.ts";
 import { createTeller, type Teller } from "./teller.ts";
 import type { Ended } from "./upload.ts";
 import type { View } from "./view.ts";
@@ -45,7 +41,7 @@ export async function run(words: readonly string[]): Promise<number> {
       const tell = tellerOf(words.includes("--json"), version);
       return told(tell, tell.fail(command.code, command.detail, SYSEXIT_OF[command.code]));
     }
-    const { view } = tellingOf({ json: words.includes("--json"), progressMs: 0 }, version);
+    const { view } = await tellingOf({ json: words.includes("--json"), progressMs: 0 }, version);
     view.trouble(command.code, command.detail);
     return ended(view, EXIT_OF[command.code]);
   }
@@ -60,7 +56,7 @@ export async function run(words: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   if (isNewCommand(value)) return runNew(value, version);
-  const telling = tellingOf(value, version);
+  const telling = await tellingOf(value, version);
   const { view } = telling;
   for (const [signal, status] of Object.entries(SIGNALS)) {
     process.once(signal, () => {
@@ -132,22 +128,26 @@ function elapsedMs(): number {
   return Math.round(performance.now());
 }
 
-function tellingOf({ json, progressMs }: Pick<SyncCommand, "json" | "progressMs">, version: string): Telling {
+/** Views are loaded when there is something to view: help is there at once. */
+async function tellingOf(
+  { json, progressMs }: Pick<SyncCommand, "json" | "progressMs">,
+  version: string,
+): Promise<Telling> {
   const stdout = createOutput(STDOUT);
-  if (json) return { view: createJson({ version, stdout }), progressMs: progressMs ?? JSON_MS };
+  if (json) {
+    const { createJson } = await import("./json.ts");
+    return { view: createJson({ version, stdout }), progressMs: progressMs ?? JSON_MS };
+  }
   const lines = { version, stdout, stderr: createOutput(STDERR), elapsedMs };
   const drawable = isatty(STDERR) && process.env["TERM"] !== "dumb";
   // Who names an interval wants lines.
   if (!drawable || progressMs !== null) {
+    const { createLines } = await import("./lines.ts");
     return { view: createLines(lines), progressMs: progressMs ?? LINE_MS };
   }
+  const { createBar } = await import("./bar.ts");
+  const { screenNow } = await import("./picture.ts");
   return { view: createBar({ ...lines, screen: screenNow }), progressMs: DRAW_MS };
-}
-
-function screenNow(): Screen {
-  const { columns, rows } = process.stderr;
-  const noColor = process.env["NO_COLOR"] ?? "";
-  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24, color: noColor === "" };
 }
 
 async function perform(

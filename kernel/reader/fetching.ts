@@ -53,7 +53,29 @@ export function begin(state: ReaderState, found: Found, out: Effect[]): void {
 
 function newFetching(first: number, count: number): Fetching {
   const blocks = Array.from({ length: count }, () => null);
-  return { first, state: new Uint8Array(count), blocks, next: 0, running: 0, left: count };
+  return {
+    first,
+    state: new Uint8Array(count),
+    blocks,
+    next: 0,
+    running: 0,
+    left: count,
+    bytes: 0,
+    told: -1,
+  };
+}
+
+/** Tells how much of a tree is here, when that is news. */
+export function tellProgress({ config, found, fetching, ending }: ReaderState, out: Effect[]): void {
+  if (found === null || fetching === null || ending !== null || config.wanted.kind !== "tree") return;
+  if (fetching.told === fetching.bytes) return;
+  fetching.told = fetching.bytes;
+  const { path } = config;
+  const { bytes } = fetching;
+  out.push({
+    kind: "report",
+    report: { type: "fetching", path, bytes, bytesTotal: found.index.totalBytes },
+  });
 }
 
 /** Asks for the blocks that follow; ends when all are here. */
@@ -129,6 +151,7 @@ export function blockDone(
   if (waiting.conn === state.conn) fetching.running -= 1;
   fetching.state[at] = BLOCK_HERE;
   fetching.left -= 1;
+  fetching.bytes += waiting.bytes.length;
   if (state.config.wanted.kind === "file") fetching.blocks[at] = waiting.bytes;
 }
 
@@ -160,6 +183,7 @@ function finish(state: ReaderState, found: Found, out: Effect[]): void {
   if (wanted.kind === "tree") {
     if (state.finishing) return;
     state.finishing = true;
+    tellProgress(state, out);
     const { root, name, stage } = wanted;
     const op: OpId = operation(state, { kind: "finish" });
     return void out.push({ kind: "disk", op, request: { kind: "finish_copy", root, name, stage, index } });

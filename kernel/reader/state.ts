@@ -96,6 +96,9 @@ export type Fetching = {
   next: number;
   running: number;
   left: number;
+  /** What is here, and what was told of it last. */
+  bytes: number;
+  told: number;
 };
 export const BLOCK_WANTED = 0;
 export const BLOCK_ASKED = 1;

@@ -155,3 +155,26 @@ describe("what fails says what, and with which status", () => {
     expect(existsSync(rig.path("distrusted"))).toBe(false);
   });
 });
+
+test("get shows at a terminal how much is here, and nothing of it stays on the screen", async () => {
+  const words = [
+    process.execPath,
+    CLIENT,
+    "--port",
+    String(rig.port),
+    "get",
+    ...dir,
+    "-o",
+    rig.path("shown"),
+  ];
+  const command = [...words, rig.addressOf(1)].map((word) => `'${word}'`).join(" ");
+  const { status, stdout } = await endOf(
+    spawn("script", ["-qec", command, "/dev/null"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, HOME: rig.folder, TERM: "xterm", NO_COLOR: "1" },
+    }),
+  );
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/\r\/site\/current \[#+\] 100% (\d\.\d MiB) of \1/);
+  expect(stdout.slice(stdout.lastIndexOf("100%"))).toContain("\r\u001b[K");
+});
