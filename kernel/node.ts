@@ -50,6 +50,8 @@ import {
   opened,
   send,
 } from "./rpc/links.ts";
+import { scrub, scrubAnswered } from "./node/scrubbing.ts";
+import { createScrub } from "./scrub/scrub.ts";
 import type { DiskResult, Transfer } from "./storage/request.ts";
 import { decodeFrame } from "./wire/frame.ts";
 import type { Response } from "./wire/message.ts";
@@ -85,6 +87,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     reconcile: createReconcile(),
     admitted: { backlog: [], catalog: 0, ended: 0 },
     retention: createRetention(now),
+    scrub: createScrub(now.mono, config.limits.scrubAfterMs),
     collect: createCollect(now.mono, config.limits.indexCollectMs),
     downloads: new Map(),
     indexes: createIndexCache(config.limits.indexCacheBytesMax),
@@ -245,6 +248,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   checkKeyNames(node, out);
   retain(node, now, out);
   collectIndexes(node, now, out);
+  scrub(node, now, out);
   const heardAt = node.view.lastHeardAt;
   const silent = heardAt === null || now.mono - heardAt > limits.silenceMs;
   if (now.mono >= node.pollAt) poll(node, silent, now, out);
@@ -313,6 +317,8 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     }
     case "restore":
       return restored(node, waiting, result, now, out);
+    case "scrub":
+      return scrubAnswered(node, result, now, out);
     case "list_indexes":
     case "drop_index":
       return collected(node, waiting, result, now, out);

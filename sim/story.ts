@@ -58,6 +58,7 @@ const SAID: Readonly<Record<string, string>> = {
   index_refused: "gets a wrong index for",
   listing_asked: "asks for the listing of",
   image_missing: "has lost",
+  image_damaged: "has read, and found damaged,",
   disk_failed: "is told by its disk that it cannot store",
   signing: "signs",
   recovered: "has looked through its disk",

@@ -14,6 +14,7 @@ import type { ReconcileState } from "../reconcile/reconcile.ts";
 import type { CollectState } from "../retention/indexes.ts";
 import type { RetentionState } from "../retention/retention.ts";
 import type { Links } from "../rpc/links.ts";
+import type { ScrubState } from "../scrub/scrub.ts";
 import type { RootName } from "../storage/call.ts";
 import type { DiskRequest, Transfer } from "../storage/request.ts";
 import type { BlockHint, Hosts } from "../wire/message.ts";
@@ -64,6 +65,7 @@ export type Waiting =
       readonly stage: string;
       readonly version: Version;
     }
+  | { readonly kind: "scrub"; readonly path: VPath }
   | { readonly kind: "cleanup"; readonly what: string; readonly path: VPath }
   | { readonly kind: "list_indexes" }
   | { readonly kind: "drop_index"; readonly image: ImageId }
@@ -106,6 +108,7 @@ export type NodeState = {
     readonly ended: number;
   };
   readonly retention: RetentionState;
+  readonly scrub: ScrubState;
   /** Null when a state could not be read: its image may need any index. */
   collect: CollectState | null;
   readonly downloads: Map<VPath, Download>;

@@ -8,8 +8,19 @@ import { checkpoint, digest, digestBlocks, read } from "./calls.ts";
 const BLOCKS_AT_ONCE = 256;
 
 /** 32 bytes a block, of `length` bytes from the start of the file; a shorter file fails with `io`. */
-export function* digestFile(
+export function digestFile(
   handle: Handle,
+  length: number,
+  blockBytes: number,
+  hashName: HashName,
+): StorageProgram<Uint8Array<ArrayBuffer>> {
+  return digestRange(handle, 0, length, blockBytes, hashName);
+}
+
+/** The same from any block on. */
+export function* digestRange(
+  handle: Handle,
+  offset: number,
   length: number,
   blockBytes: number,
   hashName: HashName,
@@ -19,7 +30,7 @@ export function* digestFile(
   for (let at = 0; at < length; at += atOnce) {
     if (at > 0) yield* checkpoint();
     const piece = Math.min(atOnce, length - at);
-    hashes.set(yield* digestPiece(handle, at, piece, blockBytes, hashName), (at / blockBytes) * 32);
+    hashes.set(yield* digestPiece(handle, offset + at, piece, blockBytes, hashName), (at / blockBytes) * 32);
   }
   return hashes;
 }

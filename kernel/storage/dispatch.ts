@@ -111,7 +111,13 @@ function isRead(request: DiskRequest): boolean {
   );
 }
 
-const BESIDE: readonly DiskRequest["kind"][] = ["read_block", "read_source", "write_block", "copy_block"];
+const BESIDE: readonly DiskRequest["kind"][] = [
+  "read_block",
+  "read_source",
+  "write_block",
+  "copy_block",
+  "scrub",
+];
 
 function accessOf(request: DiskRequest): Access {
   return BESIDE.includes(request.kind) ? "beside" : "alone";

@@ -103,6 +103,14 @@ export type DiskRequest =
       readonly offset: number;
       readonly length: number;
     }
+  /** Reads a visible image against its index: `count` blocks from `from` on, and before the first one its shape. */
+  | {
+      readonly kind: "scrub";
+      readonly place: Place;
+      readonly image: ImageId;
+      readonly from: number;
+      readonly count: number;
+    }
   /** Counters that survive a restart. */
   | { readonly kind: "save_transfer"; readonly transfer: Transfer }
   /** A source tree of an uploader: lists it, without digests. */
@@ -171,6 +179,8 @@ export type DiskValue =
   | { readonly kind: "done" }
   | { readonly kind: "index"; readonly index: PackedIndex }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** `wrong`: what is not as the index says; `next`: the block to go on with. */
+  | { readonly kind: "scrubbed"; readonly wrong: string | null; readonly next: number | null }
   /** One bit a block, least significant first: set when the block is in the stage and verified. */
   | {
       readonly kind: "stage";

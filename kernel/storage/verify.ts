@@ -23,10 +23,22 @@ export function* isImage(dir: Handle, name: FileName, index: PackedIndex): Stora
 
 /** Where a tree is not what its index says, in words; null when it is. */
 export function firstDifference(tree: Handle, index: PackedIndex): StorageProgram<string | null> {
-  return differenceIn(tree, index, foldersOf(index));
+  return differenceIn(tree, index, foldersOf(index), differs);
 }
 
-function* differenceIn(dir: Handle, index: PackedIndex, folder: Folder): StorageProgram<string | null> {
+/** The same of names, kinds, sizes, modes and links alone: no file is read. */
+export function shapeDifference(tree: Handle, index: PackedIndex): StorageProgram<string | null> {
+  return differenceIn(tree, index, foldersOf(index), hasOtherShape);
+}
+
+type Compare = (dir: Handle, name: FileName, index: PackedIndex, at: number) => StorageProgram<boolean>;
+
+function* differenceIn(
+  dir: Handle,
+  index: PackedIndex,
+  folder: Folder,
+  isOther: Compare,
+): StorageProgram<string | null> {
   const names = new Set<FileName>(folder.folders.map((each) => each.name).filter((name) => name !== null));
   for (let at = folder.first; at < folder.end; at++) names.add(entryName(index, folder, at));
   const there = yield* list(dir);
@@ -35,13 +47,13 @@ function* differenceIn(dir: Handle, index: PackedIndex, folder: Folder): Storage
   if (there.length !== names.size) return `${folder.prefix} lacks a name`;
   for (let at = folder.first; at < folder.end; at++) {
     if ((at - folder.first) % FILES_AT_ONCE === FILES_AT_ONCE - 1) yield* checkpoint();
-    const different = yield* differs(dir, entryName(index, folder, at), index, at);
+    const different = yield* isOther(dir, entryName(index, folder, at), index, at);
     if (different) return `${folder.prefix}${entryName(index, folder, at)} differs`;
   }
   for (const inner of folder.folders) {
     if (inner.name === null) continue;
     const found = yield* using(openDirectory(dir, inner.name), (handle) =>
-      differenceIn(handle, index, inner),
+      differenceIn(handle, index, inner, isOther),
     );
     if (found !== null) return found;
   }
@@ -49,12 +61,25 @@ function* differenceIn(dir: Handle, index: PackedIndex, folder: Folder): Storage
   return null;
 }
 
+function* hasOtherShape(
+  dir: Handle,
+  name: FileName,
+  index: PackedIndex,
+  at: number,
+): StorageProgram<boolean> {
+  if (kindOf(index, at) === KIND_LINK) return yield* isOtherLink(dir, name, index, at);
+  const { kind, size, mode } = yield* statName(dir, name);
+  return kind !== "file" || size !== sizeOf(index, at) || mode !== modeOf(index, at);
+}
+
+function* isOtherLink(dir: Handle, name: FileName, index: PackedIndex, at: number): StorageProgram<boolean> {
+  const entry = entryOf(index, at);
+  if ((yield* statName(dir, name)).kind !== "link" || entry.kind !== "link") return true;
+  return (yield* readLink(dir, name)) !== entry.target;
+}
+
 function* differs(dir: Handle, name: FileName, index: PackedIndex, at: number): StorageProgram<boolean> {
-  if (kindOf(index, at) === KIND_LINK) {
-    const entry = entryOf(index, at);
-    if ((yield* statName(dir, name)).kind !== "link" || entry.kind !== "link") return true;
-    return (yield* readLink(dir, name)) !== entry.target;
-  }
+  if (kindOf(index, at) === KIND_LINK) return yield* isOtherLink(dir, name, index, at);
   return yield* using(openFile(dir, name), function* (file) {
     const { kind, size, mode } = yield* stat(file);
     if (kind !== "file" || size !== sizeOf(index, at) || mode !== modeOf(index, at)) return true;
