@@ -5,14 +5,18 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { BlockHash, ImageId, VPath } from "../../kernel/ids.ts";
+import type { BlockHash, ImageId, MachineId, VPath } from "../../kernel/ids.ts";
 import { encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Message, Request } from "../../kernel/wire/message.ts";
+import { encodePacket } from "../../kernel/wire/packet.ts";
 import { until } from "../e2e/rig.ts";
+import { NOTHING } from "../kernel/rig.ts";
 import { dial, Link } from "./attacker.ts";
+import { flood } from "./flood.ts";
 import { STRANGER, Victims } from "./victims.ts";
 
 const SLOW_SOCKETS = 5_000;
+const DATAGRAMS = 50_000; // a second
 const SLOW_MS_MAX = 40_000;
 const UPLOADS = 200;
 const NOTIFICATIONS = 100_000;
@@ -140,16 +144,31 @@ class Assault {
   }
 }
 
-test("T27: slow and silent sockets without end keep nobody out", { timeout: 120_000 }, async () => {
+/** A third is noise, the others are packets of machines that nobody knows. */
+function garbage(): readonly Uint8Array[] {
+  return Array.from({ length: 999 }, (_, at) => {
+    if (at % 3 === 0) return randomBytes(1 + (at % 1_400));
+    const machine = randomBytes(16).toString("hex") as MachineId;
+    return encodePacket({ machine, yourConfig: null, message: NOTHING });
+  });
+}
+
+test("T23, T27: slow and silent sockets without end, and a flood, keep nobody out", {
+  timeout: 120_000,
+}, async () => {
   const unloaded = await victims.upload("unloaded", { file: "unloaded ".repeat(20_000) });
   const assault = new Assault(SLOW_SOCKETS);
   await until("many of them have come", () => assault.dials > SLOW_SOCKETS, SLOW_MS_MAX);
+  const from = victims.rig.addressOf(STRANGER);
+  const datagrams = flood({ from, to: host, port, perSecond: DATAGRAMS, datagrams: garbage() });
+  await pause(1_000);
   const loaded = await victims.upload("loaded", { file: "loaded ".repeat(20_000) });
+  const { perSecond } = await datagrams.end();
   const { dials } = assault;
   assault.end();
   await victims.judge(
-    `T27: ${SLOW_SOCKETS} sockets that come again when they are ended, half of them with a header of a byte a second, half upgraded and silent`,
-    `${dials} came; an upload meanwhile took ${(loaded / unloaded).toFixed(1)} times its unloaded time`,
+    `T23, T27: ${SLOW_SOCKETS} sockets that come again when they are ended, half of them with a header of a byte a second, half upgraded and silent, and ${DATAGRAMS} datagrams a second, a third of them noise`,
+    `${dials} sockets came, and ${Math.round(perSecond)} datagrams a second; an upload meanwhile took ${(loaded / unloaded).toFixed(1)} times its unloaded time`,
   );
 });
 
