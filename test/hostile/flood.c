@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -67,6 +68,7 @@ int main(int argc, char **argv) {
   if (count == 0 || bind(line, (struct sockaddr *)&from, sizeof from) != 0) fail("bind");
   if (connect(line, (struct sockaddr *)&to, sizeof to) != 0) fail("connect");
   signal(SIGTERM, end);
+  prctl(PR_SET_PDEATHSIG, SIGTERM); /* no test that fails leaves it behind */
   double begin = now();
   double sent = 0;
   unsigned at = 0;
