@@ -29,6 +29,7 @@ import type { SigningKey } from "../keys/private.ts";
 import type { FileCommand } from "./command-line.ts";
 import { agrees, differenceOf, edit, isTerminal } from "./editor.ts";
 import { read, readingSentence } from "./read.ts";
+import { warnOfClock } from "./slow-clock.ts";
 import { quoted } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
 import type { View } from "./view.ts";
@@ -171,13 +172,15 @@ async function replace(
   readonly verdict: Settled | null;
   readonly finished: Extract<Report, { type: "finished" }> | null;
 }> {
+  const newest = origin.timestamp ?? 0;
+  warnOfClock(view, newest);
   const job: UploadJob = {
     source: join(folder, "tree") as RootName,
     path: command.path,
     mode: "replace",
     oldImage: index.image,
     base: index,
-    newest: origin.timestamp ?? 0,
+    newest,
   };
   const single = command.clusters.length === 1;
   let ours: ImageId | null = null;

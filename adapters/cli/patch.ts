@@ -18,7 +18,6 @@ import type { Report } from "../../kernel/report.ts";
 import { isConflict, type Settled } from "../../kernel/settle.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
-import { now } from "../clock.ts";
 import { errnoOf } from "../config/text-file.ts";
 import type { SigningKey } from "../keys/private.ts";
 import { SYSEXIT } from "./exit.ts";
@@ -29,6 +28,7 @@ import { type Change, type PatchCommand, parseChanges } from "./patch-line.ts";
 import { read, readingSentence, trustOf } from "./read.ts";
 import type { Teller } from "./teller.ts";
 import { printable, quoted } from "./text.ts";
+import { warnOfClock } from "./slow-clock.ts";
 import { type Ended, upload } from "./upload.ts";
 import { whoWins } from "./who-wins.ts";
 import type { View } from "./view.ts";
@@ -133,8 +133,7 @@ async function replace(
   keys: readonly SigningKey[],
 ): Promise<number | Extract<Settled, { kind: "superseded" }>> {
   const newest = origin.timestamp ?? 0;
-  if (newest >= now().wall)
-    view.note("slow_clock", "warning: the clock of this machine is behind what was signed last: set it");
+  warnOfClock(view, newest);
   const job: UploadJob = {
     source: folder as RootName,
     path: command.path,

@@ -1,8 +1,9 @@
 /** What a server keeps of an image in its database, read from the files that both kinds share (storage.md 2 and 3). */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { asArray, asHex, asMap, decode } from "./cbor.ts";
-import { imageOf, isSignedBy, type Key, payload } from "./image.ts";
-import { differs, type Tree } from "./tree.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { asArray, asHex, asMap, decode, encode, map } from "./cbor.ts";
+import { imageOf, isSignedBy, type Key, payload, sign } from "./image.ts";
+import { differs, type Tree, writeTree } from "./tree.ts";
 
 export type State = {
   readonly image: string;
@@ -51,6 +52,35 @@ export function lacks(
   return readFileSync(indexFile(db, id)).equals(index)
     ? null
     : `the index of ${id} is not what the tree makes`;
+}
+
+/** Writes an image as it stands on a server's disk since it came there; the server must not run. */
+export function plantImage({
+  db,
+  folder,
+  path,
+  content,
+  signedAt,
+  key,
+}: {
+  readonly db: string;
+  readonly folder: string;
+  readonly path: string;
+  readonly content: Tree;
+  readonly signedAt: number;
+  readonly key: Key;
+}): void {
+  const { id, index } = imageOf(content);
+  const signature = ["ssh-ed25519", sign(key, payload(path, id, signedAt))];
+  const state = map({ image: Buffer.from(id, "hex"), signatures: [[BigInt(signedAt), signature]] });
+  writeTree(folder, content);
+  for (const [file, bytes] of [
+    [indexFile(db, id), index],
+    [stateFile(db, path), encode(state)],
+  ] as const) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, bytes);
+  }
 }
 
 /** Names of the images in a folder: temporary ones begin with a dot. */

@@ -4,14 +4,12 @@
  * that is listed ever goes. States, indexes and trees are written as the specification has them, by code of the tests.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
 import { Rig, until } from "../e2e/rig.ts";
-import { encode, map } from "../interop/cbor.ts";
-import { imagesIn, indexFile, stateFile } from "../interop/disk.ts";
-import { imageOf, type Key, payload, sign } from "../interop/image.ts";
-import { tree, type Tree, writeTree } from "../interop/tree.ts";
+import { imagesIn, plantImage } from "../interop/disk.ts";
+import type { Key } from "../interop/image.ts";
+import { tree, type Tree } from "../interop/tree.ts";
 
 const SERVERS = [1, 2, 3];
 const IMAGES = 1_000;
@@ -59,20 +57,9 @@ function keptBy(images: readonly Planted[], now: number): readonly string[] {
   return kept.map(({ name }) => name).toSorted();
 }
 
-/** An image as it stands on a server's disk since it came there. */
 function plantOn(server: number, path: string, signedAt: number, content: Tree): void {
-  const { id, index } = imageOf(content);
-  const db = rig.path(`server-${server}`, "db");
-  const signature = ["ssh-ed25519", sign(key, payload(path, id, signedAt))];
-  const state = map({ image: Buffer.from(id, "hex"), signatures: [[BigInt(signedAt), signature]] });
-  writeTree(`${rig.path(`server-${server}`)}${path}`, content);
-  for (const [file, bytes] of [
-    [indexFile(db, id), index],
-    [stateFile(db, path), encode(state)],
-  ] as const) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, bytes);
-  }
+  const own = rig.path(`server-${server}`);
+  plantImage({ db: `${own}/db`, folder: `${own}${path}`, path, content, signedAt, key });
 }
 
 /** Two of which one goes, in a directory without a list: when it is gone, its server has looked at all of them twice. */
