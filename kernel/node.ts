@@ -50,6 +50,7 @@ import {
   opened,
   send,
 } from "./rpc/links.ts";
+import { cleanAgain, cleaned, cleanUp } from "./node/cleaning.ts";
 import { scrub, scrubAnswered } from "./node/scrubbing.ts";
 import { createScrub } from "./scrub/scrub.ts";
 import type { DiskResult, Transfer } from "./storage/request.ts";
@@ -94,6 +95,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     indexWaiters: new Map(),
     waiting: new Map(),
     oldTrees: [],
+    uncleaned: [],
     missing: new Set(),
     avoided: new Map(),
     deleted: [],
@@ -224,12 +226,7 @@ function sweep(node: NodeState, now: Now, out: Effect[]): void {
       continue;
     }
     const place = { path: old.path, root: old.directory.root };
-    disk(
-      node,
-      { kind: "cleanup", what: "delete_old", path: old.path },
-      { kind: "delete_old", place, stage: old.stage },
-      out,
-    );
+    cleanUp(node, "delete_old", { kind: "delete_old", place, stage: old.stage }, out);
   }
 }
 
@@ -249,6 +246,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   retain(node, now, out);
   collectIndexes(node, now, out);
   scrub(node, now, out);
+  cleanAgain(node, now, out);
   const heardAt = node.view.lastHeardAt;
   const silent = heardAt === null || now.mono - heardAt > limits.silenceMs;
   if (now.mono >= node.pollAt) poll(node, silent, now, out);
@@ -325,14 +323,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     case "remove":
       return removed(node, waiting, result, now, out);
     case "cleanup":
-      if (!result.ok)
-        trace(out, "disk_failed", {
-          what: waiting.what,
-          path: waiting.path,
-          code: result.code,
-          detail: result.detail,
-        });
-      return;
+      return cleaned(node, waiting, result, now, out);
     case "save":
       if (node.phase === "stopping" && ![...node.waiting.values()].some((each) => each.kind === "save")) {
         out.push({ kind: "stopped" });

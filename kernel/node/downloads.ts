@@ -30,6 +30,7 @@ import { ask, connectionTo, isOpen, mayDial } from "../rpc/links.ts";
 import type { Transfer } from "../storage/request.ts";
 import type { Request } from "../wire/message.ts";
 import type { GossipMessage } from "../wire/packet.ts";
+import { cleanUp } from "./cleaning.ts";
 import { sendReceipts, tellAborted } from "./receipts.ts";
 import { scrubHealed } from "./scrubbing.ts";
 import { type NodeState, type Tag, disk, trace } from "./state.ts";
@@ -135,7 +136,7 @@ export function cancelDownload(node: NodeState, path: VPath, stage: string, now:
   node.downloads.delete(path);
   trace(out, "download_superseded", { path, image: download.intent.image });
   const place = { path, root: download.directory.root };
-  disk(node, { kind: "cleanup", what: "superseded", path }, { kind: "delete_old", place, stage }, out);
+  cleanUp(node, "superseded", { kind: "delete_old", place, stage }, out);
   tellAborted(node, path, download.intent.image, "superseded_by_newer", out);
   node.sweepAt = Math.min(node.sweepAt, now.mono + SWEEP_MS) as MonoMs;
 }
@@ -254,7 +255,7 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   abortIntent(node.catalog, path, intent.stage);
   forgetMissing(node, path);
   const place = { path, root: directory.root };
-  disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
+  cleanUp(node, "abort", { kind: "abort", place, stage: intent.stage }, out);
   node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + AVOID_MS) as MonoMs });
   node.deleted.push({ path, image: intent.image, until: (now.mono + DELETED_MS) as MonoMs });
   trace(out, "download_aborted", { path, image: intent.image, reason });

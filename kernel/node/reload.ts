@@ -18,6 +18,7 @@ import { forgetContainedOf } from "../reconcile/reconcile.ts";
 import { directoryGone, rulesChanged } from "../retention/retention.ts";
 import type { DiskResult } from "../storage/request.ts";
 import { digestOfConfigList } from "../wire/state-file.ts";
+import { cleanUp } from "./cleaning.ts";
 import { tellAborted } from "./receipts.ts";
 import { takeFound, tellFound } from "./start.ts";
 import { type NodeState, disk, problem, tell, trace } from "./state.ts";
@@ -80,8 +81,7 @@ function dropDownload(node: NodeState, download: Download, out: Effect[]): void 
   problem(node, `download ${path}`, null);
   const place = { path, root: directory.root };
   // Of a commit that runs or has failed nobody knows how far it is: a recovery finds out, when there is one.
-  if (commitOf(download) === null)
-    disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage: intent.stage }, out);
+  if (commitOf(download) === null) cleanUp(node, "abort", { kind: "abort", place, stage: intent.stage }, out);
   trace(out, "download_aborted", { path, image: intent.image, reason: GONE });
   tellAborted(node, path, intent.image, GONE, out);
 }

@@ -14,6 +14,7 @@ import { next } from "../prng.ts";
 import { isRemoved } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
+import { cleanUp } from "./cleaning.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
 import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 
@@ -86,12 +87,7 @@ export function takeFound(node: NodeState, found: FoundImage, now: Now, out: Eff
     // It lost, and the power went before it was dropped.
     const place = { path: found.path, root: directory.root };
     const { stage } = found.intent;
-    return disk(
-      node,
-      { kind: "cleanup", what: "stale_intent", path: found.path },
-      { kind: "abort", place, stage },
-      out,
-    );
+    return cleanUp(node, "stale_intent", { kind: "abort", place, stage }, out);
   }
   const intent = { ...version, stage: found.intent.stage, mode: found.intent.mode };
   putIntent(node.catalog, found.path, intent);

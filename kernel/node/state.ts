@@ -66,13 +66,30 @@ export type Waiting =
       readonly version: Version;
     }
   | { readonly kind: "scrub"; readonly path: VPath }
-  | { readonly kind: "cleanup"; readonly what: string; readonly path: VPath }
+  | {
+      readonly kind: "cleanup";
+      readonly what: string;
+      readonly path: VPath;
+      readonly request: Cleanup;
+      /** How often it has failed. */
+      readonly tries: number;
+    }
   | { readonly kind: "list_indexes" }
   | { readonly kind: "drop_index"; readonly image: ImageId }
   | { readonly kind: "save" };
 
 /** `wanted`: all directories of the changed configuration. `failed`: keys that the disk does not let us serve. */
 type Reload = { readonly wanted: readonly DirectoryConfig[]; readonly failed: Set<string> };
+
+/** What is to go from a disk. */
+export type Cleanup = Extract<DiskRequest, { kind: "delete_old" | "abort" }>;
+/** A cleanup that has failed, and when it is tried again. */
+export type Uncleaned = {
+  readonly what: string;
+  readonly request: Cleanup;
+  readonly tries: number;
+  readonly at: MonoMs;
+};
 
 type OldTree = {
   readonly path: VPath;
@@ -120,6 +137,7 @@ export type NodeState = {
   >;
   readonly waiting: Map<OpId, Waiting>;
   readonly oldTrees: OldTree[];
+  readonly uncleaned: Uncleaned[];
   /** Paths whose committed image was not on the disk at the start: it counts as here only while it is being fetched. */
   readonly missing: Set<VPath>;
   /** Images given up here a moment ago: not taken again at once. */

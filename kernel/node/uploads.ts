@@ -12,6 +12,7 @@ import { decided, notCovered } from "../reconcile/reconcile.ts";
 import type { DiskRequest } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
 import type { Hosts } from "../wire/message.ts";
+import { cleanUp } from "./cleaning.ts";
 import { answer } from "./answers.ts";
 import { cancelDownload, startFetch } from "./downloads.ts";
 import { sendReceipts } from "./receipts.ts";
@@ -72,7 +73,7 @@ export function perform(node: NodeState, outs: readonly PublishOut[], now: Now, 
       case "withdraw": {
         const { path, directory, stage } = each;
         const place = { path, root: directory.root };
-        disk(node, { kind: "cleanup", what: "abort", path }, { kind: "abort", place, stage }, out);
+        cleanUp(node, "abort", { kind: "abort", place, stage }, out);
         break;
       }
       case "next_turn":

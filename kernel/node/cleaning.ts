@@ -1,0 +1,53 @@
+/** What is left on a disk and not wanted any more is deleted; when the disk says no, again and again, each time later. */
+import { type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
+import type { Effect } from "../effect.ts";
+import type { DiskResult } from "../storage/request.ts";
+import { type Cleanup, type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
+
+const AGAIN_MS = 1_000;
+const AGAIN_MS_MAX = 60_000;
+/** Beyond that the next start finds it. */
+const UNCLEANED_MAX = 10_000;
+
+/** `what`: for the log. */
+export function cleanUp(node: NodeState, what: string, request: Cleanup, out: Effect[], tries = 0): void {
+  disk(node, { kind: "cleanup", what, path: request.place.path, request, tries }, request, out);
+}
+
+export function cleaned(
+  node: NodeState,
+  waiting: Extract<Waiting, { kind: "cleanup" }>,
+  result: DiskResult,
+  now: Now,
+  out: Effect[],
+): void {
+  const { what, path, request, tries } = waiting;
+  if (result.ok) return problem(node, aboutCleanup(path), null);
+  const { code, detail } = result;
+  trace(out, "disk_failed", { what, path, code, detail });
+  // It belongs to a promise: then it is not for us to delete.
+  if (code === "stage_incomplete" || node.uncleaned.length >= UNCLEANED_MAX) return;
+  tell(
+    node,
+    aboutCleanup(path),
+    `${code}: ${detail}: it is tried again until the disk lets us delete it`,
+    out,
+  );
+  const wait = Math.min(AGAIN_MS * 2 ** Math.min(tries, 10), AGAIN_MS_MAX);
+  node.uncleaned.push({ what, request, tries: tries + 1, at: (now.mono + wait) as MonoMs });
+}
+
+/** Once a round. What is of a directory that is not served any more is left to whoever serves it next. */
+export function cleanAgain(node: NodeState, now: Now, out: Effect[]): void {
+  if (node.uncleaned.length === 0) return;
+  for (const each of node.uncleaned.splice(0)) {
+    const { path } = each.request.place;
+    if (!node.configPaths.has(`/${keyOf(path)}` as VPath)) problem(node, aboutCleanup(path), null);
+    else if (each.at > now.mono) node.uncleaned.push(each);
+    else cleanUp(node, each.what, each.request, out, each.tries);
+  }
+}
+
+function aboutCleanup(path: VPath): string {
+  return `cleanup of ${path}`;
+}
