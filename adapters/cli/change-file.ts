@@ -75,6 +75,11 @@ export async function changeFile(
   const work: Work = { command, keys, progressMs, view, name, folder, file, asks };
   let edited = false;
   let changed: Changed | null = null;
+  // A signal ends the process at once, and the text is somebody's work all the same. JSON has had its last line by then.
+  const exited = () => {
+    if (edited && !command.json) view.note("text_kept", keptSentence(work));
+  };
+  process.once("exit", exited);
   try {
     mkdirSync(dirname(file), { recursive: true });
     changed = await perform(work, () => {
@@ -82,6 +87,7 @@ export async function changeFile(
     });
     return changed;
   } finally {
+    process.off("exit", exited);
     const lost = edited && (changed === null || changed.kind === "failed" || !isDone(changed));
     if (lost) view.note("text_kept", keptSentence(work));
     else rmSync(folder, { recursive: true, force: true });

@@ -73,6 +73,8 @@ function textKept({ stderr }: Ended): string {
   return text;
 }
 
+const INTERRUPT = "\u0003"; // Ctrl-C
+
 /** `edit` at a terminal of its own; each answer is typed when its question is asked. */
 async function editAtTerminal(
   script: string,
@@ -91,7 +93,7 @@ async function editAtTerminal(
   for (const [question, answer] of answers) {
     await until(`${question} is asked`, () => child.exitCode !== null || question.test(shown.slice(seen)));
     seen = shown.length;
-    child.stdin.write(`${answer}\n`);
+    child.stdin.write(answer === INTERRUPT ? answer : `${answer}\n`);
   }
   return { status: await ended, shown };
 }
@@ -236,10 +238,16 @@ describe("at a terminal", () => {
     const { status, shown } = await editAtTerminal(`echo other > "$1"`, [[upload, "n"]]);
     expect(status).toBe(1);
     expect(shown).toMatch(
-      /--- \/data\.json\r\n\+\+\+ \/data\.json \(edited\)\r\n@@ .*@@\r\n-mine\r\n\+other\r\n/,
+      /--- \/data\.json\r\n\+\+\+ \/data\.json \(edited\)\r\n@@ .*@@\r\n-.*\r\n\+other\r\n/,
     );
     expect(textKept({ status, stdout: "", stderr: shown })).toBe("other\n");
     await everywhere("/data.json", content);
+  });
+
+  test("who interrupts the question is told where the text is", async () => {
+    const { status, shown } = await editAtTerminal(`echo other > "$1"`, [[upload, INTERRUPT]]);
+    expect(status).toBe(130);
+    expect(textKept({ status, stdout: "", stderr: shown })).toBe("other\n");
   });
 
   test("to do it again on top of another's change is offered", async () => {
