@@ -113,13 +113,17 @@ export type FsCode =
   | "busy" // EBUSY, EWOULDBLOCK of a lock
   | "io"; // EIO and the rest
 
-/** Thrown into a program by whoever performs its calls, and only there. */
-export class FsFailure extends Error {
+/**
+ * Thrown into a program by whoever performs its calls, and only there. No `Error`: many are plain answers, as of a name
+ * that is not there, and to note a stack costs more than the call.
+ */
+export class FsFailure {
   readonly code: FsCode;
   readonly call: FsCall["call"];
+  readonly message: string;
 
   constructor(code: FsCode, call: FsCall["call"], detail: string) {
-    super(`${call}: ${detail}`);
+    this.message = `${call}: ${detail}`;
     this.code = code;
     this.call = call;
   }

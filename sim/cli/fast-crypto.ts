@@ -22,6 +22,17 @@ export async function createFastCrypto(): Promise<Primitives> {
     publicKeys.set(key, made);
     return made;
   };
+  const privateKeys = new Map<string, KeyObject>();
+  const privateKey = (secret: Uint8Array): KeyObject => {
+    const name = toHex(secret);
+    const known = privateKeys.get(name);
+    if (known !== undefined) return known;
+    if (privateKeys.size >= KEYS_MAX) privateKeys.clear();
+    const key = Buffer.concat([PKCS8_HEAD, secret]);
+    const made = createPrivateKey({ key, format: "der", type: "pkcs8" });
+    privateKeys.set(name, made);
+    return made;
+  };
   return {
     blake2b,
     sha512: (bytes) => plain(createHash("sha512-256").update(bytes).digest()),
@@ -40,11 +51,6 @@ async function fastBlake2b(): Promise<Primitives["blake2b"]> {
   if (!("WebAssembly" in globalThis)) return (bytes) => PORTABLE.blake2b(bytes);
   const hasher = await createBLAKE2b(256);
   return (bytes) => hasher.init().update(bytes).digest("binary");
-}
-
-function privateKey(secret: Uint8Array): KeyObject {
-  const key = Buffer.concat([PKCS8_HEAD, secret]);
-  return createPrivateKey({ key, format: "der", type: "pkcs8" });
 }
 
 /** Without the methods of a `Buffer`, as everywhere in the kernel. */
