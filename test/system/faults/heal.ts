@@ -22,6 +22,9 @@ export type Outcome = {
 /** Of `docs/exit-codes.md`; 70 is there too, and is a bug. */
 const DOCUMENTED = [74, 75, 78];
 const LOG_SHOWN = 600;
+/** Two looks at what is old, and a try again of what failed. */
+const PATIENCE_MS = 45_000;
+const LOOK_MS = 1_000;
 
 type Way = { healed: Healed; readonly told: string[]; readonly wrong: string[] };
 
@@ -58,6 +61,15 @@ async function tryAll(
   if (!server.hasEnded()) {
     way.healed = "by itself";
     if (done()) return;
+    // Nobody asks for these again: the server comes back to them by itself, and looks for it take a while.
+    for (
+      const deadline = performance.now() + PATIENCE_MS;
+      !isAsked(story) && performance.now() < deadline;
+    ) {
+      await new Promise((again) => setTimeout(again, LOOK_MS));
+      if (done()) return;
+      if (server.hasEnded()) break;
+    }
     way.healed = "by asking again";
     if (isAsked(story) && !way.told.includes("received")) {
       way.told.push(...(await story.act(scene, server, disk.root)));
