@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
-import type { ConnId } from "../../kernel/ids.ts";
+import type { ConnId, VPath } from "../../kernel/ids.ts";
 import { REFUSALS_MAX } from "../../kernel/rpc/links.ts";
 import { type Cbor, encodeCbor } from "../../kernel/wire/cbor.ts";
 import { decodeFrame, type FrameRefusal } from "../../kernel/wire/frame.ts";
@@ -297,6 +297,7 @@ test("BC20 two requests of one number are both answered", () => {
 
 test.each([
   ["BC21", "no hint", null],
+  ["BC21", "a path of one component", { path: "/site" as VPath, file: "file", offset: 0 }],
   ["BC21", "an image that is not here", { path: pathOf("none"), file: "file", offset: 0 }],
   ["BC21", "an offset of 2^53 - 1", { path: pathOf("none"), file: "file", offset: Number.MAX_SAFE_INTEGER }],
 ] as const)("%s %s: no block, and no look at the disk", (_, __, hint) => {
@@ -309,6 +310,17 @@ test.each([
   ]);
   expect(rig.pending).toEqual([]);
 });
+
+test.each([null, "/etc/keep"])(
+  "BC21 a listing of one component is empty, with the keep list %s",
+  (keepListFile) => {
+    const rig = createRig({ settings: { numLevels: 3, keepListFile } });
+    rig.start();
+    rig.open(2);
+    const sent = sentFrames(rig.request(2, 1, { type: "GetBaseDir", path: "/site" as VPath }));
+    expect(sent).toMatchObject([{ response: { type: "GetBaseDir", listing: [] } }]);
+  },
+);
 
 test("BC22 a question about a path that is nowhere makes nothing", () => {
   const rig = createRig();

@@ -147,3 +147,51 @@ test("frames of a connection that has ended leave nothing behind", () => {
   rig.frame(4, { kind: "notification", notification: { type: "PublishImage", image: imageOf(1) } });
   expect(rig.node.watch.byConn.size).toBe(0);
 });
+
+test("a connection has as many questions open as it may, and each further one is refused at once", () => {
+  const rig = createRig();
+  rig.start();
+  rig.open(2);
+  const { requestsPerConnMax } = DEFAULT_LIMITS;
+  const ask = (id: number) =>
+    sentFrames(rig.request(2, id, { type: "GetIndex", image: imageOf(1), hint: null }));
+  for (let id = 0; id < requestsPerConnMax; id++) expect(ask(id)).toEqual([]);
+  expect(ask(requestsPerConnMax)).toMatchObject([{ response: { type: "Error", text: "too_many_requests" } }]);
+  rig.disk("read_index", { ok: false, code: "index_missing", detail: "" });
+  expect(ask(requestsPerConnMax + 1)).toEqual([]);
+});
+
+test("what a peer has said is forgotten when it is silent for long", () => {
+  const rig = createRig();
+  rig.start();
+  rig.gossip(1, { ...NOTHING, complete: new Map([[pathOf("x"), imageOf(1)]]), watching: [pathOf("y")] });
+  const said = () => {
+    const peer = rig.node.view.peers.get(machineOf(1));
+    return [peer?.complete.size, peer?.watching.size];
+  };
+  const seconds = DEFAULT_LIMITS.recordExpiryMs / 1_000;
+  for (let second = 1; second < seconds; second++) rig.wait(1_000);
+  expect(said()).toEqual([1, 1]);
+  for (let second = 0; second < 2; second++) rig.wait(1_000);
+  expect(said()).toEqual([0, 0]);
+});
+
+test("base directories take turns: of fifty, all are told within five rounds", () => {
+  const rig = createRig({ settings: { numLevels: 2 } });
+  rig.start(
+    names(50).map((name) => ({
+      path: pathOf(`${name}/x`),
+      committed: { image: imageOf(1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
+      missing: false,
+      intent: null,
+      floor: null,
+    })),
+  );
+  rig.wait(1_000);
+  const told = new Set<VPath>();
+  for (let round = 0; round < 5; round++)
+    for (const { packet } of sentPackets(rig.wait(1_000)))
+      if (packet.message.type === "BaseDirs")
+        for (const base of packet.message.baseDirs.keys()) told.add(base);
+  expect(told.size).toBe(50);
+});
