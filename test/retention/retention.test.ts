@@ -139,6 +139,19 @@ test("a removal that the disk refuses is told, tried again, and told no more whe
   expect([...rig.node.problems.keys()]).toEqual([]);
 });
 
+test("a removal that the disk refuses keeps none of those that wait behind it", () => {
+  const names = ["a", "b", "c", "d", "e", "f"];
+  const rig = started([...names.map((name, at) => found(name, at + 1, 100)), found("z", 9, 1)]);
+  const asked = () =>
+    rig.pending.flatMap(({ request }) => (request.kind === "remove" ? [request.place.path] : []));
+  while (asked().length === 0) rig.wait(1_000);
+  const first = asked();
+  expect(first.length).toBeLessThan(names.length);
+  rig.disk("remove", { ok: false, code: "read_only", detail: "rename" });
+  expect(asked()).toHaveLength(first.length);
+  expect(first).not.toContain(asked().at(-1));
+});
+
 test("nothing goes while the keep list cannot be read; then all but what it names", () => {
   const rig = started(OLD, { keepListFile: "/etc/keep" });
   expect(live(rig, 60)).toEqual([]);
