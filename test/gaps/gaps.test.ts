@@ -46,8 +46,11 @@ test("the table names the mutants of this folder, all of them, and of the other 
   const named = new Set(held.flatMap((each) => (each.kind === "planted" ? [each.mutant] : [])));
   expect([...named].toSorted((a, b) => (a < b ? -1 : 1))).toEqual(gapMutants().map(({ name }) => name));
   const others = new Set(readdirSync("test/mutants"));
-  const missing = held.filter((each) => each.kind === "found" && !others.has(`${each.mutant}.mutant`));
-  expect(missing).toEqual([]);
+  const seeds = read("docs/mutants.md");
+  const found = held.flatMap((each) => (each.kind === "found" ? [each.mutant] : []));
+  expect(found.filter((name) => !others.has(`${name}.mutant`))).toEqual([]);
+  // With a seed: there are some that the simulator has not found yet.
+  expect(found.filter((name) => !new RegExp(`\\| \`${name}\` \\| \\d+ \\|`).test(seeds))).toEqual([]);
 });
 
 test("what is held like another entry is held by something", () => {

@@ -118,7 +118,7 @@ export const GAPS: readonly Entry[] = [
       ),
     ],
   ],
-  ["B7", "merged signatures were not told", [found("digest_forgotten")]],
+  ["B7", "merged signatures were not told", [planted("B7-merged-and-not-told"), found("digest_forgotten")]],
   ["B8", "a trial run of cleaning removed at once", [found("one_look")]],
   ["B9", "what was given up stayed on the disk", [planted("B9-stage-of-what-was-given-up")]],
   [
@@ -165,12 +165,17 @@ export const GAPS: readonly Entry[] = [
   [
     "B24",
     "some entries had the time of their making",
-    [struck("files have one time; of directories and links it is nothing that anybody compares")],
+    [
+      planted("B24-empty-files-have-the-time-of-now"),
+      struck("directories and links have it still: nobody compares it"),
+    ],
   ],
   [
     "B25",
     "one image that could not go kept the others",
     [
+      planted("B25-first-refusal-ends-the-round"),
+      struck("folders that are empty then stay, as they did"),
       tested(
         RETENTION,
         "a removal that the disk refuses is told, tried again, and told no more when it was done",
