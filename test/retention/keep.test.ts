@@ -75,3 +75,13 @@ test("what stays does not depend on the order, has the newest, the listed and en
     }),
   );
 });
+
+test("of images of one age every server keeps the same, whichever it has met first", () => {
+  const images = ["c", "a", "e", "b", "d"].map((name) => ({ name, since: NOW - 1_000 }));
+  const kept = (some: readonly Aged[]) =>
+    [...selectKept(some, () => false, { keepMin: 2, keepMax: 2, keepRecentMs: 2_000 }, NOW)].toSorted();
+  for (let turn = 0; turn < images.length; turn++) {
+    const turned = [...images.slice(turn), ...images.slice(0, turn)];
+    expect([kept(turned), kept(turned.toReversed())]).toEqual([kept(images), kept(images)]);
+  }
+});
