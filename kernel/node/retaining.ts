@@ -80,6 +80,9 @@ export function removed(
   } else {
     const { code, detail } = result;
     trace(out, "disk_failed", { what: "remove", path, code, detail });
+    // The tree may have that name already: the next try gives it none.
+    const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
+    node.oldTrees.push({ path, directory, stage, at });
   }
   const told = result.ok || result.code === "state_changed" ? null : `${result.code}: ${result.detail}`;
   problem(node, `removal of ${path}`, told);

@@ -11,9 +11,9 @@
  * Source: reliability notes, section 2.4.
  */
 import type { VPath } from "../ids.ts";
-import { nameOf } from "../ids.ts";
+import { type ImageId, nameOf } from "../ids.ts";
 import { versionOf } from "../winner.ts";
-import { encodeFloor, type Floor } from "../wire/floor-file.ts";
+import { decodeFloor, encodeFloor, type Floor } from "../wire/floor-file.ts";
 import { decodeState } from "../wire/state-file.ts";
 import { readOwn, replaceFile } from "./aside.ts";
 import type { Handle, RootName, StorageProgram } from "./call.ts";
@@ -43,13 +43,22 @@ export function* remove(db: RootName, place: Place, floor: Floor, stage: string)
 }
 
 function* judge(states: Handle, path: VPath, { timestamp, image }: Floor): StorageProgram<void> {
-  const own = yield* readOwn(states, stateFile(nameOf(path)), STATE_BYTES_MAX);
+  const name = nameOf(path);
+  const own = yield* readOwn(states, stateFile(name), STATE_BYTES_MAX);
+  // An earlier try got past the state and failed at what comes after it.
+  if (own.kind === "missing" && (yield* hasFloor(states, name, timestamp, image))) return;
   const state = own.kind === "bytes" ? decodeState(own.bytes) : null;
   const version = state !== null && state.ok ? versionOf(state.value) : null;
   if (version?.image !== image || version.timestamp !== timestamp)
     refuse("state_changed", `${path} is not what was to be removed`);
-  if ((yield* readIntent(states, nameOf(path))) !== null)
-    refuse("state_changed", `${path} is about to be replaced`);
+  if ((yield* readIntent(states, name)) !== null) refuse("state_changed", `${path} is about to be replaced`);
+}
+
+function* hasFloor(states: Handle, name: string, timestamp: number, image: ImageId): StorageProgram<boolean> {
+  const own = yield* readOwn(states, floorFile(name), STATE_BYTES_MAX);
+  const floor = own.kind === "bytes" ? decodeFloor(own.bytes) : null;
+  if (floor === null || !floor.ok || (yield* readIntent(states, name)) !== null) return false;
+  return floor.value.timestamp === timestamp && floor.value.image === image;
 }
 
 /** RM3 and RM4; also what recovery has left to do when the floor is there and the state still is. */

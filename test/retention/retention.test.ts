@@ -133,7 +133,16 @@ test("a removal that the disk refuses is told, tried again, and told no more whe
   const rig = started(OLD);
   live(rig, 11);
   while (rig.pending.every(({ request }) => request.kind !== "remove")) rig.wait(1_000);
+  const stageOf = (kind: string) =>
+    rig.pending.flatMap(({ request }) =>
+      request.kind === kind && "stage" in request ? [request.stage] : [],
+    );
+  const first = stageOf("remove");
   rig.disk("remove", { ok: false, code: "read_only", detail: "rename" });
+  // Its tree may have that name already, and the next try gives it another.
+  for (let waited = 0; waited < 4; waited++) rig.wait(1_000);
+  expect(stageOf("delete_old")).toEqual(first.slice(0, 1));
+  rig.done("delete_old");
   expect([...rig.node.problems.keys()]).toEqual([`removal of ${pathOf("a")}`]);
   expect(live(rig, 30)).toContain(pathOf("a"));
   expect([...rig.node.problems.keys()]).toEqual([]);

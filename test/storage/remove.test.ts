@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { ImageId } from "../../kernel/ids.ts";
-import type { FileSystem } from "../../kernel/storage/call.ts";
+import { type FileSystem, FsFailure } from "../../kernel/storage/call.ts";
 import { programOf } from "../../kernel/storage/program.ts";
 import type { DiskRequest } from "../../kernel/storage/request.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
@@ -184,6 +184,35 @@ describe.each(worlds)("in $world", ({ make }) => {
     const { found } = done(world, "recovered", recoverRequest(world));
     expect(found).toMatchObject([{ path: PATH, committed: { image: floor.image }, floor }]);
     world.end();
+  });
+
+  test("a call that fails once, wherever that is, is made good by the next try", async () => {
+    for (let failing = 0; ; failing++) {
+      const world = await make();
+      plant(world, world.roots.source, TREE);
+      const sealed = seal(world);
+      upload(world, { place: placeAt(world), sealed, stage: "s1", mode: "append" });
+      const floor = { timestamp: TIMESTAMP, image: sealed.index.image };
+      const request = { kind: "remove", place: placeAt(world), floor, stage: "r1" } as const;
+      let calls = 0;
+      const fs: FileSystem = {
+        perform(call) {
+          if (calls++ === failing && call.call !== "close") throw new FsFailure("io", call.call, "EIO");
+          return world.fs.perform(call);
+        },
+      };
+      const first = codeOf(run({ ...world, fs }, request));
+      if (first !== "fine") {
+        expect(`${failing}: ${codeOf(run(world, { ...request, stage: "r2" }))}`).toBe(`${failing}: fine`);
+        done(world, "done", { kind: "delete_old", place: placeAt(world), stage: "r2" });
+      }
+      done(world, "done", { kind: "delete_old", place: placeAt(world), stage: "r1" });
+      expect([...world.tree(world.roots.images).keys()].filter((path) => path !== "group")).toEqual([]);
+      const files = [...world.tree(world.roots.db).keys()].filter((path) => /app/.test(path));
+      expect(files).toEqual(["signatures/key/group/app.floor"]);
+      world.end();
+      if (calls <= failing) break;
+    }
   });
 
   test("without its directory nothing is decided", async () => {
