@@ -4,12 +4,18 @@ import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { ConnId } from "../../kernel/ids.ts";
 import { createRig, imageOf, indexOf, pathOf, sentFrames, stageLacking } from "./rig.ts";
 
-test("what nobody has is given up, and its stage goes from the disk", () => {
+/** A client alone has the image. */
+function begin() {
   const rig = createRig({ peers: 0 });
   rig.start();
   rig.open(2);
   rig.upload(2, 1, "x", imageOf(7));
   rig.done("put_intent");
+  return rig;
+}
+
+test("what nobody has is given up, and its stage goes from the disk", () => {
+  const rig = begin();
   rig.done("load_index", { kind: "index", index: indexOf(imageOf(7), 1) });
   const stage = rig.node.downloads.get(pathOf("x"))?.intent.stage;
   rig.done("prepare_stage", stageLacking(1, [0]));
@@ -24,11 +30,7 @@ test("what nobody has is given up, and its stage goes from the disk", () => {
 });
 
 test("who answers with an error is asked again later each time", () => {
-  const rig = createRig({ peers: 0 });
-  rig.start();
-  rig.open(2);
-  rig.upload(2, 1, "x", imageOf(7));
-  rig.done("put_intent");
+  const rig = begin();
   let effects = rig.disk("load_index", { ok: false, code: "index_missing", detail: "" });
   const asked: number[] = [];
   for (let ms = 0; ms < 20_000; ms += 250) {
