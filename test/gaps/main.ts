@@ -7,6 +7,7 @@ import { inCopy, tryMutants } from "./run.ts";
 
 const EXIT_FOUND = 1;
 const EXIT_USAGE = 64;
+const EXIT_STOPPED = 130;
 
 const HELP = `Usage: npm run gaps [-- options]
 
@@ -20,7 +21,10 @@ Plants each bug of test/gaps/ in a copy of the sources and runs the one test tha
 Status: 0 all were killed, ${EXIT_FOUND} one was not, or its test is not there, ${EXIT_USAGE} wrong usage.
 `;
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
+  throw error;
+});
 
 async function main(): Promise<number> {
   const options = readOptions();
@@ -35,9 +39,9 @@ async function main(): Promise<number> {
     process.stderr.write(`no mutant of test/gaps/ begins with ${only}-\n`);
     return EXIT_USAGE;
   }
-  const survivors = await inCopy(async (folder) => {
+  const survivors = await inCopy(async (folder, stopped) => {
     let count = 0;
-    for await (const [each, verdict] of tryMutants(folder, chosen)) {
+    for await (const [each, verdict] of tryMutants(folder, chosen, stopped)) {
       if (verdict !== "killed") count += 1;
       const { name: mutant, file, title: test } = each;
       const [id = ""] = mutant.split("-");

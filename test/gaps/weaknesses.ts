@@ -32,11 +32,7 @@ export const WEAKNESSES: readonly Entry[] = [
       tested("test/cli/uploader.test.ts", "a receipt for another image is none of ours"),
     ],
   ],
-  [
-    "W9",
-    "made-up reports could end a download everywhere",
-    [tested(GOSSIP, "%s a peer says %s: no success, no end, nothing on disk")],
-  ],
+  ["W9", "made-up reports could end a download everywhere", [planted("W9-deleted-elsewhere-ends-it-here")]],
   ["W10", "an address belonged to its first machine", [same("B17")]],
   ["W11", "a signature says neither mode nor cluster", [same("S7")]],
   ["W12", "a replace with an old signature was taken", [found("older_accepted", "peer_older_taken")]],
