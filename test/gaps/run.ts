@@ -39,7 +39,7 @@ export async function inCopy<T>(work: (folder: string, stopped: AbortSignal) => 
   const folder = await realpath(await mkdtemp(join(tmpdir(), "ciruela-gaps-")));
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
-  process.once("SIGINT", stop).once("SIGTERM", stop);
+  process.on("SIGINT", stop).on("SIGTERM", stop);
   try {
     for (const each of SOURCES) await cp(each, join(folder, each), { recursive: true });
     await symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
