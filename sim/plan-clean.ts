@@ -5,6 +5,7 @@
 import { below, chance, type Prng, sample } from "../kernel/prng.ts";
 import type { CleanRules } from "./clean.ts";
 import type { UploadVerb, Verb } from "./script.ts";
+import { BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
 export const CLEAN = 16; // one in so many runs removes images
@@ -79,8 +80,8 @@ export function addClean({ draw, rules, servers, calm, uploads, moment, add }: C
     const host = one(stream, servers);
     const call = { name: "*", nth: 12 + below(stream, 14) } as const;
     const when = { kind: "when", host, phase: "removing", nth: 1 + below(stream, 2), call } as const;
-    add(0, { ...when, delay: 0, deed: { kind: "crash", host, disk: one(stream, CRASHES) } });
-    add(0, { ...when, delay: SECOND, deed: { kind: "start", host, machine: null } });
+    add(BEGIN, { ...when, delay: 0, deed: { kind: "crash", host, disk: one(stream, CRASHES) } });
+    add(BEGIN, { ...when, delay: SECOND, deed: { kind: "start", host, machine: null } });
   }
 }
 
