@@ -68,8 +68,11 @@ export function judgeConvergence(
     // Whoever is configured for such paths, and lets the winner's key write: no other is asked to have it.
     const keys = here.filter(({ id }) => winning.includes(id)).map(({ key }) => key);
     const holders = sites.filter(
-      ({ key, levels, keys: known }) =>
-        key === keyOf(path) && levels === levelOf(path) && keys.some((each) => known.includes(each)),
+      ({ key, levels, keys: known, wall }) =>
+        key === keyOf(path) &&
+        levels === levelOf(path) &&
+        keys.some((each) => known.includes(each)) &&
+        (winner?.timestamp ?? 0) <= wall() + FUTURE_MS, // before its time nobody may take it
     );
     for (const site of holders) {
       const lack = lackOf(site, path, ids);
@@ -110,6 +113,8 @@ export function judgeConvergence(
     return `${host} has ${printIds(ids)} at ${path} and the winner is ${best}`;
   }
 }
+
+const FUTURE_MS = 300_000; // a signature further ahead of a server's clock is refused
 
 /** Gossip rounds within which everyone holds the winner after the faults ended: the promise of the project. */
 export function roundsToConverge(nodes: number, baseDirectories: number): number {
