@@ -64,7 +64,7 @@ export function toyCast(bug: ToyBug): Cast {
         return ids.map((id) => ({ kind: "accepted", upload: id, host: spec.name }));
       }
       const host = lookup.hostOfAddress(String(fields.from));
-      return mark === "received" && host !== null ? [{ kind: "acknowledged", upload, host }] : [];
+      return mark === "received" && host !== null ? [{ kind: "acknowledged", upload, host, hearsay: true }] : [];
     },
   };
 }
