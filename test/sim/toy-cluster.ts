@@ -64,7 +64,9 @@ export function toyCast(bug: ToyBug): Cast {
         return ids.map((id) => ({ kind: "accepted", upload: id, host: spec.name }));
       }
       const host = lookup.hostOfAddress(String(fields.from));
-      return mark === "received" && host !== null ? [{ kind: "acknowledged", upload, host, hearsay: true }] : [];
+      return mark === "received" && host !== null
+        ? [{ kind: "acknowledged", upload, host, hearsay: true }]
+        : [];
     },
   };
 }
