@@ -7,6 +7,7 @@ import { createCrypto } from "./crypto.ts";
 import type { DiskImage } from "./disk.ts";
 import type { Host } from "./computer.ts";
 import { createOracle, type Observation, type Oracle, type Site } from "./oracle.ts";
+import { FUTURE_MS } from "./oracle/convergence.ts";
 import type { RunOptions } from "./run-options.ts";
 import {
   type ConfigVerb,
@@ -49,6 +50,8 @@ export type Cluster = {
   readonly left: Set<string>;
   readonly hostile: Set<string>;
   /** Clients by name that had a message damaged, to them or from them: they may have been told of something else. */
+  readonly damaged: Set<string>;
+  /** Those of them that a server has refused since: it may have refused something else, and they say no more to it. */
   readonly misheard: Set<string>;
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
@@ -77,7 +80,6 @@ const NO_IMAGE = "0".repeat(64); // no image has this id
 const SUPERVISOR = 2 * SECOND; // starts a server again that could not start
 /** Keys that may write where no `config` says otherwise. */
 const TRUSTED: readonly SigningKey[] = SIGNING_KEYS.filter((key) => key !== "stranger");
-const FUTURE_MS = 300_000; // a signature further ahead of a server's clock is refused
 
 export function addressOf(name: string): Address {
   const number = Number(/\d+$/.exec(name)?.[0] ?? "0");
@@ -88,6 +90,7 @@ export function addressOf(name: string): Address {
 export function createCluster(script: Script, cast: Cast, options: RunOptions): Cluster {
   const crypto = options.crypto ?? createCrypto();
   const hostile = new Set<string>();
+  const damaged = new Set<string>();
   const misheard = new Set<string>();
   const oracle = createOracle({
     db: DB,
@@ -160,6 +163,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       reported(host, report) {
         hear(host, { kind: "report", report });
         const client = clients.get(host.name);
+        if (report.type === "rejected" && damaged.has(host.name)) misheard.add(host.name);
         if (client !== undefined) oracle.reported(client.id, report, (name) => sites.get(name));
       },
       stopped(host) {
@@ -179,7 +183,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     const { kind, from, to } = mishap;
     if (kind === "flip") {
       oracle.doubt();
-      for (const { name } of [from, to]) if (clients.has(name)) misheard.add(name);
+      for (const { name } of [from, to]) if (clients.has(name)) damaged.add(name);
     }
     if (kind !== "silent") tally.hit(kind, world.host(to.name) ?? null);
     else if (from.state === "paused" || from.readsAt > world.timeline.now()) tally.saw("slow_reader_closed");
@@ -240,6 +244,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     left,
     steps,
     hostile,
+    damaged,
     misheard,
     robbed: new Set(),
     peerFiles: new Map(),

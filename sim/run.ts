@@ -92,7 +92,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
-      if (cluster.misheard.has(spec.name)) return true; // it may be refused something else, and says no more
+      if (cluster.misheard.has(spec.name)) return true;
       // Who was sent to those alone that lie is told of nobody else.
       return !spec.upload.to.some((name) => isCore(script, name) && !cluster.hostile.has(name));
     };
@@ -248,7 +248,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
 
   function waitingClients(): readonly number[] {
     return [...clients.values()]
-      .filter(({ name }) => world.host(name)?.state() === "running" && !cluster.misheard.has(name))
+      .filter(({ name }) => world.host(name)?.state() === "running" && !cluster.damaged.has(name))
       .map(({ id }) => id);
   }
 

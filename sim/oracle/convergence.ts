@@ -114,7 +114,8 @@ export function judgeConvergence(
   }
 }
 
-const FUTURE_MS = 300_000; // a signature further ahead of a server's clock is refused
+/** A signature further ahead of a server's clock is refused. */
+export const FUTURE_MS = 300_000;
 
 /** Gossip rounds within which everyone holds the winner after the faults ended: the promise of the project. */
 export function roundsToConverge(nodes: number, baseDirectories: number): number {

@@ -111,9 +111,9 @@ export function createVerdicts(
         case "already_uploading_different_version":
           return heads.some((head) => head !== image);
         case "replace_doesnt_match_index":
-          // One of the heads is the one that was compared.
-          return (
-            heads.length === 0 || offers.some(({ old }) => old !== null && heads.some((head) => head !== old))
+          // Nothing matches nothing; else one of the heads is the one that was compared.
+          return offers.some(
+            ({ old }) => old !== null && (heads.length === 0 || heads.some((head) => head !== old)),
           );
         case "dir_is_append_only":
           return site.append;
