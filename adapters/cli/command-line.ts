@@ -205,7 +205,7 @@ function ofCommander(
   const advice = more.join(" ").replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   const sentence = first.replace(/'([^']*)'/g, (_, word: string) => quoted(word));
   const command = commandIn(words);
-  return refused("usage", `${sentence}; ${advice === "" ? see(command) : advice}`);
+  return refused("usage", `${sentence.replace(/\.$/, "")}; ${advice === "" ? see(command) : advice}`);
 }
 
 /** All commands with their options, which `--help`, the completions and the manual show. */

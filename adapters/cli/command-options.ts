@@ -53,7 +53,10 @@ export function duration(text: string): number {
 
 /** How many servers must say themselves that they hold what was uploaded. */
 export function confirmation(text: string): Confirm {
-  return text === "all" ? text : integer(1, HOSTS_MAX)(text);
+  if (text === "all") return text;
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= HOSTS_MAX) return value;
+  throw new InvalidArgumentError(`Write all, or a whole number from 1 to ${HOSTS_MAX}.`);
 }
 
 /** When another change was faster. */

@@ -111,7 +111,7 @@ test.each([
   ["usage", ["sync", "-t", "5 parsecs", "n1"], /parsecs/],
   ["usage", ["sync", "--early-fraction", "2", "n1"], /from 0 to 1/],
   ["usage", ["sync", "--confirm", "0", "n1"], /from 1 to/],
-  ["usage", ["sync", "--confirm", "most", "n1"], /from 1 to/],
+  ["usage", ["sync", "--confirm", "most", "n1"], /Write all, or a whole number from 1 to 1000000; see/],
   ["usage", ["--port", "0", "sync", "n1"], /from 1 to 65535/],
   ["usage", ["snyc"], /unknown command/],
 ] as const)("%s: %j is refused with advice", (code, words, advice) => {
