@@ -5,9 +5,9 @@ import { isInHub, runInHub } from "../interop/place.ts";
 import { expectNeeds } from "../system/rig/needs.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { objectOf, textOf } from "./report.ts";
+import { wrongUsage } from "../usage.ts";
 import { runChaos } from "./run.ts";
 
-const EXIT_USAGE = 64;
 const SEED_MAX = 1_000_000;
 
 process.exitCode = await main();
@@ -18,11 +18,11 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (parsed.kind === "wrong") return usage(parsed.what);
+  if (parsed.kind === "wrong") return wrongUsage("chaos", parsed.what);
   if (isInHub()) return run(parsed.options);
   await build();
   const status = await runInHub();
-  return typeof status === "number" ? status : usage(status);
+  return typeof status === "number" ? status : wrongUsage("chaos", status);
 }
 
 async function run({ minutes, plant, json, ...options }: Options): Promise<number> {
@@ -32,9 +32,4 @@ async function run({ minutes, plant, json, ...options }: Options): Promise<numbe
   const summary = await runChaos({ minutes, seed, plant }, (text) => void process.stderr.write(`${text}\n`));
   process.stdout.write(json ? `${JSON.stringify(objectOf(summary))}\n` : textOf(summary));
   return summary.wrong.length === 0 ? 0 : 1;
-}
-
-function usage(what: string): number {
-  process.stderr.write(`chaos: ${what}\nnpm run chaos -- --help tells more\n`);
-  return EXIT_USAGE;
 }

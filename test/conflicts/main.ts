@@ -1,10 +1,10 @@
 /** `npm run conflicts`: see `--help`. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { EXIT_USAGE, wrongUsage } from "../usage.ts";
 import { type Search, search } from "./search.ts";
 
 const EXIT_FOUND = 1;
-const EXIT_USAGE = 64;
 const SCHEDULES = 1_000;
 
 const HELP = `Usage: npm run conflicts -- [options]
@@ -74,7 +74,7 @@ function say(text: string, status: number): number {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const usage = error instanceof RangeError || error instanceof TypeError;
-  process.stderr.write(`conflicts: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = usage ? EXIT_USAGE : EXIT_FOUND;
+  // Of `parseArgs` and of a number; what else is thrown is a fault of ours.
+  if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+  process.exitCode = wrongUsage("conflicts", error.message);
 }

@@ -97,6 +97,6 @@ test("help, list, and wrong usage", () => {
     [["cbor", "--seconds", "x"], "--seconds x: write a whole number from 1"],
   ] as const) {
     const ended = spawnSync(process.execPath, [...FUZZ, ...args], { encoding: "utf8" });
-    expect([ended.status, ended.stderr]).toEqual([64, `fuzz: ${text}\n`]);
+    expect([ended.status, ended.stderr]).toEqual([64, `fuzz: ${text}\nnpm run fuzz -- --help tells more\n`]);
   }
 });

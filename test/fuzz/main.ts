@@ -4,12 +4,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { EXIT_USAGE, wrongUsage } from "../usage.ts";
 import { type Finding, judge } from "./engine.ts";
 import { corpusFolder, loadTarget, PLANTED_NAMES, TARGET_NAMES } from "./targets.ts";
 import { type Progress, type Report, SHARED_HEAD_BYTES, type WorkerData } from "./report.ts";
 
 const EXIT_FOUND = 1;
-const EXIT_USAGE = 64;
 const SECONDS = 60;
 const SHARED_BYTES = 1024 * 1024;
 const STUCK_MS = 10_000; // in one input: no honest one takes a hundredth of it
@@ -199,8 +199,7 @@ function say(text: string): number {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const usage = error instanceof RangeError || error instanceof TypeError;
-  const text = error instanceof Error ? (usage ? error.message : (error.stack ?? error.message)) : "thrown";
-  process.stderr.write(`fuzz: ${text}\n`);
-  process.exitCode = usage ? EXIT_USAGE : EXIT_FOUND;
+  // Of `parseArgs` and of a number; what else is thrown is a fault of ours.
+  if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+  process.exitCode = wrongUsage("fuzz", error.message);
 }

@@ -3,10 +3,10 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { gapMutants } from "./gap-mutant.ts";
 import { PAGE, page } from "./page.ts";
+import { EXIT_USAGE, wrongUsage } from "../usage.ts";
 import { inCopy, tryMutants } from "./run.ts";
 
 const EXIT_FOUND = 1;
-const EXIT_USAGE = 64;
 const EXIT_STOPPED = 130;
 
 const HELP = `Usage: npm run gaps [-- options]
@@ -36,8 +36,7 @@ async function main(): Promise<number> {
   const only = options.only;
   const chosen = gapMutants().filter(({ name }) => only === undefined || name.startsWith(`${only}-`));
   if (chosen.length === 0) {
-    process.stderr.write(`no mutant of test/gaps/ begins with ${only}-\n`);
-    return EXIT_USAGE;
+    return wrongUsage("gaps", `no mutant of test/gaps/ begins with ${only}-`);
   }
   const survivors = await inCopy(async (folder, stopped) => {
     let count = 0;
@@ -74,7 +73,6 @@ function readOptions():
     }
     return { only: values.only, json: values.json, write: values.write };
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return EXIT_USAGE;
+    return wrongUsage("gaps", error instanceof Error ? error.message : String(error));
   }
 }

@@ -4,10 +4,10 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import { killAll } from "./processes.ts";
 import { lineOf, listLine, objectOf, summaryLine, summaryOf, troubleOf } from "./report.ts";
 import type { Row } from "./row.ts";
+import { wrongUsage } from "../usage.ts";
 import { ROWS } from "./rows.ts";
 import { runRows, stopAll } from "./run.ts";
 
-const EXIT_USAGE = 64;
 const EXIT_OF = { SIGINT: 130, SIGTERM: 143 } as const;
 
 process.exitCode = await main();
@@ -18,10 +18,11 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (parsed.kind === "wrong") return usage(parsed.what);
+  if (parsed.kind === "wrong") return wrongUsage("interop", parsed.what);
   const { options } = parsed;
   const strange = options.only.find((pattern) => !ROWS.some((row) => matches(row, pattern)));
-  if (strange !== undefined) return usage(`--only ${strange}: there is no such row; --list shows them`);
+  if (strange !== undefined)
+    return wrongUsage("interop", `--only ${strange}: there is no such row; --list shows them`);
   const { only } = options;
   const rows = ROWS.filter((row) => only.length === 0 || only.some((pattern) => matches(row, pattern)));
   if (options.list) {
@@ -30,7 +31,7 @@ async function main(): Promise<number> {
   }
   if (options.netns && !isInHub()) {
     const status = await runInHub();
-    return typeof status === "number" ? status : usage(status);
+    return typeof status === "number" ? status : wrongUsage("interop", status);
   }
   return judge(rows, options);
 }
@@ -55,9 +56,4 @@ async function judge(rows: readonly Row[], { plant, json, ...options }: Options)
 
 function matches({ id }: Row, pattern: string): boolean {
   return pattern.endsWith("*") ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
-}
-
-function usage(what: string): number {
-  process.stderr.write(`interop: ${what}\nTry npm run interop -- --help\n`);
-  return EXIT_USAGE;
 }
