@@ -129,6 +129,7 @@ function newTransfer(job: UploadJob, cluster: Cluster, source: Source, now: Now)
     meter: createMeter(),
     safe: false,
     announced: false,
+    aloneSince: now.mono,
     startedAt: now.mono,
     finished: null,
   };
@@ -175,6 +176,7 @@ function handle(state: UploaderState, event: Event, now: Now, out: Effect[]): vo
         const signatures = event.signatures[at] ?? [];
         transfer.signed = { timestamp: event.timestamp, signatures };
         transfer.startedAt = now.mono;
+        transfer.aloneSince = now.mono;
       }
       return;
     }
@@ -267,7 +269,8 @@ function frameRefused(
       { kind: "response", id: about.id, response: { type: "Error", text: code } },
       out,
     );
-  if (about?.kind === "response" && answered(state.links, conn, about.id) !== null)
+  // The call stays open, so that the connection has ended before its answer, and its address rests.
+  if (about?.kind === "response" && state.links.conns.get(conn)?.calls.has(about.id) === true)
     out.push({ kind: "close", conn });
 }
 

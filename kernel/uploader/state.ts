@@ -101,6 +101,8 @@ export type Transfer = {
   safe: boolean;
   /** Some server was asked to take it: it may have, whatever became of its answer. */
   announced: boolean;
+  /** Since when no connection carries it; null while one does. */
+  aloneSince: MonoMs | null;
   startedAt: MonoMs;
   finished: { readonly ok: boolean; readonly why: Why } | null;
 };

@@ -11,6 +11,8 @@ import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts
 const HOPELESS_MS = 3_000;
 
 export function judge(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
+  if (transfer.conns.size > 0) transfer.aloneSince = null;
+  else transfer.aloneSince ??= now.mono;
   const why = verdict(state, transfer, now);
   if (why === null) return;
   const ok = why === "received" && !refused(transfer) && transfer.aborted.size === 0;
@@ -120,8 +122,10 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
     if (every.length > 0 && every.every((address) => transfer.rejected.has(address))) return "rejected";
     const hopeless = every.every((address) => transfer.rejected.has(address) || failed(address));
     if (hopeless && transfer.rejected.size > 0) return "rejected";
-    // Who was asked may wait for its blocks, and nobody else has them.
-    if (hopeless && !transfer.announced && elapsed >= HOPELESS_MS) return "unreachable";
+    // Who was asked may wait for its blocks, and nobody else has them; as long as servers wait for a holder.
+    const alone = now.mono - (transfer.aloneSince ?? now.mono);
+    const patience = transfer.announced ? config.limits.abandonMs : HOPELESS_MS;
+    if (hopeless && alone >= patience) return "unreachable";
   }
   // Every server that took it has given it up.
   if (

@@ -37,6 +37,29 @@ test("who was asked is waited for when its connection ends before its answer", (
   expect(bench.stopped).toBe(false);
 });
 
+test("who was asked and does not come back is given up when servers would give up the promise", () => {
+  const bench = new Bench(["a"]);
+  bench.deaf = true;
+  for (const { conn } of bench.asked) bench.feed({ kind: "conn_closed", conn, why: "silent" });
+  for (let second = 0; second < 200; second++) bench.wait(1_000);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "unreachable" });
+});
+
+test("who answers what nobody can read, again and again, is dialled with pauses", () => {
+  const bench = new Bench(["a"]);
+  for (let tenth = 0; tenth < 100; tenth++) {
+    for (const { conn, id } of bench.asked.splice(0)) {
+      const response = { type: "ReplaceDir", accepted: true, reason: null, hosts: new Map() } as const;
+      const bytes = encodeFrame({ kind: "response", id, response });
+      bytes[Buffer.from(bytes).indexOf("accepted")] = 0x41;
+      bench.feed({ kind: "frame", conn, bytes });
+      bench.feed({ kind: "conn_closed", conn, why: "closed" });
+    }
+    bench.wait(100);
+  }
+  expect(bench.dialled.length).toBeLessThanOrEqual(ADDRESSES.length * 11);
+});
+
 test("when nobody can be reached from the start, that is the end after a few seconds", () => {
   const bench = new Bench(["a"], ["a"]);
   bench.deaf = true;
