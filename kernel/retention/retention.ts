@@ -94,7 +94,9 @@ export function isListed(state: RetentionState, path: VPath): boolean {
 /** What a keep list names has to be judged anew before it goes, even when it is named for a moment only. */
 export function keepListRead(state: RetentionState, key: string, paths: readonly VPath[] | null): void {
   state.keepLists.set(key, paths === null ? null : new Set(paths));
-  for (const path of paths ?? []) state.condemned.delete(path);
+  const named = new Set(paths ?? []);
+  for (const path of named) state.condemned.delete(path);
+  state.waiting = state.waiting.filter(({ path }) => !named.has(path));
 }
 
 /** Names of the keep list that lie directly in a base directory. */

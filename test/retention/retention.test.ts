@@ -199,6 +199,23 @@ test("what was listed for a moment between two looks is judged twice more", () =
   expect(live(rig, 11)).toEqual([pathOf("a")]);
 });
 
+test("what was listed for a moment while its removal waited for its turn is judged twice more", () => {
+  const many = "abcdefgh".split("").map((name, at) => found(name, at + 1, 100 + at));
+  const rig = started(many, { keepListFile: "/etc/keep" });
+  rig.feed({ kind: "keep_list", key: "site", paths: [] });
+  while (rig.pending.every(({ request }) => request.kind !== "remove")) rig.wait(1_000);
+  const running = rig.pending.flatMap(({ request }) =>
+    request.kind === "remove" ? [request.place.path] : [],
+  );
+  const later = many
+    .map(({ path }) => path)
+    .filter((path) => path !== pathOf("a") && !running.includes(path));
+  expect(later.length).toBeGreaterThan(0);
+  rig.feed({ kind: "keep_list", key: "site", paths: later });
+  rig.feed({ kind: "keep_list", key: "site", paths: [] });
+  expect(live(rig, 8).toSorted()).toEqual(running.toSorted());
+});
+
 test("an image that is on its way takes no other one's place", () => {
   const coming = { state: found("b", 2, 1).committed, stage: "s1", mode: "append" } as const;
   const rig = started([
