@@ -22,10 +22,12 @@ export function cleaned(
   out: Effect[],
 ): void {
   const { what, path, request, tries } = waiting;
-  if (result.ok) return problem(node, aboutCleanup(path), null);
+  const isMore = node.uncleaned.some((each) => each.request.place.path === path);
+  if (result.ok) return isMore ? undefined : problem(node, aboutCleanup(path), null);
   const { code, detail } = result;
   trace(out, "disk_failed", { what, path, code, detail });
   // It belongs to a promise: then it is not for us to delete.
+  if (code === "stage_incomplete" && !isMore) problem(node, aboutCleanup(path), null);
   if (code === "stage_incomplete" || node.uncleaned.length >= UNCLEANED_MAX) return;
   tell(
     node,
@@ -41,8 +43,9 @@ export function cleaned(
 export function cleanAgain(node: NodeState, now: Now, out: Effect[]): void {
   if (node.uncleaned.length === 0) return;
   for (const each of node.uncleaned.splice(0)) {
-    const { path } = each.request.place;
-    if (!node.configPaths.has(`/${keyOf(path)}` as VPath)) problem(node, aboutCleanup(path), null);
+    const { path, root } = each.request.place;
+    const isServed = node.config.directories.some((one) => one.key === keyOf(path) && one.root === root);
+    if (!isServed) problem(node, aboutCleanup(path), null);
     else if (each.at > now.mono) node.uncleaned.push(each);
     else cleanUp(node, each.what, each.request, out, each.tries);
   }

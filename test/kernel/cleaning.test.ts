@@ -1,7 +1,8 @@
 /** What a disk does not let go of is deleted later, without a restart. */
 import { expect, test } from "vitest";
+import type { RootName } from "../../kernel/storage/call.ts";
 import { statusPage } from "../../kernel/status.ts";
-import { createRig, imageOf, indexOf, pathOf, type Rig, stageLacking, WALL } from "./rig.ts";
+import { createRig, directoryOf, imageOf, indexOf, pathOf, type Rig, stageLacking, WALL } from "./rig.ts";
 
 const NO = { ok: false, code: "io", detail: "unlink: EIO" } as const;
 
@@ -78,6 +79,17 @@ test("what is of a directory that is not served any more is left alone", () => {
   const rig = committed();
   rig.disk("delete_old", NO);
   rig.feed({ kind: "config_changed", directories: [] });
+  for (let seconds = 0; seconds < 120; seconds++) rig.wait(1_000);
+  expect(isAsked(rig)).toBe(false);
+  expect(problems(rig)).toEqual([]);
+});
+
+test("nor is what is of a directory that has moved, where it was before", () => {
+  const rig = committed();
+  rig.disk("delete_old", NO);
+  const moved = directoryOf("site", { root: "/mnt/site" as RootName });
+  rig.feed({ kind: "config_changed", directories: [moved] });
+  rig.done("adopt", { kind: "adopted", found: [], problems: [], complete: true });
   for (let seconds = 0; seconds < 120; seconds++) rig.wait(1_000);
   expect(isAsked(rig)).toBe(false);
   expect(problems(rig)).toEqual([]);
