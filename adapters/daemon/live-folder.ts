@@ -135,7 +135,7 @@ function createComplaint(files: OperatorFiles): Complaint {
       if (complaint === heard) return;
       heard = complaint;
       for (const problem of problems) log.trace(`${files}_kept`, { problem: printProblem(problem) });
-      news = [{ kind: "files_kept", files, why: briefly(problems) }];
+      news = [{ kind: "files_kept", files, why: briefly(files, problems) }];
     },
     takeNews() {
       const taken = news;
@@ -170,10 +170,12 @@ function createLastGood<T>(files: OperatorFiles, first: T, textOf: (value: T) =>
 }
 
 /** For the status page; the log has all of them. */
-function briefly([first, ...more]: readonly Problem[]): string | null {
+function briefly(files: OperatorFiles, [first, ...more]: readonly Problem[]): string | null {
   if (first === undefined) return null;
   const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
-  return `${printProblem(first)}${rest}; what it said before goes on`;
+  // Of a reload: whoever takes a key out has to know that it goes on counting.
+  const all = files === "configuration" ? ", keys and peers too: mend it, then SIGHUP" : "";
+  return `${printProblem(first)}${rest}; what it said before goes on${all}`;
 }
 
 function textOfRing({ master, named, ending }: KeyRing): string {
