@@ -1,4 +1,5 @@
 /** What is left on a disk and not wanted any more is deleted; when the disk says no, again and again, each time later. */
+import type { About } from "../about.ts";
 import { type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
 import type { Effect } from "../effect.ts";
 import type { DiskResult } from "../storage/request.ts";
@@ -51,6 +52,6 @@ export function cleanAgain(node: NodeState, now: Now, out: Effect[]): void {
   }
 }
 
-function aboutCleanup(path: VPath): string {
+function aboutCleanup(path: VPath): About {
   return `cleanup of ${path}`;
 }

@@ -31,8 +31,8 @@ import type { Transfer } from "../storage/request.ts";
 import type { Request } from "../wire/message.ts";
 import type { GossipMessage } from "../wire/packet.ts";
 import { cleanUp } from "./cleaning.ts";
+import { imageChanged } from "./problems.ts";
 import { sendReceipts, tellAborted } from "./receipts.ts";
-import { scrubHealed } from "./scrubbing.ts";
 import { type NodeState, type Tag, disk, trace } from "./state.ts";
 
 export const SWEEP_MS = 250;
@@ -230,7 +230,7 @@ function downloadDone(node: NodeState, download: Download, now: Now, out: Effect
   node.downloads.delete(path);
   commitIntent(node.catalog, path, intent.stage);
   node.missing.delete(path);
-  scrubHealed(node, path);
+  imageChanged(node, path);
   if (download.index !== null) cacheIndex(node.indexes, download.index);
   const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
   node.oldTrees.push({ path, directory, stage: intent.stage, at });

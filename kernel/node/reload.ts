@@ -7,6 +7,7 @@
  * A directory that moves to another place, or has other levels, goes and comes again. One that goes leaves its images
  * and their states on the disk, as a start without it would; only what was on its way is dropped.
  */
+import type { About } from "../about.ts";
 import { forgetKey, setHidden } from "../catalog.ts";
 import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
@@ -19,6 +20,7 @@ import { directoryGone, rulesChanged } from "../retention/retention.ts";
 import type { DiskResult } from "../storage/request.ts";
 import { digestOfConfigList } from "../wire/state-file.ts";
 import { cleanUp } from "./cleaning.ts";
+import { keyForgotten } from "./problems.ts";
 import { tellAborted } from "./receipts.ts";
 import { takeFound, tellFound } from "./start.ts";
 import { type NodeState, disk, problem, tell, trace } from "./state.ts";
@@ -67,6 +69,7 @@ function drop(node: NodeState, key: string, now: Now, out: Effect[]): void {
   directoryGone(node.retention, key);
   forgetContainedOf(node.reconcile, key);
   problem(node, `keep list of ${key}`, null);
+  keyForgotten(node, key);
   for (const paths of [node.digests, node.missing, node.reconcile.conflicts])
     for (const path of paths.keys()) if (isOfKey(path)) paths.delete(path);
   for (const [name, { path }] of node.avoided) if (isOfKey(path)) node.avoided.delete(name);
@@ -153,7 +156,7 @@ export function adopted(
   trace(out, "directory_added", { directory: key, images: found.length });
 }
 
-function aboutDirectory(key: string): string {
+function aboutDirectory(key: string): About {
   return `directory ${key}`;
 }
 

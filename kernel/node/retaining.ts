@@ -23,6 +23,7 @@ import {
 } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { DELETED_MS } from "./downloads.ts";
+import { imageChanged } from "./problems.ts";
 import { type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 
@@ -69,6 +70,7 @@ export function removed(
   const { image } = version;
   if (result.ok) {
     removeCommitted(node.catalog, path, version);
+    imageChanged(node, path);
     if (node.collect !== null) node.collect.gone += 1;
     node.deleted.push({ path, image, until: (now.mono + DELETED_MS) as MonoMs });
     const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;

@@ -1,10 +1,11 @@
 /** Between scrubbing and the rest of the node: what is damaged is fetched again under the state that it has. */
+import type { About } from "../about.ts";
 import { assert } from "../assert.ts";
 import { basesOf, entriesOf, getEntry, type Intent, putIntent } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { type ImageId, joinVPath, keyOf, type Now, type VPath } from "../ids.ts";
 import { next } from "../prng.ts";
-import { type ScrubView, scrubbed, scrubForget, scrubNext } from "../scrub/scrub.ts";
+import { type ScrubView, scrubbed, scrubNext } from "../scrub/scrub.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
 import { type NodeState, disk, problem, tell, trace } from "./state.ts";
@@ -69,11 +70,6 @@ export function scrubAnswered(node: NodeState, result: DiskResult, now: Now, out
   disk(node, { kind: "restore", path, directory, intent }, request, out);
 }
 
-/** Another tree stands at the path, which was read to its end before it got there. */
-export function scrubHealed(node: NodeState, path: VPath): void {
-  if (scrubForget(node.scrub, path)) problem(node, aboutDamage(path), null);
-}
-
-function aboutDamage(path: VPath): string {
+function aboutDamage(path: VPath): About {
   return `damage of ${path}`;
 }

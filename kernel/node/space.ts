@@ -1,4 +1,5 @@
 /** Room on the disks: a reserve is left, so that a server is never quite full and what it has begun can end. */
+import type { About } from "../about.ts";
 import type { Effect } from "../effect.ts";
 import type { Space } from "../event.ts";
 import { type NodeState, problem, tell } from "./state.ts";
@@ -29,6 +30,6 @@ export function spaceFound(node: NodeState, places: readonly Space[], out: Effec
   }
 }
 
-function aboutSpace(root: Space["root"]): string {
+function aboutSpace(root: Space["root"]): About {
   return `space in ${root ?? "the database"}`;
 }

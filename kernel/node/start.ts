@@ -61,7 +61,9 @@ export function takeFound(node: NodeState, found: FoundImage, now: Now, out: Eff
     putCommitted(node.catalog, found.path, committed);
     for (const { timestamp } of found.committed.signatures) putSince(node.catalog, found.path, timestamp);
     if (isRemoved(node.retention, found.path, committed)) {
-      const what = `${found.path}: older than what was removed here, and here again: upload it anew, or delete it`;
+      const isSame = found.floor !== null && compareVersions(committed, found.floor) === 0;
+      const past = isSame ? "removed here" : "older than what was removed here";
+      const what = `${found.path}: ${past}, and here again: upload it anew, or delete it`;
       tell(node, `start: ${found.path}`, what, out);
     }
   }

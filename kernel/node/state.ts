@@ -1,4 +1,5 @@
 /** What a server knows, and the one table of operations that it waits for. */
+import type { About } from "../about.ts";
 import type { Catalog, Intent } from "../catalog.ts";
 import type { Config, DirectoryConfig, KeyRing } from "../config.ts";
 import type { Effect, TraceFields } from "../effect.ts";
@@ -143,7 +144,7 @@ export type NodeState = {
   /** Images given up here a moment ago: not taken again at once. */
   readonly avoided: Map<string, { readonly path: VPath; readonly until: MonoMs }>;
   readonly deleted: { readonly path: VPath; readonly image: ImageId; readonly until: MonoMs }[];
-  readonly problems: Map<string, string>;
+  readonly problems: Map<About, string>;
   /** Virtual paths `/key` of our own configuration, and the digest that others are to know it by. */
   configPaths: ReadonlySet<VPath>;
   configDigest: Digest;
@@ -167,12 +168,12 @@ export function trace(out: Effect[], mark: string, fields: TraceFields): void {
 }
 
 /** A problem, and a line of the log when it is news. */
-export function tell(node: NodeState, about: string, what: string | null, out: Effect[]): void {
+export function tell(node: NodeState, about: About, what: string | null, out: Effect[]): void {
   if (what !== null && node.problems.get(about) !== what) trace(out, "problem", { what });
   problem(node, about, what);
 }
 
-export function problem(node: NodeState, about: string, what: string | null): void {
+export function problem(node: NodeState, about: About, what: string | null): void {
   if (what === null) node.problems.delete(about);
   else if (node.problems.size < PROBLEMS_MAX) node.problems.set(about, what);
 }

@@ -15,6 +15,7 @@ import type { Hosts } from "../wire/message.ts";
 import { cleanUp } from "./cleaning.ts";
 import { answer } from "./answers.ts";
 import { cancelDownload, startFetch } from "./downloads.ts";
+import { startMended } from "./problems.ts";
 import { sendReceipts } from "./receipts.ts";
 import { type NodeState, disk, trace } from "./state.ts";
 import { operation } from "../operations.ts";
@@ -113,6 +114,7 @@ function uploadAccepted(
     const { intent, committed } = getEntry(node.catalog, path);
     if (committed !== null && committed.image === outcome.version.image) {
       putCommitted(node.catalog, path, outcome.version);
+      if (!isRemoved(node.retention, path, outcome.version)) startMended(node, path);
       if (intent !== null && intent.image !== outcome.version.image) {
         cancelDownload(node, path, intent.stage, now, out);
         abortIntent(node.catalog, path, intent.stage);

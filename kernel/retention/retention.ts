@@ -9,6 +9,7 @@
  *
  * Source: specification of the configuration, section 5; reliability notes, section 2.4; architecture decisions, 6.
  */
+import type { About } from "../about.ts";
 import { type Catalog, basesOf, entriesOf, getEntry, sinceOf } from "../catalog.ts";
 import type { Config, DirectoryConfig } from "../config.ts";
 import { type MonoMs, type Now, type VPath, joinVPath, keyOf, levelOf } from "../ids.ts";
@@ -43,7 +44,7 @@ export type RetentionOut =
   | { readonly kind: "hide"; readonly path: VPath; readonly hidden: boolean }
   | { readonly kind: "remove"; readonly removal: Removal }
   /** For the operator; null when it is over. */
-  | { readonly kind: "problem"; readonly about: string; readonly what: string | null };
+  | { readonly kind: "problem"; readonly about: About; readonly what: string | null };
 
 export type RetentionView = {
   readonly config: Config;
@@ -166,7 +167,7 @@ function judgeBase(state: RetentionState, base: VPath, view: RetentionView, out:
   const directory = view.config.directories.find(({ key }) => key === keyOf(base));
   if (directory === undefined || levelOf(base) !== directory.numLevels - 1) return;
   const readable = isReadable(state, directory);
-  const about = `keep list of ${directory.key}`;
+  const about = `keep list of ${directory.key}` as const;
   const what = `${directory.keepListFile} cannot be read: nothing is removed from ${directory.key}; make it, or make it readable`;
   if (directory.keepListFile !== null) out.push({ kind: "problem", about, what: readable ? null : what });
   if (!readable) return;

@@ -102,6 +102,6 @@ export function scrubbed(
 }
 
 /** It was fetched anew, or is not here any more. */
-export function scrubForget(state: ScrubState, path: VPath): boolean {
-  return state.damaged.delete(path);
+export function scrubForget(state: ScrubState, path: VPath): void {
+  state.damaged.delete(path);
 }

@@ -1,5 +1,6 @@
 /** `docs/status.md` against a server that runs. */
 import { readFileSync } from "node:fs";
+import { ABOUTS } from "../../kernel/about.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
 import { plant, Rig, until } from "./rig.ts";
@@ -43,6 +44,12 @@ test("the members of /status/ are those of its table", async () => {
     documented.toSorted(),
   );
   expect(page).toMatchObject({ state: "running", images: 1 });
+});
+
+test("what a problem may be of is in its table, and nothing else", () => {
+  const [, problems] = first.split("Problems go");
+  const [, ...documented] = cells(problems ?? "", 0).flat(); // the first is the name of the column
+  expect(documented.toSorted()).toEqual([...ABOUTS].toSorted());
 });
 
 test("the other pages are there, with the members that are named", async () => {

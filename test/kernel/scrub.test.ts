@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { Effect } from "../../kernel/effect.ts";
 import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, imageOf, pathOf, type Rig, WALL } from "./rig.ts";
+import { createRig, directoryOf, imageOf, pathOf, type Rig, WALL } from "./rig.ts";
 
 const { scrubAfterMs, scrubEveryMs, scrubBlocks } = DEFAULT_LIMITS;
 const ROUND_MS = 1_000;
@@ -92,4 +92,31 @@ test("an upload that comes while its image is read is not undone by what was rea
   const effects = rig.done("scrub", DAMAGED);
   expect(effects.filter(({ kind }) => kind === "disk" || kind === "trace")).toEqual([]);
   expect([...rig.node.problems]).toEqual([]);
+});
+
+/** An image that was found damaged. */
+function damaged(): Rig {
+  const rig = started();
+  rounds(rig, scrubAfterMs + ROUND_MS);
+  rig.done("scrub", DAMAGED);
+  rig.disk("put_intent", { ok: false, code: "no_space", detail: "write" });
+  expect([...rig.node.problems.keys()]).toEqual(["damage of /site/a"]);
+  return rig;
+}
+
+test("damage is forgotten with the directory that it is in", () => {
+  const rig = damaged();
+  rig.feed({ kind: "config_changed", directories: [] });
+  expect([...rig.node.problems]).toEqual([]);
+  expect([...rig.node.scrub.damaged]).toEqual([]);
+});
+
+test("damage is forgotten with an image that is removed", () => {
+  const rig = damaged();
+  const cleaned = directoryOf("site", { autoClean: true, keepMin: 0, keepMax: 0, keepRecentMs: 0 });
+  rig.feed({ kind: "config_changed", directories: [cleaned] });
+  while (!rig.pending.some(({ request }) => request.kind === "remove")) rig.wait(ROUND_MS);
+  rig.done("remove");
+  expect([...rig.node.problems]).toEqual([]);
+  expect([...rig.node.scrub.damaged]).toEqual([]);
 });

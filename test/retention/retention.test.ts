@@ -1,10 +1,20 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Effect } from "../../kernel/effect.ts";
 import { createCatalog, putCommitted, putIntent } from "../../kernel/catalog.ts";
 import { type ImageId, type Now, type VPath, parentOf } from "../../kernel/ids.ts";
 import { createRetention, keptIn } from "../../kernel/retention/retention.ts";
 import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, directoryOf, imageOf, pathOf, type Rig, sentFrames, WALL } from "../kernel/rig.ts";
+import {
+  createRig,
+  directoryOf,
+  imageOf,
+  indexOf,
+  pathOf,
+  type Rig,
+  sentFrames,
+  stageLacking,
+  WALL,
+} from "../kernel/rig.ts";
 
 const HOUR = 3_600_000;
 const SETTINGS = { autoClean: true, keepMin: 1, keepMax: 100, keepRecentMs: 24 * HOUR };
@@ -115,6 +125,48 @@ test("where something older than what was removed is here again, nothing else th
   // Elsewhere there is no floor.
   rig.upload(9, 4, "b", imageOf(3), between);
   expect(answersOf(rig.done("put_intent"))).toMatchObject([{ response: { accepted: true } }]);
+});
+
+describe("what was removed and is here again", () => {
+  const about = `start: ${pathOf("a")}`;
+  const again = (image: number, ageHours: number): Rig => {
+    const floor = { timestamp: WALL - HOUR, image: imageOf(1) };
+    return started([{ ...found("a", image, ageHours), floor }]);
+  };
+
+  test.each([
+    ["the same", 1, 1, "/site/a: removed here, and here again: "],
+    ["an older one", 2, 2, "/site/a: older than what was removed here, and here again: "],
+  ])("%s is told as what it is", (_what, image, age, says) => {
+    expect([...again(image, age).node.problems]).toEqual([[about, expect.stringContaining(says)]]);
+  });
+
+  test("it is over when it is signed anew, and not by a signature that is as old", () => {
+    const rig = again(2, 3);
+    rig.upload(9, 1, "a", imageOf(2), WALL - 2 * HOUR);
+    rig.done("put_state");
+    expect([...rig.node.problems.keys()]).toEqual([about]);
+    rig.upload(9, 2, "a", imageOf(2), WALL);
+    rig.done("put_state");
+    expect([...rig.node.problems.keys()]).toEqual([]);
+  });
+
+  test("it is over when another image takes its place", () => {
+    const rig = again(1, 1);
+    rig.upload(9, 1, "a", imageOf(3), WALL);
+    rig.done("put_intent");
+    rig.done("load_index", { kind: "index", index: indexOf(imageOf(3), 1) });
+    rig.done("prepare_stage", stageLacking(1, []));
+    expect([...rig.node.problems.keys()]).toEqual([about]);
+    rig.done("commit");
+    expect([...rig.node.problems.keys()]).toEqual([]);
+  });
+
+  test("it is over when its directory goes", () => {
+    const rig = again(1, 1);
+    rig.feed({ kind: "config_changed", directories: [] });
+    expect([...rig.node.problems.keys()]).toEqual([]);
+  });
 });
 
 test("an upload that comes during a removal waits for its end, and is then judged by what is there", () => {
