@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { EXIT_USAGE, wrongUsage } from "../usage.ts";
-import { type Search, search } from "./search.ts";
+import { mutantOf, type Search, search } from "./search.ts";
 
 const EXIT_FOUND = 1;
 const SCHEDULES = 1_000;
@@ -24,25 +24,12 @@ signatures cost nothing.
 Status: 0 all well, ${EXIT_FOUND} a schedule went wrong and is printed, ${EXIT_USAGE} wrong usage.
 `;
 
+type Options = { readonly asked: Search; readonly json: boolean };
+
 async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      schedules: { type: "string" },
-      seed: { type: "string" },
-      jobs: { type: "string" },
-      mutant: { type: "string" },
-      json: { type: "boolean" },
-      help: { type: "boolean" },
-    },
-  });
-  if (values.help === true) return say(HELP, 0);
-  const asked: Search = {
-    schedules: numberOf("--schedules", values.schedules) ?? SCHEDULES,
-    seed: numberOf("--seed", values.seed) ?? 1,
-    jobs: numberOf("--jobs", values.jobs) ?? availableParallelism(),
-    mutant: values.mutant ?? null,
-  };
+  const options = await readOptions(args);
+  if (typeof options === "number") return options;
+  const { asked, json } = options;
   const began = performance.now();
   const progress = process.stderr.isTTY
     ? (done: number) => void process.stderr.write(`${done} of ${asked.schedules}\r`)
@@ -50,13 +37,42 @@ async function main(args: readonly string[]): Promise<number> {
   const { found, ...tally } = await search({ ...asked, progress });
   const seconds = (performance.now() - began) / 1_000;
   const status = found === null ? 0 : EXIT_FOUND;
-  if (values.json === true) return say(`${JSON.stringify({ ...tally, seconds, found })}\n`, status);
+  if (json) return say(`${JSON.stringify({ ...tally, seconds, found })}\n`, status);
   const rate = Math.round(tally.schedules / seconds);
   const text = [
-    ...(found === null ? [] : [found.schedule, found.wrong, `again: --seed ${found.seed} --schedules 1`]),
+    ...(found === null
+      ? []
+      : [found.schedule, found.wrong, `again: --seed ${found.seed} --schedules ${found.schedules}`]),
     `${tally.schedules} schedules in ${seconds.toFixed(0)} s, ${rate} a second: ${tally.conflicts} with several images accepted, ${tally.equalTimes} of them with equal timestamps, ${tally.resigned} with an image signed again; ${found === null ? "all ended with the winner everywhere" : "one went wrong"}`,
   ];
   return say(`${text.join("\n")}\n`, status);
+}
+
+/** What is thrown here is of the command line; what is thrown elsewhere is a fault of ours, and is shown whole. */
+async function readOptions(args: readonly string[]): Promise<Options | number> {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        schedules: { type: "string" },
+        seed: { type: "string" },
+        jobs: { type: "string" },
+        mutant: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+    if (values.help === true) return say(HELP, 0);
+    const asked = {
+      schedules: numberOf("--schedules", values.schedules) ?? SCHEDULES,
+      seed: numberOf("--seed", values.seed) ?? 1,
+      jobs: numberOf("--jobs", values.jobs) ?? availableParallelism(),
+      mutant: values.mutant === undefined ? null : await mutantOf(values.mutant),
+    };
+    return { asked, json: values.json === true };
+  } catch (error) {
+    return wrongUsage("conflicts", error instanceof Error ? error.message : String(error));
+  }
 }
 
 function numberOf(option: string, text: string | undefined): number | null {
@@ -71,10 +87,4 @@ function say(text: string, status: number): number {
   return status;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  // Of `parseArgs` and of a number; what else is thrown is a fault of ours.
-  if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
-  process.exitCode = wrongUsage("conflicts", error.message);
-}
+process.exitCode = await main(process.argv.slice(2));

@@ -10,8 +10,13 @@ export type Tally = {
   readonly resigned: number;
 };
 export type Answer = Tally & {
-  /** The first that went wrong, in words. */
-  readonly found: { readonly seed: number; readonly schedule: string; readonly wrong: string } | null;
+  /** The first that went wrong, in words; or so many from this seed on, one of which never ended. */
+  readonly found: {
+    readonly seed: number;
+    readonly schedules: number;
+    readonly schedule: string;
+    readonly wrong: string;
+  } | null;
 };
 
 process.on("message", ({ from, count }: Task) => {
@@ -24,7 +29,8 @@ process.on("message", ({ from, count }: Task) => {
     if (verdict.conflict) conflicts += 1;
     if (verdict.equalTimes) equalTimes += 1;
     if (verdict.resigned) resigned += 1;
-    if (verdict.wrong !== null) found = { seed, schedule: printSchedule(schedule), wrong: verdict.wrong };
+    if (verdict.wrong !== null)
+      found = { seed, schedules: 1, schedule: printSchedule(schedule), wrong: verdict.wrong };
   }
   const answer: Answer = { schedules, conflicts, equalTimes, resigned, found };
   process.send?.(answer);

@@ -95,6 +95,7 @@ test("help, list, and wrong usage", () => {
   for (const [args, text] of [
     [["nothing"], 'no target "nothing"; see --list'],
     [["cbor", "--seconds", "x"], "--seconds x: write a whole number from 1"],
+    [["cbor", "--replay", "none"], "ENOENT: no such file or directory, open 'none'"],
   ] as const) {
     const ended = spawnSync(process.execPath, [...FUZZ, ...args], { encoding: "utf8" });
     expect([ended.status, ended.stderr]).toEqual([64, `fuzz: ${text}\nnpm run fuzz -- --help tells more\n`]);

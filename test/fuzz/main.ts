@@ -51,43 +51,62 @@ type Options = {
   readonly quiet: boolean;
 };
 
+type Asked =
+  | { readonly kind: "list" }
+  | { readonly kind: "replay"; readonly name: string; readonly input: Uint8Array }
+  | { readonly kind: "fuzz"; readonly names: readonly string[]; readonly options: Options };
+
 async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      seconds: { type: "string" },
-      executions: { type: "string" },
-      seed: { type: "string" },
-      replay: { type: "string" },
-      out: { type: "string" },
-      grow: { type: "boolean" },
-      quiet: { type: "boolean" },
-      list: { type: "boolean" },
-      help: { type: "boolean" },
-    },
-  });
-  if (values.help === true) return say(HELP);
-  if (values.list === true) return list();
-  const names = positionals.includes("all") ? TARGET_NAMES : positionals;
-  const strange = names.find((name) => !TARGET_NAMES.includes(name) && !PLANTED_NAMES.includes(name));
-  if (strange !== undefined) throw new RangeError(`no target ${JSON.stringify(strange)}; see --list`);
-  const [first] = names;
-  if (first === undefined) throw new RangeError("name a target; see --list");
-  if (values.replay !== undefined) return replay(first, values.replay);
-  const options: Options = {
-    seconds: numberOf("--seconds", values.seconds) ?? (values.executions === undefined ? SECONDS : 1e9),
-    executionsMax: numberOf("--executions", values.executions) ?? Number.MAX_SAFE_INTEGER,
-    seed: numberOf("--seed", values.seed) ?? randomInt(1, 2 ** 31),
-    out: values.out ?? "fuzz-found",
-    grow: values.grow === true,
-    quiet: values.quiet === true,
-  };
-  for (const name of names) {
-    const status = await fuzz(name, options);
+  const asked = readOptions(args);
+  if (typeof asked === "number") return asked;
+  if (asked.kind === "list") return list();
+  if (asked.kind === "replay") return replay(asked.name, asked.input);
+  for (const name of asked.names) {
+    const status = await fuzz(name, asked.options);
     if (status !== 0) return status;
   }
   return 0;
+}
+
+/** What is thrown here is of the command line; what is thrown elsewhere is a fault of ours, and is shown whole. */
+function readOptions(args: readonly string[]): Asked | number {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        seconds: { type: "string" },
+        executions: { type: "string" },
+        seed: { type: "string" },
+        replay: { type: "string" },
+        out: { type: "string" },
+        grow: { type: "boolean" },
+        quiet: { type: "boolean" },
+        list: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+    if (values.help === true) return say(HELP);
+    if (values.list === true) return { kind: "list" };
+    const names = positionals.includes("all") ? TARGET_NAMES : positionals;
+    const strange = names.find((name) => !TARGET_NAMES.includes(name) && !PLANTED_NAMES.includes(name));
+    if (strange !== undefined) throw new RangeError(`no target ${JSON.stringify(strange)}; see --list`);
+    const [name] = names;
+    if (name === undefined) throw new RangeError("name a target; see --list");
+    if (values.replay !== undefined)
+      return { kind: "replay", name, input: Uint8Array.from(readFileSync(values.replay)) };
+    const options: Options = {
+      seconds: numberOf("--seconds", values.seconds) ?? (values.executions === undefined ? SECONDS : 1e9),
+      executionsMax: numberOf("--executions", values.executions) ?? Number.MAX_SAFE_INTEGER,
+      seed: numberOf("--seed", values.seed) ?? randomInt(1, 2 ** 31),
+      out: values.out ?? "fuzz-found",
+      grow: values.grow === true,
+      quiet: values.quiet === true,
+    };
+    return { kind: "fuzz", names, options };
+  } catch (error) {
+    return wrongUsage("fuzz", error instanceof Error ? error.message : String(error));
+  }
 }
 
 function numberOf(option: string, text: string | undefined): number | null {
@@ -105,9 +124,8 @@ async function list(): Promise<number> {
   return 0;
 }
 
-async function replay(name: string, file: string): Promise<number> {
+async function replay(name: string, input: Uint8Array): Promise<number> {
   const target = await loadTarget(name);
-  const input = Uint8Array.from(readFileSync(file));
   const finding = target === null ? null : judge(target, input);
   say(
     finding === null ? `${name}: ${target?.run(input)}\n` : `${name}: ${finding.kind}: ${finding.detail}\n`,
@@ -196,10 +214,4 @@ function say(text: string): number {
   return 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  // Of `parseArgs` and of a number; what else is thrown is a fault of ours.
-  if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
-  process.exitCode = wrongUsage("fuzz", error.message);
-}
+process.exitCode = await main(process.argv.slice(2));
