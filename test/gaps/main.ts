@@ -18,7 +18,8 @@ Plants each bug of test/gaps/ in a copy of the sources and runs the one test tha
   --write     write ${PAGE}, and plant nothing
   --help      this
 
-Status: 0 all were killed, ${EXIT_FOUND} one was not, or its test is not there, ${EXIT_USAGE} wrong usage.
+Status: 0 all were killed; ${EXIT_FOUND} one was not, its test is not there, or did not come to its end, which shows nothing;
+${EXIT_USAGE} wrong usage.
 `;
 
 process.exitCode = await main().catch((error: unknown) => {

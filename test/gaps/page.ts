@@ -9,7 +9,10 @@ export const PAGE = "docs/gaps.md";
 const HEAD = `# What was wrong in 0.6.12, and what holds it here
 
 The numbers are those of the specification's list of gaps: S are holes, C inputs that ended a process, B and K wrong
-behaviour of servers and of the client. \`npm run gaps -- --write\` writes this page from \`test/gaps/\`.
+behaviour of servers and of the client. W, in the second table, are those of the reliability notes: a study of what a
+network, a disk, a clock or somebody hostile could bring about in 0.6.12, from which the kernel here was designed, and
+which is not part of this repository. Most of W are entries of the first table seen from there: *as S1* is held by
+what holds S1. \`npm run gaps -- --write\` writes this page from \`test/gaps/\`.
 
 *Found* is a bug on purpose of \`test/mutants/\`: the simulator finds it (\`docs/mutants.md\`). *Planted* is one of
 \`test/gaps/\`, the old behaviour in a line or two: \`npm run gaps\` plants it, runs the test that it names, and fails
@@ -17,7 +20,7 @@ when that test stays green. *Tested* is a test alone, where no line of the kerne
 what is as it was, with the reason.
 `;
 
-const NOTES = `## By the numbers of the reliability notes
+const NOTES = `## W: by the numbers of the reliability notes
 `;
 
 export function page(): string {
