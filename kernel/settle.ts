@@ -20,14 +20,42 @@ export function settled(servers: readonly Surveyed[], before: ImageId, ours: Ima
   return first.image === ours ? { kind: "ours" } : { kind: "superseded", by: first.image };
 }
 
-/** Reasons that say no more than that another replace has met ours. */
-const CONFLICTS = [
-  "replace_doesnt_match_index",
-  "older_than_present",
-  "already_uploading_different_version",
-  "superseded_by_newer",
-];
+/** Reasons that say no more than that another replace has met ours; true where ours may win there all the same. */
+const CONFLICTS: ReadonlyMap<string, boolean> = new Map([
+  ["replace_doesnt_match_index", true],
+  ["already_uploading_different_version", true],
+  ["older_than_present", false],
+  ["superseded_by_newer", false],
+]);
 
 export function isConflict(reason: string): boolean {
-  return CONFLICTS.includes(reason);
+  return CONFLICTS.has(reason);
+}
+
+/** Whether a server that has refused ours may come to hold it, when servers agree on it. */
+export function isUndecided(reason: string): boolean {
+  return CONFLICTS.get(reason) === true;
+}
+
+/** Whether servers may yet agree on something: each that refused ours or gave it up did so because of another one. */
+export function isContested(refusals: readonly string[]): boolean {
+  return refusals.length > 0 && refusals.every(isConflict);
+}
+
+/** What becomes of a change whose upload has ended. */
+export type Outcome =
+  | { readonly kind: "made" }
+  | { readonly kind: "redo" | "superseded"; readonly by: ImageId }
+  | { readonly kind: "failed" };
+
+/**
+ * @param succeeded  by the rules of the upload, which ask each server where that is demanded
+ * @param seen       what servers have, as far as it was looked at
+ * @param mustSay    nothing counts but what servers say when they are asked themselves
+ * @param left       how often the change may be made again
+ */
+export function outcomeOf(succeeded: boolean, seen: Settled, mustSay: boolean, left: number): Outcome {
+  if (succeeded) return { kind: "made" };
+  if (seen.kind === "superseded") return { kind: left > 0 ? "redo" : "superseded", by: seen.by };
+  return { kind: seen.kind === "ours" && !mustSay ? "made" : "failed" };
 }

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import type { ImageId } from "../../kernel/ids.ts";
 import type { Reading } from "../../kernel/reader.ts";
 import type { Report } from "../../kernel/report.ts";
-import { isConflict, type Settled } from "../../kernel/settle.ts";
+import { isContested, type Outcome, outcomeOf, type Settled } from "../../kernel/settle.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { textOfByteString } from "../../kernel/text.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
@@ -117,13 +117,13 @@ async function perform(work: Work, hasText: () => void): Promise<Changed> {
     }
     const prepared = await prepare(work, before, reading, hasText);
     if (prepared !== null) return prepared;
-    const { ended, verdict, finished } = await replace(work, reading);
-    const won = ended.succeeded || verdict?.kind === "ours";
-    const again = !won && verdict?.kind === "superseded" && (await isRedone(work, verdict.by, left));
-    if (again) {
+    const { ended, seen, finished } = await replace(work, reading);
+    const outcome = outcomeOf(ended.succeeded, seen, command.confirm !== null, left);
+    if ("by" in outcome && (await isRedone(work, outcome))) {
       before = reading;
       continue;
     }
+    const won = outcome.kind === "made";
     if (finished !== null) view.report(won ? { ...finished, ok: true, why: "received" } : finished);
     return { kind: "uploaded", ended: { ...ended, succeeded: won } };
   }
@@ -175,7 +175,7 @@ async function replace(
   { index, origin }: Base,
 ): Promise<{
   readonly ended: Ended;
-  readonly verdict: Settled | null;
+  readonly seen: Settled;
   readonly finished: Extract<Report, { type: "finished" }> | null;
 }> {
   const newest = origin.timestamp ?? 0;
@@ -199,17 +199,19 @@ async function replace(
     if (report.type === "finished" && single) finished = report;
     else view.report(report);
   });
-  const met = single && !ended.succeeded && refusals.length > 0 && refusals.every(isConflict);
-  // Whoever demands that servers are asked is not content with what all say that answer.
-  if (!met || command.confirm !== null) return { ended, verdict: null, finished };
+  if (!single || ended.succeeded || !isContested(refusals))
+    return { ended, seen: { kind: "open" }, finished };
   const stop = AbortSignal.timeout(SETTLE_MS);
-  return { ended, verdict: await whoWins(command, index.image, () => ours, stop), finished };
+  return { ended, seen: await whoWins(command, index.image, () => ours, stop), finished };
 }
 
 /** Whether it is to be made again on top of what has won; a user is asked, whatever number was given. */
-async function isRedone({ command, view, asks }: Work, winner: ImageId, left: number): Promise<boolean> {
+async function isRedone(
+  { command, view, asks }: Work,
+  { kind, by: winner }: Extract<Outcome, { readonly by: ImageId }>,
+): Promise<boolean> {
   const message = `${command.path}: superseded: another change was made meanwhile, and ${winner} is there now`;
-  if (left > 0) {
+  if (kind === "redo") {
     view.note("redo", `${message}: made again on top of it`);
     return true;
   }

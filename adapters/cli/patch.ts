@@ -15,7 +15,7 @@ import { BLOCK_BYTES } from "../../kernel/index/packed.ts";
 import type { ImageId } from "../../kernel/ids.ts";
 import type { Reading } from "../../kernel/reader.ts";
 import type { Report } from "../../kernel/report.ts";
-import { isConflict, type Settled } from "../../kernel/settle.ts";
+import { isConflict, isContested, type Outcome, outcomeOf, type Settled } from "../../kernel/settle.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { errnoOf } from "../config/text-file.ts";
@@ -76,10 +76,11 @@ export async function patch(
       const staged = stagePuts(edited.value, expanded.value, folder);
       if (!staged.ok) return fail("source", staged.detail, SYSEXIT.noInput);
       if (command.dryRun) return await dryRun(reading, edited.value, folder, tell, fail);
-      const ended = await replace(command, reading, edited.value, folder, { view, progressMs, tell }, keys);
+      const telling = { view, progressMs, tell };
+      const ended = await replace(command, reading, edited.value, { folder, left }, telling, keys);
       if (typeof ended === "number") return ended;
       const message = `${path}: superseded: another change was made meanwhile, and ${ended.by} is there now`;
-      if (left <= 0)
+      if (ended.kind === "superseded")
         return fail("superseded", `${message}: run it again, or use --redo`, SYSEXIT.again, {
           winner: ended.by,
         });
@@ -128,10 +129,10 @@ async function replace(
   command: PatchCommand,
   { index, origin }: Base,
   { base }: Edited,
-  folder: string,
+  { folder, left }: { readonly folder: string; readonly left: number },
   { view, progressMs }: Telling,
   keys: readonly SigningKey[],
-): Promise<number | Extract<Settled, { kind: "superseded" }>> {
+): Promise<number | Extract<Outcome, { readonly by: ImageId }>> {
   const newest = origin.timestamp ?? 0;
   warnOfClock(view, newest);
   const job: UploadJob = {
@@ -144,7 +145,7 @@ async function replace(
   };
   let ours: ImageId | null = null;
   let finished: Extract<Report, { type: "finished" }> | null = null;
-  let refusal: string | null = null;
+  const refusals: string[] = [];
   const stop = new AbortController();
   const done = new AbortController();
   const uploading = upload(
@@ -154,8 +155,7 @@ async function replace(
     keys,
     (report) => {
       if (report.type === "scanned") ours = report.image;
-      if ((report.type === "rejected" || report.type === "aborted") && !isConflict(report.reason))
-        refusal = report.reason;
+      if (report.type === "rejected" || report.type === "aborted") refusals.push(report.reason);
       // How it ends is known when it is known who wins.
       if (report.type === "finished") finished = report;
       else view.report(report);
@@ -166,34 +166,29 @@ async function replace(
   const tellEnd = (won: boolean): void => {
     if (finished !== null) view.report(won ? { ...finished, ok: true, why: "received" } : finished);
   };
+  const mustSay = command.confirm !== null;
   const first = await Promise.race([uploading, watching]);
-  const asked = command.confirm !== null && !("succeeded" in first) && first.kind === "ours";
-  const ended = asked ? await uploading : first;
-  const seen = "succeeded" in ended ? await afterUpload(ended, refusal, watching, done) : ended;
-  // Whoever demands that servers are asked is not content with what all say that answer.
-  const verdict: Settled | null = command.confirm !== null && seen?.kind === "ours" ? { kind: "open" } : seen;
+  const ended = "succeeded" in first ? first : mustSay && first.kind === "ours" ? await uploading : null;
+  const seen = "succeeded" in first ? await afterUpload(first, refusals, watching, done) : first;
+  const outcome = outcomeOf(ended?.succeeded === true, seen, mustSay, left);
   done.abort();
   stop.abort();
   await uploading;
-  const won = verdict === null || verdict.kind === "ours";
+  const won = outcome.kind === "made";
   tellEnd(won);
-  if (won) {
-    if (ours === index.image) view.note("unchanged", "warning: nothing is changed.");
-    return SYSEXIT.ok;
-  }
-  if (verdict.kind === "superseded") return verdict;
-  return exitOf("succeeded" in ended && ended.sourceFailed, finished, refusal);
+  if (won && ours === index.image) view.note("unchanged", "warning: nothing is changed.");
+  if ("by" in outcome) return outcome;
+  return won ? SYSEXIT.ok : exitOf(ended?.sourceFailed === true, finished, refusals);
 }
 
-/** Null: every server has it. After a real refusal nothing is waited for. */
+/** What is seen in the end; only for servers that have met another change something is waited for. */
 async function afterUpload(
   { succeeded, sourceFailed }: Ended,
-  refusal: string | null,
+  refusals: readonly string[],
   watching: Promise<Settled>,
   done: AbortController,
-): Promise<Settled | null> {
-  if (succeeded) return null;
-  if (sourceFailed || refusal !== null) return { kind: "open" };
+): Promise<Settled> {
+  if (succeeded || sourceFailed || !isContested(refusals)) return { kind: "open" };
   const timer = setTimeout(() => done.abort(), SETTLE_MS);
   try {
     return await watching;
@@ -205,10 +200,10 @@ async function afterUpload(
 function exitOf(
   sourceFailed: boolean,
   finished: Extract<Report, { type: "finished" }> | null,
-  refusal: string | null,
+  refusals: readonly string[],
 ): number {
   if (sourceFailed) return SYSEXIT.local;
-  if (refusal !== null) return SYSEXIT.refused;
+  if (!refusals.every(isConflict)) return SYSEXIT.refused;
   return finished?.why === "unreachable" ? SYSEXIT.unreachable : SYSEXIT.again;
 }
 

@@ -5,6 +5,7 @@
 import type { Effect } from "../effect.ts";
 import type { Address, ConnId, MachineId, MonoMs, Now } from "../ids.ts";
 import { ask, connectionTo, isOpen } from "../rpc/links.ts";
+import { isUndecided } from "../settle.ts";
 import { equalBytes } from "../text.ts";
 import type { Response } from "../wire/message.ts";
 import { lookUp } from "./names.ts";
@@ -68,21 +69,43 @@ export function confirmed(
   report(out, { type: "confirmed", host: address, servers: serversConfirmed(transfer), ...subject });
 }
 
-/** Whether those that must hold it say that they do. */
+/** Whether those that must hold it say that they do, and nobody has another one that may win. */
 export function isConfirmed(transfer: Transfer, wanted: Confirm): boolean {
-  if (wanted !== "all") return serversConfirmed(transfer) >= wanted;
-  return transfer.confirmed.size > 0 && [...serversOf(transfer).values()].every((own) => says(transfer, own));
+  const servers = [...serversOf(transfer).values()];
+  const open = servers.filter((own) => !says(transfer, own));
+  if (wanted === "all") return transfer.confirmed.size > 0 && open.length === 0;
+  if (servers.length - open.length < wanted) return false;
+  return !open.some((own) => own.some((address) => mayYetHold(transfer, address)));
 }
 
-/** Nothing more is to be learnt: each server holds it by its own word, or has refused it or given it up. */
+/** Nothing more is to be learnt: each server holds it by its own word, or has refused it for good or given it up. */
 export function isSettled(transfer: Transfer): boolean {
   const { aborted, rejected, confirmed: who } = transfer;
+  const refuses = (address: Address) =>
+    rejected.get(address)?.fatal === true && !mayYetHold(transfer, address);
   const hasLeft = (server: string, own: readonly Address[]) =>
-    aborted.has(server as MachineId) || own.some((address) => rejected.get(address)?.fatal === true);
+    aborted.has(server as MachineId) || own.some(refuses);
   return (
     who.size > 0 &&
     [...serversOf(transfer)].every(([server, own]) => says(transfer, own) || hasLeft(server, own))
   );
+}
+
+/** Whether a server has refused it for good or given it up, and does not say that it holds it after all. */
+export function isLost(transfer: Transfer): boolean {
+  const { aborted, rejected } = transfer;
+  const holding = [...serversOf(transfer)].filter(([, own]) => says(transfer, own));
+  const machines = new Set(holding.map(([server]) => server));
+  const addresses = new Set(holding.flatMap(([, own]) => own));
+  return (
+    [...aborted.keys()].some((machine) => !machines.has(machine)) ||
+    [...rejected].some(([address, { fatal }]) => fatal && !addresses.has(address))
+  );
+}
+
+/** What it refused it for may go, and then it takes ours from the others. */
+function mayYetHold({ rejected }: Transfer, address: Address): boolean {
+  return isUndecided(rejected.get(address)?.reason ?? "");
 }
 
 export function serversConfirmed(transfer: Transfer): number {
@@ -94,19 +117,16 @@ function says({ confirmed: who }: Transfer, own: readonly Address[]): boolean {
 }
 
 /**
- * Each server by its addresses: those that are known by name, and those that were asked to take it and are none of them.
- * A server whose name leads nowhere has none, and cannot be asked.
+ * Each server by its addresses: those that are known by name, and those that have taken it, or may yet, and are none of
+ * them. A server whose name leads nowhere has none, and cannot be asked.
  */
-function serversOf({
-  cluster,
-  discovered,
-  machineAt,
-  accepted,
-}: Transfer): ReadonlyMap<string, readonly Address[]> {
+function serversOf(transfer: Transfer): ReadonlyMap<string, readonly Address[]> {
+  const { cluster, discovered, machineAt, accepted, rejected } = transfer;
   const servers = new Map<string, Address[]>();
   for (const [machine, name] of discovered) servers.set(machine, [...(cluster.candidates.get(name) ?? [])]);
   for (const [address, machine] of machineAt) servers.get(machine)?.push(address);
   const named = new Set([...servers.values()].flat());
-  for (const address of accepted) if (!named.has(address)) servers.set(address, [address]);
+  const others = [...accepted, ...[...rejected.keys()].filter((address) => mayYetHold(transfer, address))];
+  for (const address of others) if (!named.has(address)) servers.set(address, [address]);
   return servers;
 }

@@ -3,7 +3,7 @@ import { assert } from "../assert.ts";
 import type { Effect } from "../effect.ts";
 import type { Address, MachineId, Now } from "../ids.ts";
 import type { Progress, Why } from "../report.ts";
-import { isConfirmed, isSettled } from "./confirm.ts";
+import { isConfirmed, isLost, isSettled } from "./confirm.ts";
 import { bytesPerSecond, remainingMs } from "./meter.ts";
 import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
 
@@ -15,7 +15,7 @@ export function judge(state: UploaderState, transfer: Transfer, now: Now, out: E
   else transfer.aloneSince ??= now.mono;
   const why = verdict(state, transfer, now);
   if (why === null) return;
-  const ok = why === "received" && !refused(transfer) && transfer.aborted.size === 0;
+  const ok = why === "received" && !isLost(transfer);
   transfer.finished = { ok, why: why === "received" && !ok ? "rejected" : why };
   const subject = subjectOf(transfer);
   assert(subject !== null, "what is finished was scanned");
@@ -105,8 +105,7 @@ function verdict(state: UploaderState, transfer: Transfer, now: Now): Why | null
   const { accepted, rejected } = transfer;
   if (config.confirm !== null && !transfer.leftAsItIs) {
     if (isConfirmed(transfer, config.confirm)) return "received";
-    const lost = refused(transfer) || transfer.aborted.size > 0;
-    if (lost && !unanswered && isSettled(transfer)) return "rejected";
+    if (isLost(transfer) && !unanswered && isSettled(transfer)) return "rejected";
   } else if (isReceived(state, transfer, elapsed)) return "received";
   if (elapsed >= config.deadlineMs) return "deadline";
   const { cluster } = transfer;

@@ -304,3 +304,42 @@ test("who has given up cannot confirm: when the others have, the upload has fail
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
   expect(bench.stopped).toBe(true);
 });
+
+test("who has refused it, and says in the end that it holds it, is no reason to fail", () => {
+  const bench = new Bench(["a"], [], 0, "all");
+  const [first, second] = bench.asked;
+  if (first === undefined || second === undefined) throw new Error("two servers were to be asked");
+  const of = (conn: ConnId) => bench.state.links.conns.get(conn)?.address;
+  bench.names.set("first", [of(first.conn) as Address]);
+  const met = { accepted: false, reason: "already_uploading_different_version", hosts: new Map() } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: { type: "ReplaceDir", ...met } });
+  const hosts = new Map([["1".padStart(32, "0") as MachineId, "first"]]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(second.conn, { kind: "response", id: second.id, response: accepted });
+  bench.receipt(second.conn, 2, null);
+  bench.wait(2_000);
+  expect(bench.questions).toHaveLength(2);
+  bench.holds(INDEX);
+  expect(bench.stopped).toBe(false);
+  bench.holds(INDEX);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("a number is not enough while who has refused for another image may take that one, nor when ours has lost", () => {
+  const bench = new Bench(["a"], [], 0, 1);
+  const [first, second] = bench.asked;
+  if (first === undefined || second === undefined) throw new Error("two servers were to be asked");
+  const met = { accepted: false, reason: "replace_doesnt_match_index", hosts: new Map() } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: { type: "ReplaceDir", ...met } });
+  bench.receipt(bench.accept(1), 2, null);
+  bench.wait(2_000);
+  const answers = bench.questions.splice(0);
+  for (const { conn, id } of answers) {
+    const data = conn === second.conn ? INDEX : null;
+    bench.say(conn, { kind: "response", id, response: { type: "GetIndexAt", data, hosts: new Map() } });
+  }
+  expect([answers.length, bench.stopped]).toEqual([2, false]);
+  bench.receipt(second.conn, 2, "superseded_by_newer");
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
+});

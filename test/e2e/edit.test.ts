@@ -207,15 +207,18 @@ test("what is put over a file keeps its exec bit, and as a new file has that of 
   });
 });
 
-test("a change of another file meanwhile is no loss with --redo: both are there", async () => {
-  const script = `${faster("/theirs", "theirs")}\necho mine > "$1"`;
-  const ended = await edit("/data.json", editor(script), "--redo", "1");
+test.each([
+  ["without a word of each server", "mine", []],
+  ["with one", "mine too", ["--confirm", "all"]],
+])("a change of another file meanwhile is no loss with --redo, %s: both are there", async (_, mine, more) => {
+  const script = `${faster("/theirs", `beside ${mine}`)}\necho ${mine} > "$1"`;
+  const ended = await edit("/data.json", editor(script), "--redo", "1", ...more);
   expect(ended).toMatchObject({
     status: 0,
     stderr: expect.stringMatching(/superseded: .* made again on top/),
   });
-  await everywhere("/data.json", Buffer.from("mine\n"));
-  await everywhere("/theirs", Buffer.from("theirs"));
+  await everywhere("/data.json", Buffer.from(`${mine}\n`));
+  await everywhere("/theirs", Buffer.from(`beside ${mine}`));
 });
 
 test("of several that put files at once, each comes to its turn with --redo", async () => {
