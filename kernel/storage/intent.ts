@@ -4,12 +4,9 @@
  */
 import type { VPath } from "../ids.ts";
 import { nameOf } from "../ids.ts";
-import { fromHex } from "../text.ts";
 import { compareVersions, versionOf } from "../winner.ts";
-import { type Cbor, decodeCbor, encodeCbor } from "../wire/cbor.ts";
-import { readMembers } from "../wire/shape.ts";
 import type { SignedState } from "../wire/signed-state.ts";
-import { decodeState, encodeState } from "../wire/state-file.ts";
+import { decodeState, decodeStateFile, encodeState } from "../wire/state-file.ts";
 import { type OwnFile, discard, readOwn, replaceFile } from "./aside.ts";
 import type { Handle, RootName, StorageProgram } from "./call.ts";
 import { root, statName, sync, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
@@ -38,24 +35,15 @@ export type Intent = {
 };
 
 export function encodeIntent(state: SignedState, stage: string, mode: UploadMode): Uint8Array {
-  return encodeCbor(
-    new Map<string, Cbor>([
-      ["image", fromHex(state.image)],
-      ["signatures", state.signatures.map(({ timestamp, bytes }) => [timestamp, ["ssh-ed25519", bytes]])],
-      ["stage", stage],
-      ["mode", mode],
-    ]),
-  );
+  return encodeState(state, { stage, mode });
 }
 
 export function decodeIntent(bytes: Uint8Array): Intent | null {
-  const state = decodeState(bytes);
-  if (!state.ok) return null;
-  const decoded = decodeCbor(bytes, "refuse");
-  const members = decoded.ok ? readMembers(decoded.value) : null;
-  const stage = parseTag(members?.get("stage"));
-  const mode = stage !== null && members?.get("mode") === "append" ? "append" : "replace";
-  return { state: state.value, stage, mode };
+  const file = decodeStateFile(bytes);
+  if (!file.ok) return null;
+  const { state, promise } = file.value;
+  const stage = parseTag(promise?.stage);
+  return { state, stage, mode: stage !== null && promise?.mode === "append" ? "append" : "replace" };
 }
 
 /**

@@ -5,23 +5,54 @@
 import { blake2b } from "@noble/hashes/blake2.js";
 import type { Digest, VPath } from "../ids.ts";
 import { type Result, accepted, refused } from "../result.ts";
-import { compareText, fromHex, toHex, utf8Encode } from "../text.ts";
+import { compareText, equalBytes, fromHex, toHex, utf8Encode } from "../text.ts";
 import { type Cbor, decodeCbor, encodeCbor } from "./cbor.ts";
-import { readSignedState } from "./shape.ts";
+import { readBytes, readMembers, readSignedState, readText } from "./shape.ts";
 import type { Listing, SignedState } from "./signed-state.ts";
 
-/** `stage` is an addition of ours, written only when given: 0.6.12 ignores further members. Never part of a listing. */
-export function encodeState(state: SignedState, stage?: string): Uint8Array<ArrayBuffer> {
-  const members = cborOfState(state);
-  return encodeCbor(stage === undefined ? members : new Map([...members, ["stage", stage]]));
+/** What a promise says beside its state: the stage that it fills, and how it was uploaded. */
+export type PromiseMembers = { readonly stage: string; readonly mode: string };
+/** `promise` as it stands in the file, whatever it says; null in a file of 0.6.12 and in one of what is committed. */
+export type StateFile = { readonly state: SignedState; readonly promise: PromiseMembers | null };
+
+/**
+ * `check` and the members of a promise are additions of ours, which 0.6.12 ignores, and loses when it writes the file
+ * anew. They are never part of a listing.
+ */
+export function encodeState(
+  state: SignedState,
+  promise: PromiseMembers | null = null,
+): Uint8Array<ArrayBuffer> {
+  const members = new Map(membersOf(state, promise));
+  return encodeCbor(members.set("check", checkOf(state, promise)));
 }
 
-/** Whole, of the right shape, with at least one signature; further members are ignored. */
-export function decodeState(bytes: Uint8Array): Result<SignedState, "state_invalid"> {
+/** Whole, of the right shape, with at least one signature, undamaged; further members are ignored. */
+export function decodeStateFile(bytes: Uint8Array): Result<StateFile, "state_invalid"> {
   const decoded = decodeCbor(bytes, "refuse");
   if (!decoded.ok) return refused("state_invalid", decoded.code);
   const state = readSignedState(decoded.value);
-  return state === null ? refused("state_invalid", "not an image with signatures") : accepted(state);
+  if (state === null) return refused("state_invalid", "not an image with signatures");
+  const members = readMembers(decoded.value);
+  const [stage, mode] = [readText(members?.get("stage")), readText(members?.get("mode"))];
+  const promise = stage === null ? null : { stage, mode: mode ?? "" };
+  if (members?.has("check") === true) {
+    const check = readBytes(members.get("check"), CHECK_BYTES);
+    if (check === null || !equalBytes(check, checkOf(state, promise)))
+      return refused("state_invalid", "damaged");
+  }
+  return accepted({ state, promise });
+}
+
+export function decodeState(bytes: Uint8Array): Result<SignedState, "state_invalid"> {
+  const file = decodeStateFile(bytes);
+  return file.ok ? accepted(file.value.state) : file;
+}
+
+const CHECK_BYTES = 16; // against damage, not against people
+
+function checkOf(state: SignedState, promise: PromiseMembers | null): Uint8Array {
+  return blake2b(encodeCbor(membersOf(state, promise)), { dkLen: CHECK_BYTES });
 }
 
 /**
@@ -132,10 +163,11 @@ export function digestOfKeepList(names: readonly string[]): Digest {
   return digestOf(encodeCbor([...new Set(names)].toSorted(compareText)));
 }
 
-function cborOfState(state: SignedState): ReadonlyMap<string, Cbor> {
+function membersOf(state: SignedState, promise: PromiseMembers | null): ReadonlyMap<string, Cbor> {
   return new Map<string, Cbor>([
     ["image", fromHex(state.image)],
     ["signatures", state.signatures.map(({ timestamp, bytes }) => [timestamp, ["ssh-ed25519", bytes]])],
+    ...Object.entries(promise ?? {}),
   ]);
 }
 

@@ -140,7 +140,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   BK11: "pins of TLS: a later feature",
   BL2: "a sub-directory that cannot be read: as root there is none",
   BL7: "a rule for which names of servers a client follows: limits",
-  BS3: "a checksum in state files: crash protocol",
   BS8: "a floor above the state: crash protocol",
   BS12: "a database from a backup: operation under faults",
   BS13: "a full or read-only file system under a database: operation under faults",

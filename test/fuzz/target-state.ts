@@ -5,7 +5,7 @@ import type { Target } from "./engine.ts";
 import { CBOR_CODES, hexBytes, hold, known, roughly, sameBytes, vectors } from "./laws.ts";
 import { mutateCbor } from "./mutate-cbor.ts";
 
-const DETAILS = new Set([...CBOR_CODES, "not an image with signatures"]);
+const DETAILS = new Set([...CBOR_CODES, "not an image with signatures", "damaged"]);
 
 export const state: Target = {
   name: "state",
@@ -19,9 +19,7 @@ export const state: Target = {
       readonly { hex: string }[]
     >;
     const intent = decodeState(hexBytes(valid[0]?.hex ?? ""));
-    const ours = intent.ok
-      ? [encodeIntent(intent.value, "ab12", "append"), encodeState(intent.value, "ab12")]
-      : [];
+    const ours = intent.ok ? [encodeIntent(intent.value, "ab12", "append"), encodeState(intent.value)] : [];
     return [...valid.map(({ hex }) => hexBytes(hex)), ...invalid.map(({ hex }) => hexBytes(hex)), ...ours];
   },
   mutate: mutateCbor([
@@ -29,6 +27,7 @@ export const state: Target = {
     "signatures",
     "stage",
     "mode",
+    "check",
     "append",
     "replace",
     "ssh-ed25519",

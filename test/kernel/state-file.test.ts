@@ -7,6 +7,7 @@ import { readSignedState } from "../../kernel/wire/shape.ts";
 import type { Listing } from "../../kernel/wire/signed-state.ts";
 import {
   decodeState,
+  decodeStateFile,
   digestOfConfigList,
   digestOfListing,
   encodeListing,
@@ -24,13 +25,17 @@ const hashes: {
   your_config_hash_in_gossip: { paths: string[]; hash: string }[];
 } = read("basedir-hash.json");
 
-test.each(states.valid)("a state file with $note is read and written as it was", ({ hex }) => {
-  const state = decodeState(bytes(hex));
-  if (!state.ok) throw new Error(state.detail);
-  expect(hexOf(encodeState(state.value))).toBe(hex);
-  for (let end = 0; end < hex.length / 2; end++)
-    expect(decodeState(bytes(hex).subarray(0, end)).ok).toBe(false);
-});
+test.each(states.valid)(
+  "a state file with $note is read, and written as it was with a check behind it",
+  ({ hex }) => {
+    const state = decodeState(bytes(hex));
+    if (!state.ok) throw new Error(state.detail);
+    const check = /^a2(.*)$/.exec(hex)?.[1] ?? "";
+    expect(hexOf(encodeState(state.value))).toMatch(new RegExp(`^a3${check}65636865636b50[0-9a-f]{32}$`));
+    for (let end = 0; end < hex.length / 2; end++)
+      expect(decodeState(bytes(hex).subarray(0, end)).ok).toBe(false);
+  },
+);
 
 test.each(states.invalid)("a state file with $note is refused", ({ hex }) => {
   expect(decodeState(bytes(hex))).toMatchObject({ ok: false, code: "state_invalid" });
@@ -43,6 +48,26 @@ test("a further member is ignored, and the long list that 0.6.12 grows is read",
   const head = one.slice(0, one.length - entry.length - 2);
   const long = decodeState(bytes(`${head}9901f4${entry.repeat(500)}`));
   expect(long).toMatchObject({ ok: true, value: { signatures: { length: 500 } } });
+});
+
+test.each([
+  ["a state", null],
+  ["a promise", { stage: "ab12", mode: "append" }],
+])("a bit of %s that is wrong is seen, or was none of what counts", (_, promise) => {
+  const state = decodeState(bytes(states.valid[0]?.hex ?? ""));
+  if (!state.ok) throw new Error(state.detail);
+  const written = encodeState(state.value, promise);
+  expect(decodeStateFile(written)).toEqual({ ok: true, value: { state: state.value, promise } });
+  let unseen = 0;
+  for (let bit = 0; bit < written.length * 8; bit++) {
+    const changed = written.slice();
+    changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    const file = decodeStateFile(changed);
+    if (!file.ok) continue;
+    unseen += 1;
+    expect(file.value).toEqual({ state: state.value, promise });
+  }
+  expect(unseen).toBeLessThan("check".length * 8 + 1); // its name alone: then there is nothing to compare with
 });
 
 test.each(hashes.base_dir_hash)("base directory with $note", ({ cbor, hash }) => {
