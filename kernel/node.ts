@@ -29,9 +29,10 @@ import { datagram, newsOf } from "./node/gossiping.ts";
 import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
 import { isReadOf, request, serveFrom } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
+import { wordsOfDisk } from "./node/problems.ts";
 import { spaceFound } from "./node/space.ts";
 import { recovered, restored } from "./node/start.ts";
-import { type NodeState, type Tag, disk, problem, trace } from "./node/state.ts";
+import { type NodeState, type Tag, disk, problem, tell, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
 import { commitEnded, createPublish, stored, verified } from "./publish/publish.ts";
@@ -278,7 +279,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       const download = node.downloads.get(waiting.path);
       if (download === undefined || download.intent.stage !== waiting.stage) return;
       if (!result.ok && !NOT_OF_THE_DISK.includes(result.code)) {
-        problem(node, `download ${waiting.path}`, `${result.code}: ${result.detail}`);
+        tell(node, `download ${waiting.path}`, `${wordsOfDisk(result)}; then it goes on by itself`, out);
       } else if (result.ok && waiting.purpose.kind === "commit")
         problem(node, `download ${waiting.path}`, null);
       fetchOuts(node, diskDone(download, waiting.purpose, result, fetchView(node, now)), now, out);

@@ -8,7 +8,7 @@ import type { UploadVerb, Verb } from "./script.ts";
 import { BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
 
-export const CLEAN = 16; // one in so many runs removes images
+export const CLEAN = 8; // one in so many runs removes images
 
 export type CleanOptions = {
   readonly draw: (...identity: readonly string[]) => Prng;

@@ -3,6 +3,7 @@ import type { About } from "../about.ts";
 import { type MonoMs, type Now, type VPath, keyOf } from "../ids.ts";
 import type { Effect } from "../effect.ts";
 import type { DiskResult } from "../storage/request.ts";
+import { wordsOfDisk } from "./problems.ts";
 import { type Cleanup, type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
 
 const AGAIN_MS = 1_000;
@@ -26,16 +27,11 @@ export function cleaned(
   const isMore = node.uncleaned.some((each) => each.request.place.path === path);
   if (result.ok) return isMore ? undefined : problem(node, aboutCleanup(path), null);
   const { code, detail } = result;
-  trace(out, "disk_failed", { what, path, code, detail });
+  if (tries === 0) trace(out, "disk_failed", { what, path, code, detail }); // once: it is tried for as long as it takes
   // It belongs to a promise: then it is not for us to delete.
   if (code === "stage_incomplete" && !isMore) problem(node, aboutCleanup(path), null);
   if (code === "stage_incomplete" || node.uncleaned.length >= UNCLEANED_MAX) return;
-  tell(
-    node,
-    aboutCleanup(path),
-    `${code}: ${detail}: it is tried again until the disk lets us delete it`,
-    out,
-  );
+  tell(node, aboutCleanup(path), `${wordsOfDisk(result)}; it is tried until it can be deleted`, out);
   const wait = Math.min(AGAIN_MS * 2 ** Math.min(tries, 10), AGAIN_MS_MAX);
   node.uncleaned.push({ what, request, tries: tries + 1, at: (now.mono + wait) as MonoMs });
 }

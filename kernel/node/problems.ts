@@ -23,3 +23,18 @@ export function keyForgotten(node: NodeState, key: string): void {
   for (const about of node.problems.keys())
     if (own.some((each) => about.startsWith(each))) problem(node, about, null);
 }
+
+/** What an operator can do about an answer of a disk; what is not here says it by itself. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  no_space: "make room, in bytes, inodes or quota",
+  read_only: "see the kernel's log, and mount it to be written",
+  not_permitted: "give the user of this program the right to it",
+  too_many_open: "raise the limit of open files",
+  io: "see the kernel's log: the disk may be failing",
+};
+
+/** In words, for the status page and the log. */
+export function wordsOfDisk({ code, detail }: { readonly code: string; readonly detail: string }): string {
+  const remedy = REMEDIES[code];
+  return `${code}: ${detail}${remedy === undefined ? "" : `; ${remedy}`}`;
+}

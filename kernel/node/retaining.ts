@@ -23,8 +23,8 @@ import {
 } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { DELETED_MS } from "./downloads.ts";
-import { imageChanged } from "./problems.ts";
-import { type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
+import { imageChanged, wordsOfDisk } from "./problems.ts";
+import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 
 export function retain(node: NodeState, now: Now, out: Effect[]): void {
@@ -86,8 +86,8 @@ export function removed(
     const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
     node.oldTrees.push({ path, directory, stage, at });
   }
-  const told = result.ok || result.code === "state_changed" ? null : `${result.code}: ${result.detail}`;
-  problem(node, `removal of ${path}`, told);
+  const told = result.ok || result.code === "state_changed" ? null : wordsOfDisk(result);
+  tell(node, `removal of ${path}`, told, out);
   const outs = removalEnded(node.retention, path, result.ok, retentionView(node, now));
   retentionOuts(node, outs, out);
   perform(node, commitEnded(node.publish, path, publishView(node, now)), now, out);

@@ -58,7 +58,8 @@ export function judgeConvergence(
     if (ids.length === 0) continue;
     const winner = ledger.versionOf(ids);
     const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
-    if (winning.every(lost)) {
+    // What somebody has removed by the rules is expected of nobody, lost or not.
+    if (winning.every(lost) && isWanted(path, ids)) {
       const isWhole = winning.some((id) => trees.wasWhole(id));
       const isSafe = winning.some((id) => trees.isSafe(id));
       const why = isSafe ? "outside" : isWhole ? "copies_lost" : "never_whole";

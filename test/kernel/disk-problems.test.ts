@@ -26,7 +26,9 @@ test("a block that the disk does not take is a problem on the status page", () =
   const { rig, problems } = writing();
   expect(problems()).toEqual([]);
   rig.disk("write_block", { ok: false, code: "no_space", detail: "write: ENOSPC" });
-  expect(problems()).toEqual([{ about: "download /site/a", what: "no_space: write: ENOSPC" }]);
+  expect(problems()).toEqual([
+    { about: "download /site/a", what: expect.stringMatching(/^no_space: write: ENOSPC; make room/) },
+  ]);
 });
 
 test("a block that is not the one of its hash is no problem of this disk", () => {
