@@ -63,6 +63,18 @@ test("an import cycle is caught", () => {
   expect(found.map((each) => each.rule)).toEqual(["import cycle"]);
 });
 
+test("a loopback subnet of two test files is caught, one of a single file is not", () => {
+  const text = 'const rig = await Rig.create("127.0.99"); // and "127.0.99.1"';
+  const found = violations([
+    { path: "test/a.test.ts", text },
+    { path: "test/b.test.ts", text: 'const nobody = "127.0.99.7"; const here = "127.0.0.1";' },
+  ]);
+  expect(found).toEqual([
+    { path: "test/b.test.ts", rule: "one file a subnet", what: "127.0.99 of test/a.test.ts" },
+  ]);
+  expect(violations([{ path: "test/a.test.ts", text: text.repeat(2) }])).toEqual([]);
+});
+
 test("words in comments and in quotes are not code", () => {
   expect(codeOf('// a Date\nconst x = "Math.random()"; /* any */')).not.toMatch(/Date|random|any/);
 });

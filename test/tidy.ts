@@ -28,7 +28,12 @@ const BANNED: readonly (readonly [rule: string, pattern: RegExp])[] = [
 ];
 
 export function violations(tree: readonly Source[]): readonly Violation[] {
-  return [...tree.flatMap(importsOutOfBounds), ...tree.flatMap(bannedNames), ...cycles(tree)];
+  return [
+    ...tree.flatMap(importsOutOfBounds),
+    ...tree.flatMap(bannedNames),
+    ...cycles(tree),
+    ...sharedSubnets(tree),
+  ];
 }
 
 /** Code without comments and without what stands in quotes, line by line. */
@@ -114,6 +119,21 @@ function bannedNames(source: Source): readonly Violation[] {
     rule,
     what: pattern.exec(code)?.[0] ?? "",
   }));
+}
+
+/** Test files run beside each other: what listens at addresses like `127.0.20.1` has the first three numbers alone. */
+function sharedSubnets(tree: readonly Source[]): readonly Violation[] {
+  const out: Violation[] = [];
+  const owners = new Map<string, string>();
+  for (const { path, text } of tree) {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/gm, "");
+    for (const [subnet] of code.matchAll(/\b127\.0\.[1-9][0-9]*\b/g)) {
+      const owner = owners.get(subnet) ?? path;
+      owners.set(subnet, owner);
+      if (owner !== path) out.push({ path, rule: "one file a subnet", what: `${subnet} of ${owner}` });
+    }
+  }
+  return out;
 }
 
 /** Each file that imports itself through others, once. */

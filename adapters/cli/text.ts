@@ -19,6 +19,21 @@ export function quoted(text: string): string {
   return text.length > TEXT_MAX ? `"${safe}..."` : `"${safe}"`;
 }
 
+const PLAIN_WORD = /^[A-Za-z0-9_%+:,./@-]+$/;
+
+/** A word for a shell, whole: who pastes it gives it as it is. Control characters need a shell that knows `$'\n'`. */
+export function shellWord(text: string): string {
+  if (PLAIN_WORD.test(text)) return text;
+  if (text.search(HARMFUL) < 0) return `'${text.replaceAll("'", "'\\''")}'`;
+  const escaped = text.replace(/['\\]/g, (character) => `\\${character}`).replace(HARMFUL, octalOf);
+  return `$'${escaped}'`;
+}
+
+function octalOf(character: string): string {
+  const bytes = Array.from(Buffer.from(character));
+  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+}
+
 /** An object as one line of JSON; what JSON leaves raw and a terminal acts upon is escaped too. */
 export function jsonLine(value: object): string {
   return JSON.stringify(value).replace(HARMFUL, escapeOf);

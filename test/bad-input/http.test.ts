@@ -18,7 +18,7 @@ let before = "";
 const disk = () => readTree(rig.path("server-1")).digest;
 beforeAll(async () => {
   await build();
-  rig = await Rig.create("127.0.41");
+  rig = await Rig.create("127.0.68");
   await rig.startAll(1);
   await until("nothing is written any more", async () => {
     before = disk();

@@ -1,5 +1,5 @@
-/** The client as a process against servers as processes: what it prints, how it ends, and how soon. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+/** The client as a process against servers as processes: what it prints, and how it ends. */
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -17,15 +17,14 @@ import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig, until } from "../e2e/rig.ts";
+import { CLIENT, endOf, type Environment, resultOf, Rig, rowsOf, until } from "../e2e/rig.ts";
 
-const SOON_MS = 5_000;
 let rig: Rig;
 let source: string;
 let host: string;
 beforeAll(async () => {
   await build();
-  rig = await Rig.create("127.0.30");
+  rig = await Rig.create("127.0.66");
   rig.configure(1, [1, 2], { once: { appendOnly: true } });
   rig.configure(2, [1, 2], { once: { appendOnly: true } });
   await Promise.all([rig.start(1), rig.start(2)]);
@@ -36,25 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-type Environment = Readonly<Record<string, string>>;
-
-/** Without our key, unless it is among the words; a home without keys, unless the environment says another. */
-function start(words: readonly string[], environment: Environment = {}): ChildProcess {
-  return spawn(process.execPath, [CLIENT, ...words], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], HOME: rig.path("no-home"), ...environment },
-  });
-}
-
-const ended = (words: readonly string[], environment: Environment = {}) => endOf(start(words, environment));
-
-function objectsOf({ stdout }: Ended): readonly Record<string, unknown>[] {
-  expect(stdout.endsWith("\n")).toBe(true);
-  return stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
+/** Without our key, unless it is among the words. */
+const ended = (words: readonly string[], environment: Environment = {}) => rig.client(words, environment);
 
 function newKey(name: string): { readonly file: string; readonly text: string; readonly publicKey: string } {
   const keys = newKeyPair();
@@ -117,7 +99,7 @@ test("what is wrong from the start ends with its status, one line, and nobody is
     const errors = run.stderr.split("\n").filter((line) => line.startsWith("error: "));
     expect(errors, words.join(" ")).toEqual([expect.stringMatching(message)]);
     const [command = "", ...rest] = words;
-    const objects = objectsOf(await ended([command, "--json", ...rest]));
+    const objects = rowsOf(await ended([command, "--json", ...rest]));
     expect(objects.at(-2), words.join(" ")).toMatchObject({
       type: "error",
       message: expect.stringMatching(message),
@@ -164,14 +146,14 @@ test("an upload ends with the line about safety alone on stdout, and both server
   expect(run.stdout).toMatch(/^safe to disconnect: [0-9]+ servers hold all blocks of [0-9a-f]{64}\n$/);
   // A server speaks of itself by its host name, of others by the text of its peer list.
   expect(run.stderr).toMatch(
-    /^Upload to 127\.0\.30\.1:\/site\/lines: fetched from (n[12]|127\.0\.30\.[12]), (n[12]|127\.0\.30\.[12]) in [0-9.]+s$/m,
+    /^Upload to 127\.0\.66\.1:\/site\/lines: fetched from (n[12]|127\.0\.66\.[12]), (n[12]|127\.0\.66\.[12]) in [0-9.]+s$/m,
   );
   const wanted = readTree(source).digest;
   for (const each of [1, 2]) expect(readTree(`${rig.rootOf(each)}/lines`).digest).toBe(wanted);
 });
 
 test("JSON tells the same upload; each object has its fields, and the result is the last", async () => {
-  const objects = objectsOf(await rig.sync("--json", "--replace", `${source}:/site/json`, host));
+  const objects = rowsOf(await rig.sync("--json", "--replace", `${source}:/site/json`, host));
   const { image } = objects[0] ?? {};
   expect(objects[0]).toMatchObject({
     type: "scan",
@@ -180,14 +162,14 @@ test("JSON tells the same upload; each object has its fields, and the result is 
   });
   const subject = { cluster: host, path: "/site/json", image };
   const of = (type: string) => objects.filter((object) => object["type"] === type);
-  expect(of("accepted")[0]).toMatchObject({ ...subject, host: expect.stringMatching(/^127\.0\.30\.[12]:/) });
+  expect(of("accepted")[0]).toMatchObject({ ...subject, host: expect.stringMatching(/^127\.0\.66\.[12]:/) });
   const machines = of("received").map((object) => object["machine_id"]);
   expect(new Set(machines)).toEqual(new Set([`${"0".repeat(31)}1`, `${"0".repeat(31)}2`]));
   expect(of("safe")[0]).toMatchObject({ ...subject, servers: 1 });
   expect(objects.at(-1)).toMatchObject({ type: "result", ok: true, status: 0, ...subject });
 });
 
-test("a refusal of every server ends soon, with a line each: server, reason, and for keys the keys", async () => {
+test("a refusal of every server is the end, with a line each: server, reason, and for keys the keys", async () => {
   const stranger = newKey("stranger");
   await rig.sync("--append", `${source}:/once/there`, host);
   const other = rig.path("other");
@@ -203,10 +185,9 @@ test("a refusal of every server ends soon, with a line each: server, reason, and
     ["replace_doesnt_match_index", ["-i", rig.keyFile, "--replace", `${other}:/site/lines:${id}`]],
   ];
   for (const [reason, options] of refusals) {
-    const from = performance.now();
-    const run = await ended(["--port", String(rig.port), "sync", ...options, host]);
+    const run = await ended(["sync", ...options, host]);
     expect(run.status, reason).toBe(3);
-    expect(performance.now() - from, reason).toBeLessThan(SOON_MS);
+    expect(run.stderr).toContain("some hosts rejected the download"); // no deadline came first
     const line = run.stderr
       .split("\n")
       .filter((each) => each.includes(`rejected by ${host}:${rig.port}: ${reason}: `));
@@ -221,36 +202,25 @@ test("a refusal of every server ends soon, with a line each: server, reason, and
   expect(weak, weak.stderr).toMatchObject({ status: 0, stdout: "" });
 });
 
-test("nobody there ends soon, and says whom it could not reach", async () => {
-  const from = performance.now();
+test("that nobody is there is the end, and it is said who could not be reached", async () => {
   const run = await ended(["--port", "1", "sync", "-i", rig.keyFile, "--append", `${source}:/site/x`, host]);
   expect(run).toMatchObject({ status: 3, stdout: "" });
   expect(run.stderr).toContain(`cannot reach ${host}:1`);
-  expect(performance.now() - from).toBeLessThan(SOON_MS);
+  expect(run.stderr).toContain("no host can be reached"); // no deadline came first
 });
 
 test("one upload that fails does not stop another, and the status tells of it", async () => {
   const words = ["--json", "--append", `${source}:/nowhere/x`, "--replace", `${source}:/site/partly`, host];
-  const result = objectsOf(await rig.sync(...words)).at(-1);
+  const result = resultOf(await rig.sync(...words));
   expect(result).toMatchObject({ type: "result", status: 3, ok: false, partial: true });
-  expect(result?.["uploads"]).toMatchObject([
+  expect(result["uploads"]).toMatchObject([
     { path: "/nowhere/x", ok: false },
     { path: "/site/partly", ok: true },
   ]);
 });
 
 test("a reader that leaves is no crash, and the upload goes on", async () => {
-  const client = start([
-    "--port",
-    String(rig.port),
-    "sync",
-    "-i",
-    rig.keyFile,
-    "--json",
-    "--replace",
-    `${source}:/site/pipe`,
-    host,
-  ]);
+  const client = rig.spawnClient(rig.signed("sync", "--json", "--replace", `${source}:/site/pipe`, host));
   client.stdout?.destroy();
   const run = await endOf(client);
   expect(run).toMatchObject({ status: 0, stderr: "" });
@@ -261,7 +231,7 @@ test("a client killed after its line about safety has done its work", async () =
   const large = rig.path("large");
   mkdirSync(large);
   for (let each = 0; each < 200; each++) writeFileSync(`${large}/${each}`, Buffer.alloc(100_000, `${each} `));
-  const client = rig.spawnSync(["--replace", `${large}:/site/large`, host]);
+  const client = rig.spawnClient(rig.signed("sync", "--replace", `${large}:/site/large`, host));
   const closed = endOf(client);
   client.stdout?.once("data", () => client.kill("SIGKILL"));
   expect((await closed).stdout).toMatch(/^safe to disconnect: /);
@@ -275,24 +245,22 @@ test("a client killed after its line about safety has done its work", async () =
 test.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
-] as const)("%s ends at once with status %d and says what is known", async (signal, status) => {
+] as const)("%s ends what has no end with status %d and says what is known", async (signal, status) => {
   // Takes connections and never answers.
   const silent = createServer((socket) => void socket.resume().on("error", () => {}));
   await new Promise<void>((done) => silent.listen(rig.port, rig.addressOf(9), done));
   for (const json of [false, true]) {
-    const options = ["-i", rig.keyFile, ...(json ? ["--json"] : []), "--append", `${source}:/site/x`];
-    const client = start(["--port", String(rig.port), "sync", ...options, rig.addressOf(9)]);
+    const options = [...(json ? ["--json"] : []), "--append", `${source}:/site/x`];
+    const client = rig.spawnClient(rig.signed("sync", ...options, rig.addressOf(9)));
     const closed = endOf(client);
     const begun = json ? client.stdout : client.stderr;
     await new Promise<void>((done) =>
       begun?.on("data", (bytes: Buffer) => /Done|scan/.test(String(bytes)) && done()),
     );
-    const from = performance.now();
     client.kill(signal);
     const run = await closed;
-    expect(performance.now() - from).toBeLessThan(2_000);
     expect(run.status).toBe(status);
-    if (json) expect(objectsOf(run).at(-1)).toMatchObject({ type: "result", status, reason: "interrupted" });
+    if (json) expect(rowsOf(run).at(-1)).toMatchObject({ type: "result", status, reason: "interrupted" });
     else expect(run.stderr).toContain(`${signal}: `);
   }
   await new Promise((done) => silent.close(done));

@@ -3,7 +3,7 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig, until } from "../e2e/rig.ts";
+import { type Ended, endOf, Rig, until } from "../e2e/rig.ts";
 
 let rig: Rig;
 let agent: ChildProcess;
@@ -11,7 +11,7 @@ let socket: string;
 let uploads = 0;
 beforeAll(async () => {
   await build();
-  rig = await Rig.create("127.0.41");
+  rig = await Rig.create("127.0.67");
   rig.configure(1, [1]);
   await rig.start(1);
   mkdirSync(rig.path("source"));
@@ -45,13 +45,7 @@ function sync(words: readonly string[], environment: Record<string, string>): Pr
   const file = `content ${++uploads}`;
   writeFileSync(rig.path("source", "file"), file);
   const upload = ["sync", ...words, "--replace", `${rig.path("source")}:/site/keys`, rig.addressOf(1)];
-  return endOf(
-    spawn(process.execPath, [CLIENT, "--port", String(rig.port), ...upload], {
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-      env: { PATH: process.env["PATH"], HOME: rig.path("no-home"), ...environment },
-    }),
-  );
+  return endOf(rig.spawnClient(upload, { detached: true, environment }));
 }
 
 const there = () => readFileSync(`${rig.rootOf(1)}/keys/file`, "utf8");

@@ -1,5 +1,4 @@
 /** What real servers have, and what hostile ones pretend to have, against what it should be. */
-import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { WebSocketServer } from "ws";
@@ -11,7 +10,7 @@ import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Response } from "../../kernel/wire/message.ts";
 import { build } from "../adapters/built.ts";
 import { digestBytes } from "../digest.ts";
-import { CLIENT, endOf, Rig } from "./rig.ts";
+import { Rig, type Row, rowsOf } from "./rig.ts";
 
 let rig: Rig;
 let source: string;
@@ -36,17 +35,9 @@ afterAll(async () => {
   await rig.close();
 });
 
-type Row = Readonly<Record<string, unknown>>;
-
 async function audit(...args: readonly string[]): Promise<{ status: number | null; rows: readonly Row[] }> {
-  const words = ["--port", String(rig.port), "audit", "-d", "/site/current", "--json", ...args];
-  const child = spawn(process.execPath, [CLIENT, ...words], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, HOME: rig.folder },
-  });
-  const { status, stdout } = await endOf(child);
-  const lines = stdout.split("\n").filter((line) => line !== "");
-  return { status, rows: lines.map((line) => JSON.parse(line) as Row) };
+  const ended = await rig.client(["audit", "-d", "/site/current", "--json", ...args]);
+  return { status: ended.status, rows: rowsOf(ended) };
 }
 
 const states = (rows: readonly Row[]) =>

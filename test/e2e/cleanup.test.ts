@@ -9,7 +9,7 @@ const SERVERS = [1, 2, 3];
 let rig: Rig;
 beforeAll(async () => {
   await build();
-  rig = await Rig.create("127.0.28");
+  rig = await Rig.create("127.0.69");
 });
 afterAll(() => rig.close());
 

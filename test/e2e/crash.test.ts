@@ -65,7 +65,7 @@ test("when the client is killed after it was told that it may go, all servers fi
   await rig.stop(1);
   rig.configure(1, [1, 2, 3]);
   await rig.start(1);
-  const client = rig.spawnSync(["--replace", `${source}:/site/safe`, rig.addressOf(1)]);
+  const client = rig.spawnClient(rig.signed("sync", "--replace", `${source}:/site/safe`, rig.addressOf(1)));
   const ended = new Promise((done) => client.once("exit", done));
   await new Promise<void>((done) => {
     client.stdout?.on("data", (bytes: Buffer) => {

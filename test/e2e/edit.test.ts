@@ -10,12 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { spawn } from "node:child_process";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig, until } from "./rig.ts";
+import { type Ended, type Environment, Rig, until } from "./rig.ts";
 
 const SERVERS = [1, 2, 3];
 let rig: Rig;
@@ -35,35 +34,24 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-function client(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const [command = "", ...more] = args;
-  return endOf(
-    spawn(process.execPath, [CLIENT, "--port", String(rig.port), command, "-i", rig.keyFile, ...more], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...environment },
-    }),
-  );
-}
-
 /** An editor as a shell script that gets the file as `$1`. */
-function editor(script: string): Readonly<Record<string, string>> {
-  const file = rig.path(`editor-${randomBytes(4).toString("hex")}`);
-  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  return { CIRUELA_EDITOR: file };
-}
+const editor = (script: string): Environment => ({ CIRUELA_EDITOR: rig.script(script) });
 
 const current = (server: number, path = "") => `${rig.rootOf(server)}/current${path}`;
-const edit = (file: string, environment: Readonly<Record<string, string>>, ...more: readonly string[]) =>
-  client(["edit", "-d", "/site/current", "-f", file, ...more, rig.addressOf(2)], environment);
+const edit = (file: string, environment: Environment, ...more: readonly string[]) =>
+  rig.client(rig.signed("edit", "-d", "/site/current", "-f", file, ...more, rig.addressOf(2)), environment);
 const put = (local: string, file: string, ...more: readonly string[]) =>
-  client(["put-file", "-d", "/site/current", "-s", local, "-f", file, ...more, rig.addressOf(1)]);
+  rig.client(
+    rig.signed("put-file", "-d", "/site/current", "-s", local, "-f", file, ...more, rig.addressOf(1)),
+  );
 
 /** Somebody else, while the editor runs. */
 function faster(file: string, content: string): string {
   const local = rig.path(`other-${randomBytes(4).toString("hex")}`);
   writeFileSync(local, content);
-  const words = `--port ${rig.port} put-file -i "${rig.keyFile}" -d /site/current -s "${local}" -f ${file}`;
-  return `node "${CLIENT}" ${words} ${SERVERS.map((each) => rig.addressOf(each)).join(" ")} >/dev/null 2>&1`;
+  const hosts = SERVERS.map((each) => rig.addressOf(each));
+  const words = rig.signed("put-file", "-d", "/site/current", "-s", local, "-f", file, ...hosts);
+  return `${rig.commandLine(words)} >/dev/null 2>&1`;
 }
 
 function textKept({ stderr }: Ended): string {
@@ -80,20 +68,16 @@ async function editAtTerminal(
   script: string,
   answers: readonly (readonly [question: RegExp, answer: string])[],
 ): Promise<{ readonly status: number | null; readonly shown: string }> {
-  const words = [process.execPath, CLIENT, "--port", String(rig.port), "edit", "-i", rig.keyFile];
-  const command = [...words, "-d", "/site/current", "-f", "/data.json", rig.addressOf(2)];
-  const child = spawn("script", ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, ...editor(script) },
-  });
+  const words = rig.signed("edit", "-d", "/site/current", "-f", "/data.json", rig.addressOf(2));
+  const child = rig.spawnAtTerminal(words, editor(script));
   let shown = "";
   let seen = 0;
-  child.stdout.on("data", (bytes: Buffer) => (shown += bytes.toString()));
+  child.stdout?.on("data", (bytes: Buffer) => (shown += bytes.toString()));
   const ended = new Promise<number | null>((done) => child.once("close", done));
   for (const [question, answer] of answers) {
     await until(`${question} is asked`, () => child.exitCode !== null || question.test(shown.slice(seen)));
     seen = shown.length;
-    child.stdin.write(answer === INTERRUPT ? answer : `${answer}\n`);
+    child.stdin?.write(answer === INTERRUPT ? answer : `${answer}\n`);
   }
   return { status: await ended, shown };
 }
@@ -151,10 +135,16 @@ describe("nothing is changed", () => {
   });
 
   test("when there is no such directory, or no server", async () => {
-    const args = ["edit", "-d", "/site/absent", "-f", "/a", rig.addressOf(1)];
-    expect(await client(args)).toMatchObject({ status: 3, stderr: expect.stringMatching(/nothing_there/) });
-    const nobody = ["edit", "-d", "/site/current", "-f", "/a", "127.0.27.99"];
-    expect(await client(nobody)).toMatchObject({ status: 3, stderr: expect.stringMatching(/unreachable/) });
+    const at = (path: string, server: number) =>
+      rig.client(rig.signed("edit", "-d", path, "-f", "/a", rig.addressOf(server)));
+    expect(await at("/site/absent", 1)).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/nothing_there/),
+    });
+    expect(await at("/site/current", 99)).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/unreachable/),
+    });
   });
 
   test("when somebody else was faster: the text is kept", async () => {

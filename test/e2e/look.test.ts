@@ -9,12 +9,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { spawn } from "node:child_process";
 import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig } from "./rig.ts";
+import { type Ended, endOf, Rig, rowsOf } from "./rig.ts";
 
 let rig: Rig;
 let source: string;
@@ -36,22 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-function client(...args: readonly string[]): Promise<Ended> {
-  const [command = "", ...more] = args;
-  return endOf(
-    spawn(process.execPath, [CLIENT, "--port", String(rig.port), command, ...more], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, HOME: rig.folder },
-    }),
-  );
-}
-
+const client = (...words: readonly string[]): Promise<Ended> => rig.client(words);
 const dir = ["-d", "/site/current"];
-const objectsOf = (stdout: string) =>
-  stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test("ls says every entry, of one part what is in it, and who has signed", async () => {
   const ended = await client("ls", ...dir, "-i", rig.keyFile, rig.addressOf(2));
@@ -69,7 +54,7 @@ test("ls says every entry, of one part what is in it, and who has signed", async
     "",
   ]);
   expect(ended.stderr).toMatch(/^\/site\/current: [0-9a-f]{64}, signed 20\S+ by ssh-ed25519 \S+, from /);
-  const part = objectsOf((await client("ls", ...dir, "-f", "/sub/link", "--json", rig.addressOf(2))).stdout);
+  const part = rowsOf(await client("ls", ...dir, "-f", "/sub/link", "--json", rig.addressOf(2)));
   expect(part).toMatchObject([
     { type: "image", signers: [] },
     { type: "entry", kind: "link", path: "/sub/link", target: "../data.json" },
@@ -82,9 +67,7 @@ test("cat writes a file as it is, whatever is in it", async () => {
     status: 0,
     stdout: `{"rate": 1}\n`,
   });
-  const large = objectsOf(
-    (await client("cat", ...dir, "-f", "/sub/large", "--json", rig.addressOf(3))).stdout,
-  );
+  const large = rowsOf(await client("cat", ...dir, "-f", "/sub/large", "--json", rig.addressOf(3)));
   expect(
     Buffer.from(String(large[1]?.["base64"]), "base64").equals(readFileSync(`${source}/sub/large`)),
   ).toBe(true);
@@ -101,9 +84,9 @@ test("get makes a new directory that is the same, and leaves nothing beside it",
 });
 
 test("status names each server, what it holds and since when, also those that nobody named", async () => {
-  const { status, stdout } = await client("status", ...dir, "--json", rig.addressOf(1));
-  expect(status).toBe(0);
-  const servers = objectsOf(stdout).filter(({ type }) => type === "server");
+  const ended = await client("status", ...dir, "--json", rig.addressOf(1));
+  expect(ended.status).toBe(0);
+  const servers = rowsOf(ended).filter(({ type }) => type === "server");
   expect(new Set(servers.map(({ hostname }) => hostname))).toEqual(new Set(["n1", "n2", "n3"]));
   expect(servers.length).toBe(3);
   expect(new Set(servers.map(({ image }) => image)).size).toBe(1);
@@ -136,7 +119,7 @@ describe("what fails says what, and with which status", () => {
     const words = args.map((word) => (word === "HOST" ? rig.addressOf(1) : word));
     const ended = await client(...words);
     expect(ended).toMatchObject({ status, stdout: "", stderr: expect.stringMatching(says) });
-    const objects = objectsOf((await client(...words, "--json")).stdout);
+    const objects = rowsOf(await client(...words, "--json"));
     expect(objects.at(-1)).toMatchObject({ type: "result", status, message: expect.stringMatching(says) });
   });
 
@@ -157,23 +140,8 @@ describe("what fails says what, and with which status", () => {
 });
 
 test("get shows at a terminal how much is here, and nothing of it stays on the screen", async () => {
-  const words = [
-    process.execPath,
-    CLIENT,
-    "--port",
-    String(rig.port),
-    "get",
-    ...dir,
-    "-o",
-    rig.path("shown"),
-  ];
-  const command = [...words, rig.addressOf(1)].map((word) => `'${word}'`).join(" ");
-  const { status, stdout } = await endOf(
-    spawn("script", ["-qec", command, "/dev/null"], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, HOME: rig.folder, TERM: "xterm", NO_COLOR: "1" },
-    }),
-  );
+  const words = ["get", ...dir, "-o", rig.path("shown"), rig.addressOf(1)];
+  const { status, stdout } = await endOf(rig.spawnAtTerminal(words, { TERM: "xterm", NO_COLOR: "1" }));
   expect(status).toBe(0);
   expect(stdout).toMatch(/\r\/site\/current \[#+\] 100% (\d\.\d MiB) of \1/);
   expect(stdout.slice(stdout.lastIndexOf("100%"))).toContain("\r\u001b[K");

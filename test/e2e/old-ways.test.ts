@@ -1,9 +1,8 @@
 /** What scripts of 0.6.12 call `upload`, and what a `sync` would do without doing it. */
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig } from "./rig.ts";
+import { Rig, rowsOf } from "./rig.ts";
 
 let rig: Rig;
 let source: string;
@@ -17,14 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-function client(...words: readonly string[]): Promise<Ended> {
-  return endOf(spawn(process.execPath, [CLIENT, ...words], { stdio: ["ignore", "pipe", "pipe"] }));
-}
-const upload = (...words: readonly string[]) =>
-  client("upload", "--port", String(rig.port), "-i", rig.keyFile, ...words);
+const upload = (...words: readonly string[]) => rig.client(rig.signed("upload", ...words));
 const target = (server: number, path: string) => `${rig.addressOf(server)}:${path}`;
-const dryRun = (...words: readonly string[]) =>
-  client("--port", String(rig.port), "sync", "-i", rig.keyFile, "--dry-run", ...words);
+const dryRun = (...words: readonly string[]) => rig.sync("--dry-run", ...words);
 
 test("a dry run says files, bytes and hosts, what is new, and uploads nothing", async () => {
   const first = await dryRun("--replace", `${source}:/site/dry`, rig.addressOf(1));
@@ -37,8 +31,8 @@ test("a dry run says files, bytes and hosts, what is new, and uploads nothing", 
   expect(await rig.sync("--replace", `${source}:/site/dry`, rig.addressOf(1))).toMatchObject({ status: 0 });
   writeFileSync(`${source}/b`, "b".repeat(10));
   const json = await dryRun("--json", "--replace", `${source}:/site/dry`, rig.addressOf(1));
-  const [row = "", last = ""] = json.stdout.split("\n");
-  expect(JSON.parse(row)).toMatchObject({
+  const [row, last] = rowsOf(json);
+  expect(row).toMatchObject({
     type: "dry_run",
     files: 2,
     bytes: 1_010,
@@ -49,7 +43,7 @@ test("a dry run says files, bytes and hosts, what is new, and uploads nothing", 
       { hostname: "n2", state: "complete" },
     ],
   });
-  expect(JSON.parse(last)).toMatchObject({ type: "result", status: 0 });
+  expect(last).toMatchObject({ type: "result", status: 0 });
   expect(existsSync(`${rig.rootOf(1)}/dry/b`)).toBe(false);
   expect(await dryRun("--replace", `${source}:/site/dry`, "127.0.32.99")).toMatchObject({ status: 3 });
   expect(await dryRun("--replace", `${source}/no:/site/dry`, rig.addressOf(1))).toMatchObject({ status: 1 });

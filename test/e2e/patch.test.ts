@@ -1,11 +1,11 @@
 /** Many files of a directory changed at once, by a client that has none of the rest. */
 import { randomBytes } from "node:crypto";
-import { type ChildProcess, spawn } from "node:child_process";
+import { execFileSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, Rig, until } from "./rig.ts";
+import { type Ended, endOf, resultOf, Rig, rowsOf, until } from "./rig.ts";
 
 const SERVERS = [1, 2, 3];
 let rig: Rig;
@@ -26,8 +26,8 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 
 function spawnPatch(server: number, args: readonly string[]): ChildProcess {
-  const words = ["--port", String(rig.port), "patch", "-i", rig.keyFile, "-d", "/site/current"];
-  return spawn(process.execPath, [CLIENT, ...words, ...args, rig.addressOf(server)]);
+  const words = rig.signed("patch", "-d", "/site/current", ...args, rig.addressOf(server));
+  return rig.spawnClient(words, { stdin: "pipe" });
 }
 
 function patch(server: number, ...args: readonly string[]): Promise<Ended> {
@@ -45,8 +45,6 @@ async function atOnce(changes: readonly string[]): Promise<readonly Ended[]> {
   return Promise.all(ended);
 }
 
-type Row = Readonly<Record<string, unknown>>;
-const resultOf = (ended: Ended) => JSON.parse(ended.stdout.trimEnd().split("\n").at(-1) ?? "") as Row;
 const current = (server: number, path = "") => `${rig.rootOf(server)}/current${path}`;
 const file = (name: string, content: string | Buffer): string => {
   writeFileSync(rig.path(name), content);
@@ -107,21 +105,13 @@ describe("nothing is changed", () => {
   });
 
   test("without a server, a directory, or a key that may write", async () => {
-    const words = ["--port", String(rig.port), "patch", "-i", rig.keyFile, "--remove", "/index", "-t", "5s"];
-    const run = (...more: readonly string[]) =>
-      endOf(spawn(process.execPath, [CLIENT, ...words, ...more], { stdio: ["ignore", "pipe", "pipe"] }));
-    expect((await run("-d", "/site/absent", rig.addressOf(1))).status).toBe(66);
-    expect((await run("-d", "/site/current", "127.0.30.99")).status).toBe(69);
-    const other = await endOf(
-      spawn("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", rig.path("other-key")]),
-    );
-    expect(other.status).toBe(0);
-    const foreign = words.with(words.indexOf(rig.keyFile), rig.path("other-key"));
-    const ended = await endOf(
-      spawn(process.execPath, [CLIENT, ...foreign, "-d", "/site/current", rig.addressOf(1)], {
-        stdio: ["ignore", "pipe", "pipe"],
-      }),
-    );
+    const run = (key: string, ...more: readonly string[]) =>
+      rig.client(["patch", "-i", key, "--remove", "/index", "-t", "5s", "-d", ...more]);
+    expect((await run(rig.keyFile, "/site/absent", rig.addressOf(1))).status).toBe(66);
+    expect((await run(rig.keyFile, "/site/current", rig.addressOf(99))).status).toBe(69);
+    const other = rig.path("other-key");
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", other]);
+    const ended = await run(other, "/site/current", rig.addressOf(1));
     expect(ended).toMatchObject({ status: 77, stderr: expect.stringMatching(/signature_mismatch/) });
   });
 });
@@ -137,7 +127,7 @@ test("of two at once one wins everywhere, the other is told which, and its redo 
     expect(round, "two at once meet").toBeLessThan(ROUNDS_MAX);
     const names = ["left", "right"].map((each) => `${each}-${round}`);
     const both = await atOnce(names.map((name) => `put ${content}:/${name}\n`));
-    const results = both.map(resultOf);
+    const results = both.map((each) => resultOf(each));
     expect(digests().size).toBe(1);
     const said = JSON.stringify(results);
     for (const [at, { status }] of both.entries())
@@ -148,8 +138,8 @@ test("of two at once one wins everywhere, the other is told which, and its redo 
     conflicts += 1;
     expect(results[1 - loser], said).toMatchObject({ status: 0 });
     expect(results[loser], said).toMatchObject({ status: 75, reason: "superseded" });
-    const told = both[loser]?.stdout.split("\n").find((line) => line.includes('"winner"')) ?? "{}";
-    expect((JSON.parse(told) as Row)["winner"]).toBe(results[1 - loser]?.["image"]);
+    const told = rowsOf(both[loser] ?? { stdout: "" }).find((row) => "winner" in row);
+    expect(told?.["winner"]).toBe(results[1 - loser]?.["image"]);
     expect((await patch(loser + 1, "--put", `${content}:/${names[loser]}`)).status).toBe(0);
     for (const server of SERVERS)
       for (const name of names) expect(existsSync(current(server, `/${name}`))).toBe(true);

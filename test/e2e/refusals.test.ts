@@ -1,11 +1,10 @@
-/** Every refusal: soon, in one clear line, with a status that is not 0, and nothing changed on any disk. */
-import { spawn } from "node:child_process";
+/** Every refusal: in one clear line, with a status that is not 0, and nothing changed on any disk. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { newKeyPair } from "../../adapters/keys/pair.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { CLIENT, endOf, Rig, until } from "./rig.ts";
+import { Rig, rowsOf, until } from "./rig.ts";
 
 let rig: Rig;
 let before = "";
@@ -102,9 +101,7 @@ const REFUSALS: readonly Refusal[] = [
 ];
 
 test.each(REFUSALS)("$name", async ({ args, says, status }) => {
-  const began = performance.now();
   const ended = await rig.sync("-m", ...args((name) => rig.path(name)), rig.addressOf(1), rig.addressOf(2));
-  expect(performance.now() - began).toBeLessThan(5_000);
   expect(ended.status).toBe(status);
   expect(ended.stderr).toMatch(says);
   expect(ended.stdout).toBe("");
@@ -114,13 +111,8 @@ test.each(REFUSALS)("$name", async ({ args, says, status }) => {
 test("a key that the servers do not have: the keys that were tried are named", async () => {
   const keys = newKeyPair("stranger");
   writeFileSync(rig.path("stranger"), keys.private, { mode: 0o600 });
-  const began = performance.now();
-  const args = ["--port", String(rig.port), "sync", "-i", rig.path("stranger")];
-  args.push("--replace", `${rig.path("two")}:/site/current`, rig.addressOf(1));
-  const ended = await endOf(
-    spawn(process.execPath, [CLIENT, ...args], { stdio: ["ignore", "pipe", "pipe"] }),
-  );
-  expect(performance.now() - began).toBeLessThan(5_000);
+  const upload = ["--replace", `${rig.path("two")}:/site/current`, rig.addressOf(1)];
+  const ended = await rig.client(["sync", "-i", rig.path("stranger"), ...upload]);
   expect(ended.status).toBe(3);
   expect(ended.stderr).toMatch(/signature_mismatch/);
   expect(ended.stderr).toContain(keys.public.split(" ").slice(0, 2).join(" "));
@@ -130,10 +122,7 @@ test("a key that the servers do not have: the keys that were tried are named", a
 
 test("as objects: the refusals, and last the result", async () => {
   const ended = await rig.sync("--json", "--replace", `${rig.path("two")}:/fixed/v1`, rig.addressOf(1));
-  const lines = ended.stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = rowsOf(ended);
   expect(lines).toContainEqual(
     expect.objectContaining({ type: "rejected", path: "/fixed/v1", reason: "dir_is_append_only" }),
   );

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
-import { CLIENT, endOf, Rig, SERVER, until } from "./rig.ts";
+import { endOf, Rig, SERVER, until } from "./rig.ts";
 
 let rig: Rig;
 beforeAll(async () => {
@@ -95,22 +95,7 @@ test("a download of a directory that goes is ended: its client is told, and noth
   addLate(4);
   await rig.start(4);
   const from = source("large", 200_000_000);
-  const client = spawn(
-    process.execPath,
-    [
-      CLIENT,
-      "--port",
-      String(rig.port),
-      "sync",
-      "-i",
-      rig.keyFile,
-      "--append",
-      `${from}:/late/x`,
-      rig.addressOf(4),
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  const ended = endOf(client);
+  const ended = rig.sync("--append", `${from}:/late/x`, rig.addressOf(4));
   const names = (): readonly string[] => readdirSync(rig.rootOf(4, "late"));
   await until("it is being written", () => names().some((name) => name.startsWith(".tmp.")));
   rmSync(yaml(4, "late"));

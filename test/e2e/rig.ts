@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shellWord } from "../../adapters/cli/text.ts";
 import { newKeyPair } from "../../adapters/keys/pair.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/adapters/", import.meta.url));
@@ -13,6 +14,16 @@ export const SERVER = join(DIST, "daemon/main.js");
 const WAIT_MS = 20_000;
 
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+
+export type Row = Readonly<Record<string, unknown>>;
+export type Environment = Readonly<Record<string, string>>;
+
+export type ClientOptions = {
+  readonly environment?: Environment;
+  readonly stdin?: "ignore" | "pipe";
+  /** In a session of its own, which has no terminal. */
+  readonly detached?: boolean;
+};
 
 /** Files of one `configs/NAME.yaml`. */
 export type DirectoryOptions = {
@@ -30,6 +41,7 @@ export class Rig {
   readonly #net: string;
   readonly #servers = new Map<number, ChildProcess>();
   readonly #logs = new Map<number, string>();
+  #scripts = 0;
 
   private constructor(net: string, port: number) {
     this.#net = net;
@@ -41,7 +53,7 @@ export class Rig {
     writeFileSync(this.keyFile, keys.private, { mode: 0o600 });
   }
 
-  /** @param net  first three numbers of the servers' addresses, such as `127.0.20`, of this test file alone */
+  /** @param net  first three numbers of the servers' addresses, of this test file alone (`test/tidy.test.ts`) */
   static async create(net: string): Promise<Rig> {
     return new Rig(net, await freePort(`${net}.1`));
   }
@@ -151,19 +163,58 @@ export class Rig {
     return this.#logs.get(server) ?? "";
   }
 
-  /** Starts the client with our key; the arguments of `ciruela sync`. */
-  spawnSync(args: readonly string[]): ChildProcess {
-    return spawn(
-      process.execPath,
-      [CLIENT, "--port", String(this.port), "sync", "-i", this.keyFile, ...args],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+  /** Words of a command that signs with our key. */
+  signed(command: string, ...more: readonly string[]): readonly string[] {
+    return [command, "-i", this.keyFile, ...more];
   }
 
-  async sync(...args: readonly string[]): Promise<Ended> {
-    return endOf(this.spawnSync(args));
+  /** Starts the client for the servers' port. */
+  spawnClient(words: readonly string[], options: ClientOptions = {}): ChildProcess {
+    const { environment = {}, stdin = "ignore", detached = false } = options;
+    return spawn(process.execPath, this.#clientWords(words), {
+      stdio: [stdin, "pipe", "pipe"],
+      detached,
+      env: this.environment(environment),
+    });
+  }
+
+  client(words: readonly string[], environment: Environment = {}): Promise<Ended> {
+    return endOf(this.spawnClient(words, { environment }));
+  }
+
+  /** The same at a terminal of its own: what is shown there is its stdout. */
+  spawnAtTerminal(words: readonly string[], environment: Environment = {}): ChildProcess {
+    return spawn("script", ["-qec", this.commandLine(words), "/dev/null"], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: this.environment(environment),
+    });
+  }
+
+  /** The client as a shell runs it. */
+  commandLine(words: readonly string[]): string {
+    return [process.execPath, ...this.#clientWords(words)].map(shellWord).join(" ");
+  }
+
+  /** Of a client: no key but those that it is given, and its temporary files are in our folder. */
+  environment(more: Environment = {}): Record<string, string | undefined> {
+    const own = { HOME: this.path("home"), TMPDIR: this.path("tmp") };
+    mkdirSync(own.TMPDIR, { recursive: true });
+    return { PATH: process.env["PATH"], ...own, ...more };
+  }
+
+  /** A program that is a shell script. */
+  script(text: string): string {
+    const file = this.path(`script-${this.#scripts++}`);
+    writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return file;
+  }
+
+  #clientWords(words: readonly string[]): readonly string[] {
+    return [CLIENT, "--port", String(this.port), ...words];
+  }
+
+  sync(...args: readonly string[]): Promise<Ended> {
+    return this.client(this.signed("sync", ...args));
   }
 
   /** A page that may be asked for again and again. */
@@ -192,6 +243,22 @@ export class Rig {
       return false;
     }
   }
+}
+
+/** What `--json` has said, a row a line. */
+export function rowsOf({ stdout }: Pick<Ended, "stdout">): readonly Row[] {
+  if (!stdout.endsWith("\n")) throw new Error(`no whole lines: ${stdout}`);
+  return stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Row);
+}
+
+/** The last of these rows. */
+export function resultOf(ended: Pick<Ended, "stdout">): Row {
+  const last = rowsOf(ended).at(-1);
+  if (last?.["type"] !== "result") throw new Error(`no result: ${ended.stdout}`);
+  return last;
 }
 
 export function endOf(child: ChildProcess): Promise<Ended> {

@@ -1,9 +1,8 @@
 /** One edit for several clusters: the first is read, all are changed, each on condition that it has what was read. */
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
-import { CLIENT, type Ended, endOf, plant, Rig, until } from "./rig.ts";
+import { type Ended, plant, resultOf, Rig, until } from "./rig.ts";
 
 /** Two clusters of two. */
 const CLUSTERS = [
@@ -11,6 +10,7 @@ const CLUSTERS = [
   [3, 4],
 ] as const;
 let rig: Rig;
+let editor: string;
 beforeAll(async () => {
   await build();
   rig = await Rig.create("127.0.65");
@@ -22,26 +22,22 @@ beforeAll(async () => {
   const source = plant(rig.path("source"), { "data.json": "one", other: "other" });
   const sent = await rig.sync("--replace", `${source}:/site/current`, rig.addressOf(1), rig.addressOf(3));
   if (sent.status !== 0) throw new Error(sent.stderr);
-  writeFileSync(rig.path("editor"), '#!/bin/sh\nprintf %s "$TEXT" > "$1"\n', { mode: 0o755 });
+  editor = rig.script('printf %s "$TEXT" > "$1"');
 });
 afterAll(() => rig.close());
 
 function edit(text: string, ...hosts: readonly number[]): Promise<Ended> {
-  const words = ["--port", String(rig.port), "edit", "-i", rig.keyFile, "--json", "-d", "/site/current"];
-  const args = [...words, "-f", "/data.json", "-t", "20s", ...hosts.map((each) => rig.addressOf(each))];
-  return endOf(
-    spawn(process.execPath, [CLIENT, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, CIRUELA_EDITOR: rig.path("editor"), TEXT: text },
-    }),
-  );
+  const words = ["--json", "-d", "/site/current", "-f", "/data.json", "-t", "20s"];
+  return rig.client(rig.signed("edit", ...words, ...hosts.map((each) => rig.addressOf(each))), {
+    CIRUELA_EDITOR: editor,
+    TEXT: text,
+  });
 }
 
 type Result = {
   readonly partial: boolean;
   readonly uploads: readonly { readonly cluster: string; readonly ok: boolean }[];
 };
-const resultOf = ({ stdout }: Ended) => JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Result;
 const content = (server: number) => readFileSync(`${rig.rootOf(server)}/current/data.json`, "utf8");
 const has = (text: string, servers: readonly number[]) =>
   until(`${servers.join(", ")} have ${text}`, () => servers.every((each) => content(each) === text));
@@ -56,7 +52,7 @@ test("a cluster that has something else keeps it, the other one is changed, and 
   await has("theirs", [3, 4]);
   const ended = await edit("three", 1, 3);
   expect(ended.status).toBe(3);
-  const { partial, uploads } = resultOf(ended);
+  const { partial, uploads } = resultOf(ended) as Result;
   const byName = uploads.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1));
   expect({ partial, byName }).toMatchObject({
     partial: true,

@@ -1,15 +1,15 @@
 /** A client whose clock is behind that of whoever signed last: what it changes counts all the same, and it is told. */
-import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
 import { plantImage, readState, stateFile } from "../interop/disk.ts";
 import { tree } from "../interop/tree.ts";
-import { CLIENT, endOf, Rig } from "./rig.ts";
+import { Rig } from "./rig.ts";
 
 const PATH = "/site/current";
 let rig: Rig;
 let signedAt: number;
+let editor: string;
 beforeAll(async () => {
   await build();
   rig = await Rig.create("127.0.64");
@@ -22,7 +22,7 @@ beforeAll(async () => {
   plantImage({ db, folder, path: PATH, content: tree({ "/file": "one" }), signedAt, key });
   await rig.start(1);
   writeFileSync(rig.path("local"), "two");
-  writeFileSync(rig.path("editor"), '#!/bin/sh\necho three > "$1"\n', { mode: 0o755 });
+  editor = rig.script('echo three > "$1"');
 });
 afterAll(() => rig.close());
 
@@ -32,13 +32,9 @@ test.each([
   ["patch", "--put", "local:/more"],
 ])("%s signs a millisecond later than what is there, and warns", async (command, ...words) => {
   const own = words.map((word) => word.replace("local", rig.path("local")));
-  const args = ["--port", String(rig.port), command, "-i", rig.keyFile, "-d", PATH, ...own, rig.addressOf(1)];
-  const ended = await endOf(
-    spawn(process.execPath, [CLIENT, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, CIRUELA_EDITOR: rig.path("editor") },
-    }),
-  );
+  const ended = await rig.client(rig.signed(command, "-d", PATH, ...own, rig.addressOf(1)), {
+    CIRUELA_EDITOR: editor,
+  });
   expect(ended).toMatchObject({
     status: 0,
     stderr: expect.stringContaining("the clock of this machine is behind what was signed last"),

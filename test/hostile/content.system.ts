@@ -2,12 +2,11 @@
  * Somebody without a key tries to change what is synchronised, or to read what is not: attacks T1 to T7, T15 and T16 of
  * the reliability notes, over real sockets against real servers.
  */
-import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { blake2b } from "@noble/hashes/blake2.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CLIENT, endOf, until } from "../e2e/rig.ts";
+import { until } from "../e2e/rig.ts";
 import type { BlockHash, ImageId, VPath } from "../../kernel/ids.ts";
 import { toHex } from "../../kernel/text.ts";
 import type { Request, Response, Upload } from "../../kernel/wire/message.ts";
@@ -30,9 +29,7 @@ const link = (answer?: (request: Request) => Response | null) =>
 /** The id of a tree that nobody has uploaded: the client says it before it finds nobody. */
 async function idOf(source: string): Promise<ImageId> {
   const { rig } = victims;
-  const args = [CLIENT, "--port", String(rig.port), "sync", "-i", rig.keyFile, "--json", "-t", "1s"];
-  const nobody = spawn(process.execPath, [...args, "--append", `${source}:/site/x`, rig.addressOf(99)]);
-  const { stdout } = await endOf(nobody);
+  const { stdout } = await rig.sync("--json", "-t", "1s", "--append", `${source}:/site/x`, rig.addressOf(99));
   return (/"image":"([0-9a-f]{64})"/.exec(stdout)?.[1] ?? "") as ImageId;
 }
 
@@ -87,7 +84,9 @@ test.each(LIES)(
     const files = { large: `${lie} is large `.repeat(1_000_000), small: lie };
     const source = victims.tree(name, files);
     const liars = await announced(await idOf(source), lie);
-    const uploader = rig.spawnSync(["--json", "--replace", `${source}:/site/${name}`, rig.addressOf(1)]);
+    const uploader = rig.spawnClient(
+      rig.signed("sync", "--json", "--replace", `${source}:/site/${name}`, rig.addressOf(1)),
+    );
     let said = "";
     uploader.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
     await until("it is accepted", () => said.includes('"accepted"'));

@@ -99,7 +99,9 @@ test("T19, T20: what is forged about an upload neither ends it nor counts as suc
   const { rig } = victims;
   const name = "/site/forged" as VPath;
   const source = victims.tree("forged", { large: "large and forged ".repeat(500_000) });
-  const child = rig.spawnSync(["--json", "--replace", `${source}:${name}`, rig.addressOf(1)]);
+  const child = rig.spawnClient(
+    rig.signed("sync", "--json", "--replace", `${source}:${name}`, rig.addressOf(1)),
+  );
   const ended = endOf(child);
   let count = 0;
   const forged: readonly GossipMessage[] = [
