@@ -1,9 +1,12 @@
 /** What chaos plans, and what its judge says of disks: each rule with a disk that breaks it. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { NOTHING, type SeenPath } from "../system/rig/seen.ts";
 import { Judge, type Look, type Uploaded } from "./judge.ts";
 import { parseOptions } from "./options.ts";
 import { isServerFault, LINE_FAULTS, planFaults, SERVER_FAULTS } from "./plan.ts";
+import { stopped } from "./stop.ts";
 
 const MINUTE_MS = 60_000;
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
@@ -14,6 +17,9 @@ describe("the plan of fifteen minutes", () => {
     expect(faults.length).toBeGreaterThanOrEqual(200);
     for (const kind of [...SERVER_FAULTS, ...LINE_FAULTS, "hostile"])
       expect(faults.filter((fault) => fault.kind === kind).length).toBeGreaterThanOrEqual(10);
+    const journals = faults.flatMap((fault) => (fault.kind === "power_cut" ? [fault.journal] : []));
+    for (const journal of ["lost", "written"])
+      expect(journals.filter((each) => each === journal).length).toBeGreaterThanOrEqual(5);
     for (const { atMs } of faults) {
       const hit = faults.filter(
         (fault) => isServerFault(fault.kind) && fault.atMs <= atMs && atMs < fault.atMs + fault.forMs,
@@ -128,4 +134,17 @@ test.each([
   [["--what"], "Unknown option '--what'"],
 ])("%j is a wrong command line", (line, says) => {
   expect(parseOptions(line)).toEqual({ kind: "wrong", what: expect.stringContaining(says) });
+});
+
+test("a process that does not end is told with what it is doing, and not waited for", async () => {
+  const script = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("here")';
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    await once(child.stdout, "data");
+    expect(await stopped(child, "SIGTERM", 100)).toMatch(
+      /^has not ended 100 ms after SIGTERM: node S in \S+, /,
+    );
+  } finally {
+    expect(await stopped(child, "SIGKILL", 60_000)).toBe(null);
+  }
 });

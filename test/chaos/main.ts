@@ -1,9 +1,10 @@
 /** `npm run chaos`: see `--help`. */
 import { randomInt } from "node:crypto";
 import { build } from "../adapters/built.ts";
-import { isInHub, runInHub } from "../interop/place.ts";
+import { EXIT_OF, isInHub, runInHub } from "../interop/place.ts";
 import { expectNeeds } from "../system/rig/needs.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
+import { stopAll } from "./field.ts";
 import { objectOf, textOf } from "./report.ts";
 import { wrongUsage } from "../usage.ts";
 import { runChaos } from "./run.ts";
@@ -20,16 +21,26 @@ async function main(): Promise<number> {
   }
   if (parsed.kind === "wrong") return wrongUsage("chaos", parsed.what);
   if (isInHub()) return run(parsed.options);
-  await build();
-  const status = await runInHub();
+  const status = await runInHub("it");
   return typeof status === "number" ? status : wrongUsage("chaos", status);
 }
 
 async function run({ minutes, plant, json, ...options }: Options): Promise<number> {
+  let stopping: Promise<never> | null = null;
+  for (const [signal, status] of Object.entries(EXIT_OF)) {
+    process.on(signal, () => {
+      stopping ??= stopAll().then(() => process.exit(status));
+    });
+  }
   expectNeeds("ip", "nsenter", "mkfs.ext4", "losetup", "/usr/bin/python3");
   const seed = options.seed ?? randomInt(1, SEED_MAX);
+  await build();
   process.stderr.write(`seed ${seed}\n`);
-  const summary = await runChaos({ minutes, seed, plant }, (text) => void process.stderr.write(`${text}\n`));
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  const summary = await runChaos({ minutes, seed, plant }, say).catch((error: unknown) => {
+    if (stopping === null) throw error;
+    return stopping; // what fails because all is taken away is no news
+  });
   process.stdout.write(json ? `${JSON.stringify(objectOf(summary))}\n` : textOf(summary));
   return summary.wrong.length === 0 ? 0 : 1;
 }

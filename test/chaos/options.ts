@@ -27,7 +27,7 @@ e2fsprogs, mount and python3.
   --json          the summary as one JSON object
   --help          this
 
-Status: 0 nothing is wrong, 1 something is, 64 wrong usage.
+Status: 0 nothing is wrong, 1 something is, 64 wrong usage, 130 it was stopped, and has left nothing behind.
 `;
 
 export type Parsed =

@@ -1,4 +1,5 @@
 /** What is done to the servers of a chaos run, and when: drawn from a seed, before anything runs. */
+import type { Journal } from "../system/rig/disk.ts";
 import { below, keyed, type Prng, sample, shuffle } from "../../kernel/prng.ts";
 
 export const SERVERS = [1, 2, 3, 4, 5] as const;
@@ -28,9 +29,17 @@ export type Attack = (typeof ATTACKS)[number];
 export type ServerFault = (typeof SERVER_FAULTS)[number];
 export type LineFault = (typeof LINE_FAULTS)[number];
 
+type OnServer = {
+  readonly kind: ServerFault;
+  readonly server: ServerNumber;
+  /** By how much a clock is wrong. */
+  readonly sizeMs: number;
+  /** What becomes of it at a power cut: one kind after the other. */
+  readonly journal: Journal;
+};
 type Times = { readonly atMs: number; readonly forMs: number };
 export type Fault =
-  | (Times & { readonly kind: ServerFault; readonly server: ServerNumber; readonly size: number })
+  | (Times & OnServer)
   | (Times & { readonly kind: LineFault; readonly lines: readonly Line[] })
   | (Times & { readonly kind: "hostile"; readonly attack: Attack; readonly server: ServerNumber });
 /** From the first to the second. */
@@ -49,20 +58,28 @@ export function planFaults(seed: number, fromMs: number, toMs: number): readonly
   const dice = keyed(seed, "chaos");
   const out: Fault[] = [];
   const deck: string[] = [];
+  let cuts = 0;
   for (let atMs = fromMs; atMs + LAST_MS[0] <= toMs; atMs += between(dice, GAP_MS)) {
     if (deck.length === 0) deck.push(...shuffle(dice, [...SERVER_FAULTS, ...LINE_FAULTS, "hostile"]));
     const times = { atMs, forMs: Math.min(between(dice, LAST_MS), toMs - atMs) };
     const hit = new Set(
-      out.flatMap((each) => ("size" in each && each.atMs + each.forMs >= atMs ? [each.server] : [])),
+      out.flatMap((each) => ("journal" in each && each.atMs + each.forMs >= atMs ? [each.server] : [])),
     );
-    const fault = draw(dice, deck, times, hit);
+    const journal = cuts % 2 === 0 ? "lost" : "written";
+    const fault = draw(dice, deck, { ...times, journal }, hit);
+    if (fault?.kind === "power_cut") cuts += 1;
     if (fault !== null) out.push(fault);
   }
   return out;
 }
 
 /** Takes a kind from the deck, so that all kinds come equally often. */
-function draw(dice: Prng, deck: string[], times: Times, hit: ReadonlySet<ServerNumber>): Fault | null {
+function draw(
+  dice: Prng,
+  deck: string[],
+  { journal, ...times }: Times & Pick<OnServer, "journal">,
+  hit: ReadonlySet<ServerNumber>,
+): Fault | null {
   const tooMany = hit.size >= HIT_MAX;
   const nth = deck.findIndex((kind) => !tooMany || !isServerFault(kind));
   if (nth < 0) {
@@ -75,7 +92,7 @@ function draw(dice: Prng, deck: string[], times: Times, hit: ReadonlySet<ServerN
       dice,
       SERVERS.filter((each) => !hit.has(each)),
     );
-    return { ...times, kind, server, size: pick(dice, STEPS_MS) };
+    return { ...times, kind, server, sizeMs: pick(dice, STEPS_MS), journal };
   }
   if (kind === "hostile") return { ...times, kind, attack: pick(dice, ATTACKS), server: pick(dice, SERVERS) };
   const [a, b, ...others] = shuffle(dice, SERVERS);

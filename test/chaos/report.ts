@@ -35,7 +35,7 @@ export function objectOf({ faults, perMinute, ...rest }: Summary): object {
 
 export function textOf(summary: Summary): string {
   const { seed, minutes, faults, figures, before, perMinute, looks, settledMs, mebibytes, wrong } = summary;
-  const kinds = Object.entries(countsOf(faults)).map(([kind, count]) => `  ${kind.padEnd(14)} ${count}`);
+  const kinds = Object.entries(countsOf(faults)).map(([kind, count]) => `  ${kind.padEnd(26)} ${count}`);
   return [
     `seed ${seed}, ${minutes} minutes, ${faults.length} faults`,
     ...kinds,
@@ -53,5 +53,7 @@ export function textOf(summary: Summary): string {
 function countsOf(faults: readonly Fault[]): Readonly<Record<string, number>> {
   const count = (kind: string): number => faults.filter((fault) => fault.kind === kind).length;
   const kinds = [...SERVER_FAULTS, ...LINE_FAULTS, "hostile"];
-  return Object.fromEntries(kinds.map((kind) => [kind, count(kind)]));
+  const cuts = faults.filter((fault) => fault.kind === "power_cut" && fault.journal === "written").length;
+  const counts = kinds.map((kind): [string, number] => [kind, count(kind)]);
+  return { ...Object.fromEntries(counts), "power_cut, journal written": cuts };
 }

@@ -53,7 +53,11 @@ export async function runChaos(
   };
 
   const uploading = setInterval(() => uploads.beginSome(), UPLOAD_EVERY_MS);
-  const troubles = faults.map((fault) => trouble(field, fault, start, say));
+  const troubles = faults.map((fault) =>
+    trouble(field, fault, start, say).catch((error: unknown) =>
+      blame(`${fault.kind} could not be done: ${error instanceof Error ? error.message : String(error)}`),
+    ),
+  );
   const every = Math.min(LOOK_EVERY_MS, totalMs / LOOKS_MIN);
   const spoiled = below(keyed(seed, "plant"), servers.length);
   for (let nth = 1; nth * every <= totalMs; nth++) {

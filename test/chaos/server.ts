@@ -8,36 +8,40 @@ import { check } from "../system/rig/seen.ts";
 import type { Look } from "./judge.ts";
 import { HOSTILE, type Lines } from "./lines.ts";
 import { SERVERS, type ServerNumber } from "./plan.ts";
+import { stopped } from "./stop.ts";
 
 const DISK_MEGABYTES = 96;
 const START_MS_MAX = 60_000;
+/** More than a server gives itself to end, on a machine that is slow. */
+const STOP_MS_MAX = 60_000;
 const FILL = 'head -c 1G /dev/zero >"$1"; sync -f "$1"';
+
+export type Told = {
+  /** It has ended, and nobody has asked for it. */
+  ended(what: string): void;
+  /** It was asked to end, and had to be killed. */
+  stuck(what: string): void;
+};
 
 export class ChaosServer {
   readonly number: ServerNumber;
   readonly #lines: Lines;
   readonly #folder: string;
   readonly #disk: Disk;
-  readonly #ended: (what: string) => void;
+  readonly #told: Told;
   #child: ChildProcess | null = null;
   #paused = false;
   #full = false;
   #mib = 0;
   /** Ends as they are asked for. */
   #asked = false;
+  #closed = false;
 
-  /** @param ended  is told when it ends and nobody has asked for it */
-  constructor(
-    number: ServerNumber,
-    lines: Lines,
-    folder: string,
-    publicKey: string,
-    ended: (what: string) => void,
-  ) {
+  constructor(number: ServerNumber, lines: Lines, folder: string, publicKey: string, told: Told) {
     this.number = number;
     this.#lines = lines;
     this.#folder = join(folder, `server-${number}`);
-    this.#ended = ended;
+    this.#told = told;
     mkdirSync(join(this.#folder, "config/configs"), { recursive: true });
     const image = join(this.#folder, "disk.img");
     makeImage(image, DISK_MEGABYTES);
@@ -61,7 +65,7 @@ export class ChaosServer {
   }
 
   async start(): Promise<void> {
-    if (this.#child !== null) return;
+    if (this.#child !== null || this.#closed) return;
     this.#asked = false;
     const [command = "", ...first] = this.#lines.under(this.number);
     const log = join(this.#folder, "log");
@@ -86,7 +90,8 @@ export class ChaosServer {
         "--override-clock",
         join(this.#folder, "clock"),
       ],
-      { stdio: ["ignore", "ignore", "pipe"] },
+      // In a group of its own: a Ctrl-C at a terminal is for the rig, which ends it.
+      { stdio: ["ignore", "ignore", "pipe"], detached: true },
     );
     this.#child = child;
     let listens = false;
@@ -97,19 +102,23 @@ export class ChaosServer {
     child.once("exit", (status, signal) => {
       this.#child = null;
       if (!this.#asked)
-        this.#ended(`server ${this.number} ended with ${status ?? signal}: ${this.#lastLine()}`);
+        this.#told.ended(`server ${this.number} ended with ${status ?? signal}: ${this.#lastLine()}`);
     });
     await until(`server ${this.number} listens`, () => listens || this.#child !== child, START_MS_MAX);
   }
 
+  /** One that does not end is told with what it is doing, and killed. */
   async stop(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const child = this.#child;
     if (child === null) return;
     this.#mib = this.mebibytes;
     this.#asked = true;
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill(signal);
-    await ended;
+    const doing = await stopped(child, signal, STOP_MS_MAX);
+    if (doing === null) return;
+    const what = `server ${this.number} ${doing}; ${this.#lastLine()}`;
+    if (signal === "SIGKILL") throw new Error(what);
+    this.#told.stuck(what);
+    await this.stop("SIGKILL");
   }
 
   async cutPower(journal: Journal): Promise<void> {
@@ -170,8 +179,16 @@ export class ChaosServer {
   }
 
   async close(): Promise<void> {
+    this.#closed = true; // it is not started again
     await this.stop("SIGKILL");
     this.#disk.end();
+  }
+
+  /** The same in the middle of a run, whatever is being done to it. */
+  async drop(): Promise<void> {
+    this.#closed = true;
+    await this.stop("SIGKILL");
+    this.#disk.drop();
   }
 
   #ballast(): string {

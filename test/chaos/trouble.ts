@@ -13,6 +13,8 @@ export type Field = {
   readonly hostile: ChildProcess;
 };
 
+type FaultOf<Kind> = Extract<Fault, { readonly kind: Kind }>;
+
 /** Begins a fault; what is returned ends it. */
 export async function begin(field: Field, fault: Fault): Promise<() => void | Promise<void>> {
   const { lines, hostile } = field;
@@ -28,15 +30,14 @@ export async function begin(field: Field, fault: Fault): Promise<() => void | Pr
       hostile.stdin?.write(`${fault.attack} ${lines.addressOf(fault.server)} ${fault.forMs}\n`);
       return () => undefined;
     default:
-      return beginAt(field, serverOf(field, fault.server), fault.kind, fault.size);
+      return beginAt(field, serverOf(field, fault.server), fault);
   }
 }
 
 async function beginAt(
   { lines, judge }: Field,
   server: ChaosServer,
-  kind: ServerFault,
-  size: number,
+  { kind, sizeMs, journal }: FaultOf<ServerFault>,
 ): Promise<() => void | Promise<void>> {
   switch (kind) {
     case "kill":
@@ -47,7 +48,7 @@ async function beginAt(
       return () => server.start();
     case "power_cut":
       judge.powerCut(server.number);
-      await server.cutPower(size % 2 === 0 ? "lost" : "written");
+      await server.cutPower(journal);
       return () => server.start();
     case "pause":
       server.pause();
@@ -57,7 +58,7 @@ async function beginAt(
       return () => server.makeRoom();
     case "clock_back":
     case "clock_forward":
-      server.setClock(kind === "clock_back" ? -size : size);
+      server.setClock(kind === "clock_back" ? -sizeMs : sizeMs);
       return () => server.setClock(0);
     case "link_down":
       lines.setLink(server.number, "down");

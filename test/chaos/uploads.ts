@@ -1,5 +1,5 @@
 /** Clients that upload all the time, each to some servers, and what they were told. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { below, chance, keyed, type Prng, sample } from "../../kernel/prng.ts";
@@ -28,6 +28,7 @@ export class Uploads {
   readonly begun: number[] = [];
   /** Ends of those that at least one server has received. */
   readonly done: number[] = [];
+  readonly #clients = new Set<ChildProcess>();
   #running = 0;
   #nth = 0;
 
@@ -75,6 +76,7 @@ export class Uploads {
     const child = spawn(process.execPath, [CLIENT, ...args, "--replace", `${tree}:${path}`, ...hosts], {
       stdio: ["ignore", "pipe", "ignore"],
     });
+    this.#clients.add(child);
     let rest = "";
     child.stdout.on("data", (bytes: Buffer) => {
       const lines = (rest + bytes.toString()).split("\n");
@@ -82,11 +84,17 @@ export class Uploads {
       for (const line of lines) hear(this.#lines, upload, line);
     });
     const status = await new Promise<number | null>((done) => child.once("close", done));
+    this.#clients.delete(child);
     upload.to = Math.min(upload.to, Date.now());
     if (upload.received.size > 0) this.done.push(Date.now());
     this.#running -= 1;
     if (tree !== this.first.get(path)) rmSync(tree, { recursive: true });
     return { status, image: upload.image };
+  }
+
+  /** At once, and nobody waits for them. */
+  kill(): void {
+    for (const each of this.#clients) each.kill("SIGKILL");
   }
 
   get running(): number {

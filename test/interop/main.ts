@@ -1,5 +1,5 @@
 /** `npm run interop`: see `--help`, and docs/compatibility.md for what it is for. */
-import { isInHub, runInHub } from "./place.ts";
+import { EXIT_OF, isInHub, runInHub } from "./place.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { killAll } from "./processes.ts";
 import { lineOf, listLine, objectOf, summaryLine, summaryOf, troubleOf } from "./report.ts";
@@ -7,8 +7,6 @@ import type { Row } from "./row.ts";
 import { wrongUsage } from "../usage.ts";
 import { ROWS } from "./rows.ts";
 import { runRows, stopAll } from "./run.ts";
-
-const EXIT_OF = { SIGINT: 130, SIGTERM: 143 } as const;
 
 process.exitCode = await main();
 
@@ -30,15 +28,15 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.netns && !isInHub()) {
-    const status = await runInHub();
+    const status = await runInHub("--netns");
     return typeof status === "number" ? status : wrongUsage("interop", status);
   }
   return judge(rows, options);
 }
 
 async function judge(rows: readonly Row[], { plant, json, ...options }: Options): Promise<number> {
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void stopAll().then(() => process.exit(EXIT_OF[signal])));
+  for (const [signal, status] of Object.entries(EXIT_OF))
+    process.once(signal, () => void stopAll().then(() => process.exit(status)));
   process.once("exit", killAll);
   const began = performance.now();
   let done = 0;

@@ -1,5 +1,6 @@
 /** Where the servers of a row are: addresses of the loopback network, or network namespaces that are made for it. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { freePort } from "../e2e/rig.ts";
 
 export type Place = {
@@ -23,6 +24,9 @@ export async function loopbackPlace(row: number): Promise<Place> {
 }
 
 const HUB = "CIRUELA_INTEROP_HUB";
+const NAMESPACES = "/run/netns"; // where `ip` keeps their names
+/** Signals by which a person or a system ends a run, and what its status is then. */
+export const EXIT_OF = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const PORT = 24_783;
 
 /** Whether this process is already inside the namespace of its run. */
@@ -30,23 +34,36 @@ export function isInHub(): boolean {
   return process.env[HUB] !== undefined;
 }
 
-/** Runs this same program once more inside a network namespace, which then holds the bridges; its status, or why not. */
-export async function runInHub(): Promise<number | string> {
+/**
+ * Runs this same program once more inside a network namespace, which then holds the bridges; its status, or why not.
+ * However that ends, no namespace of its own is left.
+ *
+ * @param what  for people: what it is that wants namespaces
+ */
+export async function runInHub(what: string): Promise<number | string> {
   const hub = `ciruela-${process.pid}`;
-  if (process.getuid?.() !== 0) return "--netns makes network namespaces, which needs root";
+  if (process.getuid?.() !== 0) return `${what} makes network namespaces, which needs root`;
   const made = spawnSync("ip", ["netns", "add", hub], { encoding: "utf8" });
-  if (made.error !== undefined) return "--netns needs the command `ip` (Debian's iproute2)";
-  if (made.status !== 0) return `--netns cannot make a network namespace: ${made.stderr.trim()}`;
+  if (made.error !== undefined) return `${what} needs the command \`ip\` (Debian's iproute2)`;
+  if (made.status !== 0) return `${what} cannot make a network namespace: ${made.stderr.trim()}`;
   try {
     execFileSync("ip", ["-n", hub, "link", "set", "lo", "up"]);
     const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
     const env = { ...process.env, [HUB]: hub };
     const child = spawn("ip", ["netns", "exec", hub, ...words], { stdio: "inherit", env });
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-    return await new Promise<number>((done) => child.once("close", (status) => done(status ?? 1)));
+    for (const signal of Object.keys(EXIT_OF)) process.on(signal, () => child.kill(signal as NodeJS.Signals));
+    return await new Promise<number>((done) =>
+      child.once("close", (status, signal) => done(status ?? exitOf(signal))),
+    );
   } finally {
-    spawnSync("ip", ["netns", "del", hub]);
+    const names = readdirSync(NAMESPACES).filter((name) => name === hub || name.startsWith(`${hub}-`));
+    for (const name of names) spawnSync("ip", ["netns", "del", name]);
   }
+}
+
+/** As a shell has it. */
+function exitOf(signal: NodeJS.Signals | null): number {
+  return Object.entries(EXIT_OF).find(([name]) => name === signal)?.[1] ?? 1;
 }
 
 /** A bridge a row in this namespace, and behind it one namespace a server. */

@@ -43,7 +43,9 @@ test.each(STORIES)("the $name, with trouble at every call", { timeout: 7_200_000
   ] as const) {
     await inTurn(at, WORKERS, async (place, worker) => {
       const name = `${story.name}, ${what} at ${place.text}`;
-      const outcome = await troubleAt(story, worker + 1, { place, what });
+      const outcome = await troubleAt(story, worker + 1, { place, what }).catch((error: unknown) =>
+        brokenBy(error),
+      );
       table.add(place.call, what, outcome);
       const wrong = outcome === null ? ["never reached"] : outcome.wrong;
       failures.push(...wrong.map((each) => `${name}: ${each}`));
@@ -63,4 +65,10 @@ async function troubleAt(story: Story, host: number, trouble: Trouble): Promise<
     if (outcome !== null) return outcome;
   }
   return null;
+}
+
+/** What the rig itself could not do is wrong too, and hides nothing of what comes after it. */
+function brokenBy(error: unknown): Outcome {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { status: null, healed: "never", wrong: [what] };
 }

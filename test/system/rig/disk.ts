@@ -20,6 +20,8 @@ export type Disk = {
   cut(journal: Journal): void;
   /** Unmounted in order: what it has is in its file. */
   end(): void;
+  /** Gone from its place at once, also while somebody reads it. */
+  drop(): void;
 };
 
 export function runPython(script: string, ...args: readonly string[]): string {
@@ -59,6 +61,9 @@ export function mountImage(file: string, root: string): Disk {
     end() {
       execFileSync("umount", [root]);
       rmSync(root, { recursive: true });
+    },
+    drop() {
+      execFileSync("umount", ["--lazy", root]);
     },
   };
 }
