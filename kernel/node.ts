@@ -26,7 +26,14 @@ import {
 } from "./node/comparing.ts";
 import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
-import { collected, collectIndexes, keepListChanged, removed, retain } from "./node/retaining.ts";
+import {
+  collected,
+  collectIndexes,
+  keepListChanged,
+  removeAgain,
+  removed,
+  retain,
+} from "./node/retaining.ts";
 import { isReadOf, request, serveFrom } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
 import { wordsOfDisk } from "./node/problems.ts";
@@ -97,6 +104,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     waiting: new Map(),
     oldTrees: [],
     uncleaned: [],
+    unremoved: [],
     missing: new Set(),
     avoided: new Map(),
     deleted: [],
@@ -248,6 +256,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   collectIndexes(node, now, out);
   scrub(node, now, out);
   cleanAgain(node, now, out);
+  removeAgain(node, now, out);
   const heardAt = node.view.lastHeardAt;
   const silent = heardAt === null || now.mono - heardAt > limits.silenceMs;
   if (now.mono >= node.pollAt) poll(node, silent, now, out);

@@ -8,6 +8,12 @@ import { type Cleanup, type NodeState, type Waiting, disk, problem, tell, trace 
 
 const AGAIN_MS = 1_000;
 const AGAIN_MS_MAX = 60_000;
+
+/** When the disk is asked once more, after so many times. */
+export function againAt(tries: number, now: Now): MonoMs {
+  return (now.mono + Math.min(AGAIN_MS * 2 ** Math.min(tries, 10), AGAIN_MS_MAX)) as MonoMs;
+}
+
 /** Beyond that the next start finds it. */
 const UNCLEANED_MAX = 10_000;
 
@@ -32,8 +38,7 @@ export function cleaned(
   if (code === "stage_incomplete" && !isMore) problem(node, aboutCleanup(path), null);
   if (code === "stage_incomplete" || node.uncleaned.length >= UNCLEANED_MAX) return;
   tell(node, aboutCleanup(path), `${wordsOfDisk(result)}; it is tried until it can be deleted`, out);
-  const wait = Math.min(AGAIN_MS * 2 ** Math.min(tries, 10), AGAIN_MS_MAX);
-  node.uncleaned.push({ what, request, tries: tries + 1, at: (now.mono + wait) as MonoMs });
+  node.uncleaned.push({ what, request, tries: tries + 1, at: againAt(tries, now) });
 }
 
 /** Once a round. What is of a directory that is not served any more is left to whoever serves it next. */

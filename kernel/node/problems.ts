@@ -30,6 +30,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   read_only: "see the kernel's log, and mount it to be written",
   not_permitted: "give the user of this program the right to it",
   too_many_open: "raise the limit of open files",
+  removal_begun: "it is tried until it is gone",
   io: "see the kernel's log: the disk may be failing",
 };
 

@@ -2,7 +2,7 @@
 import { unreachable } from "../assert.ts";
 import { removeCommitted, setHidden } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
-import { type ImageId, type MonoMs, type Now, type VPath, parentOf } from "../ids.ts";
+import { type ImageId, type MonoMs, type Now, type VPath, keyOf, parentOf } from "../ids.ts";
 import { dropCached } from "../index-cache.ts";
 import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";
@@ -21,7 +21,8 @@ import {
   look,
   removalEnded,
 } from "../retention/retention.ts";
-import type { DiskRequest, DiskResult } from "../storage/request.ts";
+import type { DiskResult } from "../storage/request.ts";
+import { againAt } from "./cleaning.ts";
 import { DELETED_MS } from "./downloads.ts";
 import { imageChanged, wordsOfDisk } from "./problems.ts";
 import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
@@ -46,11 +47,8 @@ function retentionOuts(node: NodeState, outs: readonly RetentionOut[], out: Effe
         tell(node, each.about, each.what, out);
         break;
       case "remove": {
-        const { path, directory, version } = each.removal;
         const stage = next(node.prng).toString(16);
-        const floor = { timestamp: version.timestamp, image: version.image };
-        const request: DiskRequest = { kind: "remove", place: { path, root: directory.root }, floor, stage };
-        disk(node, { kind: "remove", path, directory, stage, version }, request, out);
+        askRemove(node, { kind: "remove", ...each.removal, stage, tries: 0 }, out);
         break;
       }
       default:
@@ -59,38 +57,71 @@ function retentionOuts(node: NodeState, outs: readonly RetentionOut[], out: Effe
   }
 }
 
-/** The image is gone, or the disk has said why not: then it is judged again. */
+type Removing = Extract<Waiting, { kind: "remove" }>;
+
+function askRemove(node: NodeState, waiting: Removing, out: Effect[]): void {
+  const { path, directory, stage, version } = waiting;
+  const floor = { timestamp: version.timestamp, image: version.image };
+  disk(node, waiting, { kind: "remove", place: { path, root: directory.root }, floor, stage }, out);
+}
+
+/**
+ * The image is gone, or the disk has said why not. While it still stands at its name it is judged again; what is out of
+ * sight is decided, so that it is tried until it is gone.
+ */
 export function removed(
   node: NodeState,
-  { path, directory, stage, version }: Extract<Waiting, { kind: "remove" }>,
+  waiting: Removing,
   result: DiskResult,
   now: Now,
   out: Effect[],
 ): void {
+  const { path, directory, stage, version, tries } = waiting;
   const { image } = version;
+  const hasBegun = !result.ok && result.code === "removal_begun";
+  // Also after a failure the tree may have that name already; the next removal of the path has another one.
+  const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
+  if (tries === 0) node.oldTrees.push({ path, directory, stage, at });
+  if (!result.ok && tries === 0) {
+    const { code, detail } = result;
+    trace(out, "disk_failed", { what: "remove", path, code, detail });
+  }
+  const told = result.ok || result.code === "state_changed" ? null : wordsOfDisk(result);
+  tell(node, `removal of ${path}`, told, out);
+  if (hasBegun) {
+    node.unremoved.push({ waiting: { ...waiting, tries: tries + 1 }, at: againAt(tries, now) });
+    return;
+  }
   if (result.ok) {
     removeCommitted(node.catalog, path, version);
     imageChanged(node, path);
     if (node.collect !== null) node.collect.gone += 1;
     node.deleted.push({ path, image, until: (now.mono + DELETED_MS) as MonoMs });
-    const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
-    node.oldTrees.push({ path, directory, stage, at });
     // What was in the way of another image of its path is not any more.
     const base = parentOf(path);
     if (directory.appendOnly && base !== null) forgetContained(node.reconcile, base);
     trace(out, "image_removed", { path, image, timestamp: version.timestamp });
-  } else {
-    const { code, detail } = result;
-    trace(out, "disk_failed", { what: "remove", path, code, detail });
-    // The tree may have that name already: the next try gives it none.
-    const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;
-    node.oldTrees.push({ path, directory, stage, at });
   }
-  const told = result.ok || result.code === "state_changed" ? null : wordsOfDisk(result);
-  tell(node, `removal of ${path}`, told, out);
-  const outs = removalEnded(node.retention, path, result.ok, retentionView(node, now));
+  removalOver(node, path, result.ok, now, out);
+}
+
+function removalOver(node: NodeState, path: VPath, done: boolean, now: Now, out: Effect[]): void {
+  const outs = removalEnded(node.retention, path, done, retentionView(node, now));
   retentionOuts(node, outs, out);
   perform(node, commitEnded(node.publish, path, publishView(node, now)), now, out);
+}
+
+/** Once a round. What is of a directory that is not served any more is ended by the start that serves it next. */
+export function removeAgain(node: NodeState, now: Now, out: Effect[]): void {
+  for (const each of node.unremoved.splice(0)) {
+    const { path, directory } = each.waiting;
+    const isServed = node.config.directories.some(
+      ({ key, root }) => key === keyOf(path) && root === directory.root,
+    );
+    if (!isServed) removalOver(node, path, false, now, out);
+    else if (each.at > now.mono) node.unremoved.push(each);
+    else askRemove(node, each.waiting, out);
+  }
 }
 
 /** Indexes that nothing refers to go, now and then. */

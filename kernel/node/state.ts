@@ -65,6 +65,8 @@ export type Waiting =
       /** Names the tree until it is deleted. */
       readonly stage: string;
       readonly version: Version;
+      /** How often it has failed. */
+      readonly tries: number;
     }
   | { readonly kind: "scrub"; readonly path: VPath }
   | {
@@ -139,6 +141,8 @@ export type NodeState = {
   readonly waiting: Map<OpId, Waiting>;
   readonly oldTrees: OldTree[];
   readonly uncleaned: Uncleaned[];
+  /** Removals that are decided and have failed on their way, and when each is tried again. */
+  readonly unremoved: { readonly waiting: Extract<Waiting, { kind: "remove" }>; readonly at: MonoMs }[];
   /** Paths whose committed image was not on the disk at the start: it counts as here only while it is being fetched. */
   readonly missing: Set<VPath>;
   /** Images given up here a moment ago: not taken again at once. */

@@ -13,10 +13,10 @@
 import type { VPath } from "../ids.ts";
 import { type ImageId, nameOf } from "../ids.ts";
 import { versionOf } from "../winner.ts";
-import { decodeFloor, encodeFloor, type Floor } from "../wire/floor-file.ts";
+import { decodeFloor, encodeFloor, type Floor, type FloorFile } from "../wire/floor-file.ts";
 import { decodeState } from "../wire/state-file.ts";
 import { readOwn, replaceFile } from "./aside.ts";
-import type { Handle, RootName, StorageProgram } from "./call.ts";
+import { FsFailure, type Handle, type RootName, type StorageProgram } from "./call.ts";
 import { rename, root, statName, sync, unless, unlink, usingPath } from "./calls.ts";
 import { STATE_BYTES_MAX, readIntent } from "./intent.ts";
 import { floorFile, imageFolders, imageName, stageName, stateFile, stateFolders } from "./names.ts";
@@ -29,15 +29,25 @@ const FLOOR_TAG = "floor";
 /**
  * RM1 to RM4. `stage` names what the tree becomes.
  *
- * Refuses: `state_changed`. Fails with `missing` when the base directory is not there: its disk may not be mounted.
+ * Refuses: `state_changed`, `removal_begun`. Fails with `missing` when the base directory is not there: its disk may not be mounted.
  */
 export function* remove(db: RootName, place: Place, floor: Floor, stage: string): StorageProgram<void> {
   const { path } = place;
   yield* usingPath(yield* root(db), stateFolders(path), function* (states) {
     yield* usingPath(yield* root(place.root), imageFolders(path), function* (base) {
       yield* judge(states, path, floor);
-      yield* putFloor(states, nameOf(path), floor, true);
-      yield* finishRemoval(base, states, nameOf(path), floor, stage);
+      const before = yield* readFloor(states, nameOf(path));
+      try {
+        yield* putFloor(states, nameOf(path), { ...floor, removing: true });
+        yield* finishRemoval(base, states, nameOf(path), floor, stage);
+      } catch (failure) {
+        if (!(failure instanceof FsFailure)) throw failure;
+        if ((yield* unless("missing", statName(base, imageName(nameOf(path))))) !== null) {
+          yield* takeBack(states, nameOf(path), before);
+          throw failure;
+        }
+        refuse("removal_begun", `${failure.code} (${failure.message})`);
+      }
     });
   });
 }
@@ -55,10 +65,9 @@ function* judge(states: Handle, path: VPath, { timestamp, image }: Floor): Stora
 }
 
 function* hasFloor(states: Handle, name: string, timestamp: number, image: ImageId): StorageProgram<boolean> {
-  const own = yield* readOwn(states, floorFile(name), STATE_BYTES_MAX);
-  const floor = own.kind === "bytes" ? decodeFloor(own.bytes) : null;
-  if (floor === null || !floor.ok || (yield* readIntent(states, name)) !== null) return false;
-  return floor.value.timestamp === timestamp && floor.value.image === image;
+  const floor = yield* readFloor(states, name);
+  if (floor === null || (yield* readIntent(states, name)) !== null) return false;
+  return floor.timestamp === timestamp && floor.image === image;
 }
 
 /** RM3 and RM4; also what recovery has left to do when the floor is there and the state still is. */
@@ -74,10 +83,26 @@ export function* finishRemoval(
   yield* sync(base);
   yield* unless("missing", unlink(states, stateFile(name)));
   yield* sync(states);
-  yield* putFloor(states, name, floor, false);
+  yield* putFloor(states, name, { ...floor, removing: false });
 }
 
-function* putFloor(states: Handle, name: string, floor: Floor, removing: boolean): StorageProgram<void> {
-  const { timestamp, image } = floor;
-  yield* replaceFile(states, floorFile(name), encodeFloor({ timestamp, image, removing }), FLOOR_TAG);
+/** Nothing of it was done: a keep list may name the image before it is judged again, and a start must not end it then. */
+function* takeBack(states: Handle, name: string, before: FloorFile | null): StorageProgram<void> {
+  try {
+    if (before !== null) return yield* putFloor(states, name, before);
+    yield* unlink(states, floorFile(name));
+    yield* sync(states);
+  } catch (failure) {
+    if (!(failure instanceof FsFailure)) throw failure; // then it stays decided for the next start
+  }
+}
+
+function* readFloor(states: Handle, name: string): StorageProgram<FloorFile | null> {
+  const own = yield* readOwn(states, floorFile(name), STATE_BYTES_MAX);
+  const floor = own.kind === "bytes" ? decodeFloor(own.bytes) : null;
+  return floor?.ok === true ? floor.value : null;
+}
+
+function* putFloor(states: Handle, name: string, floor: FloorFile): StorageProgram<void> {
+  yield* replaceFile(states, floorFile(name), encodeFloor(floor), FLOOR_TAG);
 }

@@ -213,6 +213,7 @@ export type StorageCode =
   | "index_missing"
   | "older_than_present" // a greater version has its state there, which the start could not read
   | "state_changed" // an image that was to be removed has been signed again, or is about to be replaced
+  | "removal_begun" // the tree is out of sight, and what comes after that has failed
   | "stage_incomplete" // the re-read before publishing found a difference
   | "source_changed" // a file of the uploader's tree is not what it was when it was listed
   | "exchange_unsupported" // the file system of a configured directory cannot swap two names

@@ -1,0 +1,67 @@
+/** A removal that the disk has stopped half way: it is decided, so that it ends, and nothing is judged by what is left. */
+import { expect, test } from "vitest";
+import { imageOf, type Rig, createRig, indexOf, stageLacking, WALL } from "./rig.ts";
+
+const ROUND_MS = 1_000;
+const NO = { ok: false, code: "removal_begun", detail: "io (unlink: EIO)" } as const;
+const CLEANED = { autoClean: true, keepMin: 0, keepMax: 0, keepRecentMs: 0 };
+
+/** The removal of `/site/a` is what the disk was asked for last. */
+function removing(): Rig {
+  const rig = createRig({ settings: CLEANED });
+  rig.start();
+  rig.open(2);
+  const image = imageOf(7);
+  rig.upload(2, 1, "a", image);
+  rig.done("put_intent");
+  rig.done("load_index", { kind: "index", index: indexOf(image, 1) });
+  rig.done("prepare_stage", stageLacking(1, []));
+  rig.done("commit");
+  while (!isAsked(rig)) rig.wait(ROUND_MS);
+  return rig;
+}
+
+const isAsked = (rig: Rig) => rig.pending.some(({ request }) => request.kind === "remove");
+
+test("it is tried until it is gone, each time later, and told meanwhile", () => {
+  const rig = removing();
+  const waits: number[] = [];
+  for (let tries = 0; tries < 8; tries++) {
+    rig.disk("remove", NO);
+    expect(rig.node.problems.get("removal of /site/a")).toMatch(/^removal_begun: io .*; it is tried until/);
+    let seconds = 0;
+    for (; !isAsked(rig); seconds++) rig.wait(ROUND_MS);
+    waits.push(seconds);
+  }
+  expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+  rig.done("remove");
+  expect(rig.node.problems.size).toBe(0);
+  expect(rig.node.retention.floors.get("/site/a" as never)?.image).toBe(imageOf(7));
+});
+
+test("another image of its path waits for the end, and is taken then", () => {
+  const rig = removing();
+  rig.disk("remove", NO);
+  rig.open(4);
+  rig.upload(4, 1, "a", imageOf(8), WALL + 60_000);
+  expect(rig.pending.some(({ request }) => request.kind === "put_intent")).toBe(false);
+  while (!isAsked(rig)) rig.wait(ROUND_MS);
+  rig.done("remove");
+  expect(rig.pending.some(({ request }) => request.kind === "put_intent")).toBe(true);
+});
+
+test("what still stands at its name is judged again", () => {
+  const rig = removing();
+  rig.disk("remove", { ok: false, code: "io", detail: "rename: EIO" });
+  for (let seconds = 0; seconds < 9; seconds++) rig.wait(ROUND_MS);
+  expect(isAsked(rig)).toBe(false);
+});
+
+test("with its directory it is left to the start that serves it next", () => {
+  const rig = removing();
+  rig.disk("remove", NO);
+  rig.feed({ kind: "config_changed", directories: [] });
+  for (let seconds = 0; seconds < 9; seconds++) rig.wait(ROUND_MS);
+  expect(isAsked(rig)).toBe(false);
+  expect(rig.node.retention.running.size).toBe(0);
+});
