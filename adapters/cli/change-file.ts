@@ -8,6 +8,7 @@
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -26,11 +27,12 @@ import { textOfByteString } from "../../kernel/text.ts";
 import type { UploadJob } from "../../kernel/uploader.ts";
 import { errnoOf } from "../config/text-file.ts";
 import type { SigningKey } from "../keys/private.ts";
-import type { FileCommand } from "./command-line.ts";
+import { type FileCommand, PORT } from "./command-line.ts";
+import { hostWords } from "./entry-points.ts";
 import { agrees, differenceOf, edit, isTerminal } from "./editor.ts";
 import { read, readingSentence } from "./read.ts";
 import { warnOfClock } from "./slow-clock.ts";
-import { quoted } from "./text.ts";
+import { quoted, shellWord } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
 import type { View } from "./view.ts";
 import { whoWins } from "./who-wins.ts";
@@ -56,6 +58,9 @@ type Work = {
   readonly file: string;
   /** Whether there is somebody to ask. */
   readonly asks: boolean;
+  /** What the editor was given, or what has come to be there since; null while nothing is. */
+  fetched: Uint8Array | null;
+  editing: boolean;
 };
 
 export async function changeFile(
@@ -72,25 +77,34 @@ export async function changeFile(
   const folder = mkdtempSync(join(tmpdir(), "ciruela-file-"));
   const file = join(folder, "tree", name);
   const asks = command.kind === "edit" && !command.yes && !command.json && isTerminal();
-  const work: Work = { command, keys, progressMs, view, name, folder, file, asks };
-  let edited = false;
-  let changed: Changed | null = null;
-  // A signal ends the process at once, and the text is somebody's work all the same. JSON has had its last line by then.
-  const exited = () => {
-    if (edited && !command.json) view.note("text_kept", keptSentence(work));
+  const work: Work = {
+    command,
+    keys,
+    progressMs,
+    view,
+    name,
+    folder,
+    file,
+    asks,
+    fetched: null,
+    editing: false,
   };
+  let changed: Changed | null = null;
+  const leave = (tells: boolean) => {
+    const isKept = (changed === null || !isDone(changed)) && hasText(work);
+    if (!isKept) rmSync(folder, { recursive: true, force: true });
+    else if (tells) view.note("text_kept", keptSentence(work));
+  };
+  // A signal ends the process at once, and JSON has had its last line by then.
+  const exited = () => leave(!command.json);
   process.once("exit", exited);
   try {
     mkdirSync(dirname(file), { recursive: true });
-    changed = await perform(work, () => {
-      edited = true;
-    });
+    changed = await perform(work);
     return changed;
   } finally {
     process.off("exit", exited);
-    const lost = edited && (changed === null || changed.kind === "failed" || !isDone(changed));
-    if (lost) view.note("text_kept", keptSentence(work));
-    else rmSync(folder, { recursive: true, force: true });
+    leave(true);
   }
 }
 
@@ -98,15 +112,33 @@ function isDone(changed: Changed): boolean {
   return changed.kind === "unchanged" || (changed.kind === "uploaded" && changed.ended.succeeded);
 }
 
-/** The text is somebody's work: where it is, and how it comes to its place after all. */
-function keptSentence({ command, file, name }: Work): string {
-  const hosts = command.clusters[0]?.entryPoints.join(" ") ?? "";
-  const words = `ciruela put-file -d ${command.path} -s ${quoted(file)} -f ${quoted(name)} ${hosts}`;
-  return `your text is kept in ${quoted(file)}; to put it on top of what is there now: ${words}`;
+/** Whether something of the user's is there and nowhere else. An editor that still runs may be about to write it. */
+function hasText({ fetched, editing, file }: Work): boolean {
+  if (editing) return true;
+  if (fetched === null) return false;
+  try {
+    return Buffer.compare(readFileSync(file), fetched) !== 0;
+  } catch {
+    return existsSync(file);
+  }
 }
 
-/** @param hasText  is told when there is a text of the user's */
-async function perform(work: Work, hasText: () => void): Promise<Changed> {
+/** The text is somebody's work: where it is, and how it comes to its place after all. */
+function keptSentence({ command, file, name }: Work): string {
+  const { port, identityFiles, identityVariables, path, confirm, clusters } = command;
+  const options = [
+    ...identityFiles.flatMap((each) => ["-i", each]),
+    ...identityVariables.flatMap((each) => ["-k", each]),
+    ...(confirm === null ? [] : ["--confirm", String(confirm)]),
+  ];
+  const change = ["-d", path, "-s", file, "-f", name];
+  const global = port === PORT ? [] : ["--port", String(port)];
+  const words = ["ciruela", ...global, "put-file", ...options, ...change, ...hostWords(clusters)];
+  const line = words.map(shellWord).join(" ");
+  return `your text is kept in ${quoted(file)}; to put it on top of what is there now: ${line}`;
+}
+
+async function perform(work: Work): Promise<Changed> {
   const { command, view } = work;
   let before: Base | null = null;
   for (let left = command.redo; ; left--) {
@@ -115,7 +147,7 @@ async function perform(work: Work, hasText: () => void): Promise<Changed> {
       const message = readingSentence(`${command.path} ${quoted(work.name)}`, reading);
       return { kind: "failed", where: "remote", message };
     }
-    const prepared = await prepare(work, before, reading, hasText);
+    const prepared = await prepare(work, before, reading);
     if (prepared !== null) return prepared;
     const { ended, seen, finished } = await replace(work, reading);
     const outcome = outcomeOf(ended.succeeded, seen, command.confirm !== null, left);
@@ -138,12 +170,7 @@ function readBase({ command, keys }: Work): Promise<Reading> {
 }
 
 /** Brings the file into its state; null when it is to be uploaded. */
-async function prepare(
-  work: Work,
-  before: Base | null,
-  now: Base,
-  hasText: () => void,
-): Promise<Changed | null> {
+async function prepare(work: Work, before: Base | null, now: Base): Promise<Changed | null> {
   const { command, file, asks, view, folder, name } = work;
   const local = command.kind === "put_file" && (statSync(command.local).mode & 0o100) !== 0;
   if (command.kind === "put_file") copyFileSync(command.local, file);
@@ -153,12 +180,14 @@ async function prepare(
     if (touched && !asks)
       return { kind: "failed", where: "remote", message: `${name}: somebody has changed that file too` };
     if (before === null) writeFileSync(file, there, { flag: "wx" });
+    work.fetched = there;
     if (before === null || touched) {
+      work.editing = true;
       const wrong = await edit(file);
+      work.editing = false;
       if (wrong !== null) return { kind: "failed", where: "local", message: wrong };
     }
     if (Buffer.compare(readFileSync(file), there) === 0) return { kind: "unchanged" };
-    hasText();
     if (asks) {
       view.note("difference", differenceOf(there, file, folder, name));
       if (!(await agrees(`Upload it to ${command.path}?`)))

@@ -78,7 +78,7 @@ export type CommandLine =
   /** No command at all: 0.6.12 shows a hint on stderr and exits with 0. */
   | { readonly kind: "hint"; readonly text: string };
 
-const PORT = 24_783;
+export const PORT = 24_783;
 const DISK_THREADS = 4;
 const THREADS_MAX = 64;
 

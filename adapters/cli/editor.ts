@@ -1,6 +1,6 @@
 /** The user's editor, and what a user is shown and asked at a terminal. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { isatty } from "node:tty";
@@ -11,15 +11,16 @@ const EDITOR_VARIABLES = ["CIRUELA_EDITOR", "VISUAL", "EDITOR"];
 const EDITORS = ["vim", "vi", "nano", "editor"];
 const STDIN = 0;
 const STDERR = 2;
+const DIFFERENCE_BYTES_MAX = 64 * 1024 * 1024; // of the lines that are shown; of more the sizes are
 
-/** What went wrong, or null. */
+/** What went wrong, or null. What the editor has written stays in the file in either case. */
 export async function edit(file: string): Promise<string | null> {
   const editor = findEditor();
   if (editor === null)
     return `no editor: set ${EDITOR_VARIABLES.join(", ")}, or install one of ${EDITORS.join(", ")}`;
   const status = await runEditor(editor, file);
-  if (status !== null) return `the editor ${quoted(editor)} ${status}: nothing was changed`;
-  return existsSync(file) ? null : `the editor ${quoted(editor)} has removed the file: nothing was changed`;
+  if (status !== null) return `the editor ${quoted(editor)} ${status}: nothing was uploaded`;
+  return existsSync(file) ? null : `the editor ${quoted(editor)} has removed the file: nothing was uploaded`;
 }
 
 /** The first variable that is set, whole, as 0.6.12 takes it; else the first that is in PATH. */
@@ -74,12 +75,14 @@ export async function agrees(question: string): Promise<boolean> {
   }
 }
 
-/** Lines that differ, as `diff` shows them; of what is no text, or without that program, the sizes. */
+/** Lines that differ, as `diff` shows them; of what is no text, is too long, or without that program, the sizes. */
 export function differenceOf(before: Uint8Array, file: string, folder: string, name: string): string {
   const old = join(folder, "before");
   writeFileSync(old, before);
   const labels = ["--label", printable(name), "--label", `${printable(name)} (edited)`];
-  const { status, stdout } = spawnSync("diff", ["-u", ...labels, "--", old, file], { maxBuffer: 1 << 26 });
+  const { status, stdout } = spawnSync("diff", ["-u", ...labels, "--", old, file], {
+    maxBuffer: DIFFERENCE_BYTES_MAX,
+  });
   const DIFFERENT = 1;
   if (status === DIFFERENT && stdout.length > 0)
     return stdout
@@ -88,5 +91,6 @@ export function differenceOf(before: Uint8Array, file: string, folder: string, n
       .split("\n")
       .map((line) => printable(line.replaceAll("\t", "    ")))
       .join("\n");
-  return `${printable(name)}: ${formatBytes(before.length)} before`;
+  const sizes = [before.length, statSync(file).size].map(formatBytes).join(" before, ");
+  return `${printable(name)}: ${sizes} now`;
 }

@@ -59,6 +59,13 @@ function groupsOf(words: readonly string[]): readonly (readonly string[])[] {
   return groups.filter((group) => group.length > 0);
 }
 
+/** Words of a command line that mean these clusters. */
+export function hostWords(clusters: readonly ClusterJob[]): readonly string[] {
+  const single = clusters.every(({ entryPoints }) => entryPoints.length === 1);
+  const words = clusters.flatMap(({ entryPoints }) => (single ? entryPoints : ["--", ...entryPoints]));
+  return single ? words : ["-m", ...words];
+}
+
 /** How 0.6.12 calls a cluster in its lines. */
 export function labelOf(clusterName: string): string {
   const hosts = clusterName.split(" ").length;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseCommandLine, type SyncCommand } from "../../adapters/cli/command-line.ts";
+import { hostWords } from "../../adapters/cli/entry-points.ts";
 import { parseChanges } from "../../adapters/cli/patch-line.ts";
 import { reservedName } from "../../adapters/cli/upload-argument.ts";
 import { parseVPath } from "../../kernel/ids.ts";
@@ -212,3 +213,13 @@ test("what looks is of one cluster, whatever stands between its hosts", () => {
     value: { kind: "audit", against: ["m1"], expect: "a".repeat(64) },
   });
 });
+
+test.each([["a"], ["a b:1 [::1]:2"], ["a b", "c"], ["a", "b", "c"]])(
+  "clusters %j are written as words that mean them",
+  (...names) => {
+    const clusters = names.map((name) => ({ name, entryPoints: name.split(" ") }));
+    const words = hostWords(clusters);
+    const parsed = parseCommandLine(["put-file", "-d", "/k/x", "-s", "f", "-f", "/f", ...words], "1");
+    expect(parsed).toMatchObject({ ok: true, value: { clusters } });
+  },
+);

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -7,6 +8,7 @@ import {
   jsonLine,
   printable,
   quoted,
+  shellWord,
 } from "../../adapters/cli/text.ts";
 
 const HARMFUL = /[\p{Cc}\p{Surrogate}\p{Bidi_Control}\p{Zl}\p{Zp}]/u;
@@ -36,6 +38,24 @@ test("a quoted text without harm can be read back", () => {
     fc.property(fc.string({ unit: "grapheme-ascii", maxLength: 100 }), (text) => {
       expect(JSON.parse(quoted(text))).toBe(text);
     }),
+  );
+});
+
+test("words for a shell are what the shell gives, and make a terminal do nothing", () => {
+  const word = fc
+    .string({ unit: "binary", minLength: 1, maxLength: 40 })
+    .map((text) => text.replaceAll("\0", ""));
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 40 }), (words) => {
+      const line = words.map(shellWord).join(" ");
+      expect(line).not.toMatch(HARMFUL);
+      const { stdout } = spawnSync("bash", ["-c", `printf '%s\\0' ${line}`], { encoding: "utf8" });
+      expect(stdout.split("\0").slice(0, -1)).toEqual(words);
+    }),
+    {
+      numRuns: 30,
+      examples: [[["a b", "it's", "~", "$x", "`y`", "\n", "\u001b[0m", "\u202e", "[::1]:1", "\\", ""]]],
+    },
   );
 });
 

@@ -2,19 +2,23 @@
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { spawn } from "node:child_process";
 import { dirname } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { shellWord } from "../../adapters/cli/text.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readTree } from "../../adapters/demo/tree.ts";
 import { build } from "../adapters/built.ts";
-import { type Ended, type Environment, Rig, until } from "./rig.ts";
+import { CLIENT, type Ended, endOf, type Environment, Rig, until } from "./rig.ts";
 
 const SERVERS = [1, 2, 3];
 let rig: Rig;
@@ -54,12 +58,17 @@ function faster(file: string, content: string): string {
   return `${rig.commandLine(words)} >/dev/null 2>&1`;
 }
 
+const temporary = () => readdirSync(rig.path("tmp")).filter((name) => name.startsWith("ciruela-file-"));
+
+/** What was kept, which is all that a client has left behind. */
 function textKept({ stderr }: Ended): string {
   const kept = /your text is kept in "([^"]+)"/.exec(stderr)?.[1] ?? "";
   const text = readFileSync(kept, "utf8");
-  rmSync(dirname(kept), { recursive: true });
+  expect(temporary()).toHaveLength(1);
+  rmSync(dirname(dirname(kept)), { recursive: true });
   return text;
 }
+afterEach(() => expect(temporary()).toEqual([]));
 
 const INTERRUPT = "\u0003"; // Ctrl-C
 
@@ -113,12 +122,27 @@ describe("nothing is changed", () => {
   const before = () => SERVERS.map((server) => readTree(current(server)).digest);
   test.each([
     ["by an editor that changes nothing", "true", 0, /file is unchanged/],
-    ["by an editor that fails", `echo x >> "$1"; exit 7`, 1, /ended with status 7/],
+    ["by an editor that fails and has written nothing", "exit 7", 1, /ended with status 7/],
     ["by an editor that removes the file", `rm "$1"`, 1, /has removed the file/],
+    ["by an editor that is not there", null, 1, /cannot be started \(ENOENT\)/],
   ])("%s", async (_, script, status, says) => {
     const trees = before();
-    const ended = await edit("/data.json", editor(script));
+    const environment = script === null ? { CIRUELA_EDITOR: rig.path("absent") } : editor(script);
+    const ended = await edit("/data.json", environment);
     expect(ended).toMatchObject({ status, stdout: "", stderr: expect.stringMatching(says) });
+    expect(ended.stderr).not.toContain("your text is kept");
+    expect(before()).toEqual(trees);
+  });
+
+  test.each([
+    ["ends with an error", "exit 7", 1, /ended with status 7: nothing was uploaded/],
+    ["is killed", "kill -KILL $$", 1, /was ended by SIGKILL: nothing was uploaded/],
+    ["still runs when the client is ended", "kill -TERM $PPID; sleep 1", 143, /SIGTERM/],
+  ])("by an editor that has written and %s: the text is kept", async (_, script, status, says) => {
+    const trees = before();
+    const ended = await edit("/data.json", editor(`echo written > "$1"; ${script}`));
+    expect(ended).toMatchObject({ status, stdout: "", stderr: expect.stringMatching(says) });
+    expect(textKept(ended)).toBe("written\n");
     expect(before()).toEqual(trees);
   });
 
@@ -164,6 +188,23 @@ describe("nothing is changed", () => {
     expect(textKept(ended)).toBe("mine\n");
     await everywhere("/data.json", Buffer.from("theirs"));
   });
+});
+
+test("the command that is told for a text that was kept works when it is pasted", async () => {
+  const key = rig.path("key with 'quotes'");
+  copyFileSync(rig.keyFile, key);
+  const words = ["edit", "-i", key, "-k", "KEY", "-d", "/site/current", "-f", "/data.json", rig.addressOf(2)];
+  const environment = { KEY: readFileSync(rig.keyFile, "utf8"), TMPDIR: rig.path("tmp") };
+  const ended = await rig.client(words, { ...environment, ...editor(`echo pasted > "$1"; exit 1`) });
+  const [, command = ""] = / on top of what is there now: (.*)/.exec(ended.stderr) ?? [];
+  expect(command).toMatch(/^ciruela --port [0-9]+ put-file -i '/);
+  const program = `ciruela() { ${[process.execPath, CLIENT].map(shellWord).join(" ")} "$@"; }`;
+  const pasted = await endOf(
+    spawn("bash", ["-c", `${program}; ${command}`], { env: rig.environment(environment) }),
+  );
+  expect(pasted, pasted.stderr).toMatchObject({ status: 0 });
+  await everywhere("/data.json", Buffer.from("pasted\n"));
+  expect(textKept(ended)).toBe("pasted\n");
 });
 
 test.each([0, 1, 32_768, 65_536, 10_000_000])("a file of %i bytes is put, and edited again", async (size) => {
