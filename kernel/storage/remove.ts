@@ -89,9 +89,12 @@ export function* finishRemoval(
 /** Nothing of it was done: a keep list may name the image before it is judged again, and a start must not end it then. */
 function* takeBack(states: Handle, name: string, before: FloorFile | null): StorageProgram<void> {
   try {
-    if (before !== null) return yield* putFloor(states, name, before);
-    yield* unlink(states, floorFile(name));
-    yield* sync(states);
+    if (before !== null) {
+      yield* putFloor(states, name, before);
+    } else {
+      yield* unlink(states, floorFile(name));
+      yield* sync(states);
+    }
   } catch (failure) {
     if (!(failure instanceof FsFailure)) throw failure; // then it stays decided for the next start
   }
