@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { NOTHING, type SeenPath } from "../system/rig/seen.ts";
 import { Judge, type Look, type Uploaded } from "./judge.ts";
 import { parseOptions } from "./options.ts";
-import { isServerFault, LINE_FAULTS, planFaults, SERVER_FAULTS } from "./plan.ts";
+import { Attacks } from "./attacks.ts";
+import { ATTACKS, FROM, isServerFault, LINE_FAULTS, planFaults, SERVER_FAULTS } from "./plan.ts";
 import { stopped } from "./stop.ts";
 
 const MINUTE_MS = 60_000;
@@ -20,6 +21,10 @@ describe("the plan of fifteen minutes", () => {
     const journals = faults.flatMap((fault) => (fault.kind === "power_cut" ? [fault.journal] : []));
     for (const journal of ["lost", "written"])
       expect(journals.filter((each) => each === journal).length).toBeGreaterThanOrEqual(5);
+    const attacks = faults.flatMap((fault) =>
+      fault.kind === "hostile" ? [`${fault.attack} ${fault.from}`] : [],
+    );
+    expect(new Set(attacks).size).toBe(ATTACKS.length * FROM.length);
     for (const { atMs } of faults) {
       const hit = faults.filter(
         (fault) => isServerFault(fault.kind) && fault.atMs <= atMs && atMs < fault.atMs + fault.forMs,
@@ -134,6 +139,23 @@ test.each([
   [["--what"], "Unknown option '--what'"],
 ])("%j is a wrong command line", (line, says) => {
   expect(parseOptions(line)).toEqual({ kind: "wrong", what: expect.stringContaining(says) });
+});
+
+test("an attack of which nothing shows that it came is wrong, and one on a server that is away is not", () => {
+  const attacks = new Attacks();
+  const garbage = { attack: "garbage", target: "10.77.1.2", begun: 500, tries: 9, how: "" } as const;
+  expect(attacks.add("peer", { ...garbage, seen: { undecodable: 8 }, outcome: "reached" }, 100)).toBe(null);
+  expect(attacks.add("peer", { ...garbage, tries: 0, seen: {}, outcome: "away" }, 100)).toBe(null);
+  const missed = { ...garbage, seen: { unlisted: 0 }, outcome: "missed" } as const;
+  expect(attacks.add("stranger", missed, 100)).toBe(
+    'garbage of a stranger never came to 10.77.1.2: {"tries":9,"seen":{"unlisted":0}}',
+  );
+  // It has begun anew in the middle.
+  expect(attacks.add("stranger", missed, 501)).toBe(null);
+  const { "garbage peer": peer, "garbage stranger": stranger, "replay peer": none } = attacks.counts();
+  expect(peer).toMatchObject({ attacks: 2, reached: 1, away: 1, tries: 9, seen: { undecodable: 8 } });
+  expect(stranger).toMatchObject({ attacks: 2, reached: 0, away: 1, missed: 1 });
+  expect(none).toMatchObject({ attacks: 0 });
 });
 
 test("a process that does not end is told with what it is doing, and not waited for", async () => {

@@ -1,17 +1,24 @@
 /** What a chaos run stands on: servers, the lines between them, clients, a judge, and who attacks. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { newKeyPair } from "../../adapters/keys/pair.ts";
+import { type Attacked, Attacks } from "./attacks.ts";
 import { Judge } from "./judge.ts";
 import { HOSTILE, Lines } from "./lines.ts";
-import { SERVERS } from "./plan.ts";
+import { FROM, type From, SERVERS } from "./plan.ts";
 import { ChaosServer } from "./server.ts";
 import type { Field } from "./trouble.ts";
 import { Uploads } from "./uploads.ts";
 
-export type Whole = Field & { readonly uploads: Uploads; readonly busy: Map<number, Promise<void>> };
+export type Whole = Field & {
+  readonly attacks: Attacks;
+  readonly uploads: Uploads;
+  readonly busy: Map<number, Promise<void>>;
+};
 
 /** Ends what was made so far, with its disks and namespaces; for a run that is stopped in its middle. */
 let undo: () => Promise<void> = async () => undefined;
@@ -43,15 +50,12 @@ export async function makeField(
     return server;
   });
   const uploads = new Uploads(folder, lines, judge, keyFile, seed);
-  const [command = "", ...first] = lines.under(HOSTILE);
-  const file = fileURLToPath(new URL("./hostile.ts", import.meta.url));
-  const words = [...process.execArgv, file, lines.addressOf(HOSTILE), String(lines.port)];
-  const hostile = spawn(command, [...first, process.execPath, ...words], {
-    stdio: ["pipe", "ignore", "inherit"],
-    detached: true, // a Ctrl-C at a terminal is for the rig
-  });
+  const attacks = new Attacks();
+  const attackers = FROM.map((from) => spawnHostile(from, lines, servers, attacks, blame));
+  const [peer, stranger] = attackers;
+  if (peer === undefined || stranger === undefined) throw new Error("nobody attacks");
   const killAll = (): void => {
-    hostile.kill("SIGKILL");
+    for (const each of attackers) each.kill("SIGKILL");
     uploads.kill();
     for (const each of servers) each.kill();
     lines.close();
@@ -59,20 +63,50 @@ export async function makeField(
   // Whatever ends the rig leaves no process and no namespace behind.
   process.once("exit", killAll);
   undo = async () => {
-    hostile.removeAllListeners("exit");
-    hostile.kill("SIGKILL");
+    for (const each of attackers) each.removeAllListeners("exit").kill("SIGKILL");
     uploads.kill();
     await Promise.all(servers.map((each) => each.drop()));
     rmSync(folder, { recursive: true });
   };
-  hostile.once("exit", (status) => {
-    if (status !== 0) blame(`who attacks has ended with ${status}`);
-  });
   await Promise.all(servers.map((each) => each.start()));
-  return { servers, lines, judge, hostile, uploads, busy: new Map() };
+  return { servers, lines, judge, hostile: { peer, stranger }, attacks, uploads, busy: new Map() };
 }
 
+/** Who attacks, in a namespace of his own; what he says of his attacks is counted. */
+function spawnHostile(
+  from: From,
+  lines: Lines,
+  servers: readonly ChaosServer[],
+  attacks: Attacks,
+  blame: (what: string) => void,
+): ChildProcess {
+  const [command = "", ...first] = lines.under(HOSTILE[from]);
+  const file = fileURLToPath(new URL("./hostile.ts", import.meta.url));
+  const words = [...process.execArgv, file, lines.addressOf(HOSTILE[from]), String(lines.port)];
+  const child = spawn(command, [...first, process.execPath, ...words], {
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: true, // a Ctrl-C at a terminal is for the rig
+  });
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const told = JSON.parse(line) as Attacked;
+    const server = servers.find(({ number }) => lines.addressOf(number) === told.target);
+    const wrong = attacks.add(from, told, server?.upSince ?? 0);
+    if (wrong !== null) blame(wrong);
+  });
+  child.once("exit", (status) => {
+    if (status !== 0) blame(`the hostile ${from} has ended with ${status}`);
+  });
+  return child;
+}
+
+/** Attacks come to their end before servers do. */
 export async function close({ servers, hostile }: Whole): Promise<void> {
-  hostile.stdin?.end();
+  await Promise.all(
+    Object.values(hostile).map(async (each) => {
+      const ended = once(each, "close");
+      each.stdin?.end();
+      await ended;
+    }),
+  );
   for (const each of servers) await each.close();
 }

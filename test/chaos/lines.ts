@@ -1,16 +1,19 @@
 /** The lines between the servers of a chaos run, each in a network namespace of its own. Needs root and `ip`. */
 import { execFileSync } from "node:child_process";
 import { namespacePlace, type Place } from "../interop/place.ts";
-import { type Line, SERVERS, type ServerNumber } from "./plan.ts";
+import { type From, type Line, SERVERS, type ServerNumber } from "./plan.ts";
 
 const ROW = 1;
-/** Listed, and no server: who attacks has it. */
-export const HOSTILE = SERVERS.length + 1;
+/** Those who attack: at an address that all servers list and where no server is, and at one that nobody lists. */
+export const HOSTILE: Readonly<Record<From, number>> = {
+  peer: SERVERS.length + 1,
+  stranger: SERVERS.length + 2,
+};
 /** Nobody on the bridge has it: what is sent there is lost, as on a line, and the sender hears nothing of it. */
 const NOWHERE = "02:00:00:00:00:99";
 
 export class Lines {
-  readonly #place: Place = namespacePlace(ROW, HOSTILE);
+  readonly #place: Place = namespacePlace(ROW, HOSTILE.stranger);
   /** A line may be cut for several reasons: it is whole again when the last of them has gone. */
   readonly #cuts = new Map<string, number>();
 

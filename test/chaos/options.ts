@@ -17,7 +17,7 @@ export const HELP = `Usage: npm run chaos -- [options]
 
 Five real servers in network namespaces, each on an ext4 of its own, and clients that upload without end. After a while
 servers are killed, lose their power, stand still, are cut off, have full disks and wrong clocks; and a listed peer without
-a key attacks them. Each minute a program that shares nothing with the server looks at every disk. At the end all is
+a key attacks them, and somebody whom nobody knows, each attack with a proof that it came. Each minute a program that shares nothing with the server looks at every disk. At the end all is
 mended, and all servers must come to have the same, and the newest. Needs root and Debian's iproute2, util-linux,
 e2fsprogs, mount and python3.
 

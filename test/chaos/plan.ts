@@ -22,9 +22,13 @@ export const LINE_FAULTS = [
   "cut", // neither does what comes back
   "partition", // two servers on one side, three on the other
 ] as const;
-/** What a listed peer without a key does; see `hostile.ts`. */
+/** What somebody without a key does; see `hostile.ts`. */
 export const ATTACKS = ["garbage", "forged_gossip", "false_blocks", "replay", "slow_sockets"] as const;
 
+/** Who it is: somebody at a listed address, or a machine that nobody knows. */
+export const FROM = ["peer", "stranger"] as const;
+
+export type From = (typeof FROM)[number];
 export type Attack = (typeof ATTACKS)[number];
 export type ServerFault = (typeof SERVER_FAULTS)[number];
 export type LineFault = (typeof LINE_FAULTS)[number];
@@ -41,7 +45,12 @@ type Times = { readonly atMs: number; readonly forMs: number };
 export type Fault =
   | (Times & OnServer)
   | (Times & { readonly kind: LineFault; readonly lines: readonly Line[] })
-  | (Times & { readonly kind: "hostile"; readonly attack: Attack; readonly server: ServerNumber });
+  | (Times & {
+      readonly kind: "hostile";
+      readonly attack: Attack;
+      readonly from: From;
+      readonly server: ServerNumber;
+    });
 /** From the first to the second. */
 export type Line = readonly [ServerNumber, ServerNumber];
 
@@ -58,7 +67,7 @@ export function planFaults(seed: number, fromMs: number, toMs: number): readonly
   const dice = keyed(seed, "chaos");
   const out: Fault[] = [];
   const deck: string[] = [];
-  let cuts = 0;
+  let [cuts, attacks] = [0, 0];
   for (let atMs = fromMs; atMs + LAST_MS[0] <= toMs; atMs += between(dice, GAP_MS)) {
     if (deck.length === 0) deck.push(...shuffle(dice, [...SERVER_FAULTS, ...LINE_FAULTS, "hostile"]));
     const times = { atMs, forMs: Math.min(between(dice, LAST_MS), toMs - atMs) };
@@ -66,8 +75,9 @@ export function planFaults(seed: number, fromMs: number, toMs: number): readonly
       out.flatMap((each) => ("journal" in each && each.atMs + each.forMs >= atMs ? [each.server] : [])),
     );
     const journal = cuts % 2 === 0 ? "lost" : "written";
-    const fault = draw(dice, deck, { ...times, journal }, hit);
+    const fault = draw(dice, deck, { ...times, journal }, attacks, hit);
     if (fault?.kind === "power_cut") cuts += 1;
+    if (fault?.kind === "hostile") attacks += 1;
     if (fault !== null) out.push(fault);
   }
   return out;
@@ -78,6 +88,7 @@ function draw(
   dice: Prng,
   deck: string[],
   { journal, ...times }: Times & Pick<OnServer, "journal">,
+  attacks: number,
   hit: ReadonlySet<ServerNumber>,
 ): Fault | null {
   const tooMany = hit.size >= HIT_MAX;
@@ -94,7 +105,12 @@ function draw(
     );
     return { ...times, kind, server, sizeMs: pick(dice, STEPS_MS), journal };
   }
-  if (kind === "hostile") return { ...times, kind, attack: pick(dice, ATTACKS), server: pick(dice, SERVERS) };
+  if (kind === "hostile") {
+    // By turns, so that each comes from each.
+    const attack = ATTACKS[attacks % ATTACKS.length] ?? ATTACKS[0];
+    const from = FROM[attacks % FROM.length] ?? FROM[0];
+    return { ...times, kind, attack, from, server: pick(dice, SERVERS) };
+  }
   const [a, b, ...others] = shuffle(dice, SERVERS);
   if (a === undefined || b === undefined) throw new Error("there are no two servers");
   if (kind === "one_way") return { ...times, kind, lines: [[a, b]] };

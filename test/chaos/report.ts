@@ -1,4 +1,5 @@
 /** What is said of a chaos run at its end. */
+import type { AttackCount } from "./attacks.ts";
 import type { Judge } from "./judge.ts";
 import { type Fault, LINE_FAULTS, SERVER_FAULTS } from "./plan.ts";
 
@@ -11,6 +12,7 @@ export type Summary = {
   readonly seed: number;
   readonly minutes: number;
   readonly faults: readonly Fault[];
+  readonly attacks: Readonly<Record<string, AttackCount>>;
   readonly figures: ReturnType<Judge["figures"]>;
   /** Uploads a minute that were received before the first fault. */
   readonly before: number;
@@ -39,6 +41,8 @@ export function textOf(summary: Summary): string {
   return [
     `seed ${seed}, ${minutes} minutes, ${faults.length} faults`,
     ...kinds,
+    "attacks: how many, how many came to the server, was it away, what was sent, what shows that it came",
+    ...Object.entries(summary.attacks).map(([name, each]) => `  ${name.padEnd(26)} ${lineOf(each)}`),
     `uploads: ${figures.uploads} begun, ${figures.accepted} accepted, ${figures.received} confirmed by a server`,
     `uploads a minute: ${before} confirmed before the first fault, at least ${Math.min(...perMinute)} begun in any`,
     `looks at a disk: ${looks}`,
@@ -48,6 +52,11 @@ export function textOf(summary: Summary): string {
     ...wrong.map((what) => `  ${what}`),
     "",
   ].join("\n");
+}
+
+function lineOf({ attacks, reached, away, tries, seen }: AttackCount): string {
+  const shown = Object.entries(seen).map(([kind, count]) => `${count} ${kind}`);
+  return `${attacks}, ${reached}, ${away}, ${tries}, ${shown.join(" ")}`;
 }
 
 function countsOf(faults: readonly Fault[]): Readonly<Record<string, number>> {

@@ -86,7 +86,8 @@ export async function runChaos(
   await close(field);
   if (wrong.length === 0) rmSync(folder, { recursive: true });
   else say(`kept: ${folder}`);
-  return { seed, minutes, faults, figures, before, perMinute, looks, settledMs, mebibytes, wrong };
+  const attacks = field.attacks.counts();
+  return { seed, minutes, faults, attacks, figures, before, perMinute, looks, settledMs, mebibytes, wrong };
 }
 
 /** From its beginning to its end; what befalls one server comes one after the other. */

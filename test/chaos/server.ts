@@ -36,6 +36,7 @@ export class ChaosServer {
   /** Ends as they are asked for. */
   #asked = false;
   #closed = false;
+  #upSince = 0;
 
   constructor(number: ServerNumber, lines: Lines, folder: string, publicKey: string, told: Told) {
     this.number = number;
@@ -47,7 +48,7 @@ export class ChaosServer {
     makeImage(image, DISK_MEGABYTES);
     this.#disk = mountImage(image, join(this.#folder, "disk"));
     for (const each of ["db", "site"]) mkdirSync(join(this.#disk.root, each));
-    const peers = [...SERVERS, HOSTILE].map((each) => lines.addressOf(each));
+    const peers = [...SERVERS, HOSTILE.peer].map((each) => lines.addressOf(each));
     const site = `directory: ${join(this.#disk.root, "site")}\nappend-only: false\nnum-levels: 1\n`;
     writeFileSync(join(this.#folder, "config/master.key"), `${publicKey}\n`);
     writeFileSync(join(this.#folder, "config/peers.txt"), `${peers.join("\n")}\n`);
@@ -94,6 +95,7 @@ export class ChaosServer {
       { stdio: ["ignore", "ignore", "pipe"], detached: true },
     );
     this.#child = child;
+    this.#upSince = Date.now();
     let listens = false;
     child.stderr.on("data", (bytes: Buffer) => {
       appendFileSync(log, bytes);
@@ -134,6 +136,7 @@ export class ChaosServer {
 
   goOn(): void {
     this.#paused = false;
+    this.#upSince = Date.now();
     this.#child?.kill("SIGCONT");
   }
 
@@ -146,6 +149,11 @@ export class ChaosServer {
   makeRoom(): void {
     this.#full = false;
     rmSync(this.#ballast(), { force: true });
+  }
+
+  /** Since when it runs without a break, by the machine's clock. */
+  get upSince(): number {
+    return this.#upSince;
   }
 
   get isFull(): boolean {

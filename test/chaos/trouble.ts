@@ -3,14 +3,14 @@ import type { ChildProcess } from "node:child_process";
 import { unreachable } from "../../kernel/assert.ts";
 import type { Judge } from "./judge.ts";
 import type { Lines } from "./lines.ts";
-import type { Fault, ServerFault } from "./plan.ts";
+import type { Fault, From, ServerFault } from "./plan.ts";
 import type { ChaosServer } from "./server.ts";
 
 export type Field = {
   readonly servers: readonly ChaosServer[];
   readonly lines: Lines;
   readonly judge: Judge;
-  readonly hostile: ChildProcess;
+  readonly hostile: Readonly<Record<From, ChildProcess>>;
 };
 
 type FaultOf<Kind> = Extract<Fault, { readonly kind: Kind }>;
@@ -27,7 +27,7 @@ export async function begin(field: Field, fault: Fault): Promise<() => void | Pr
         for (const line of fault.lines) lines.mend(line);
       };
     case "hostile":
-      hostile.stdin?.write(`${fault.attack} ${lines.addressOf(fault.server)} ${fault.forMs}\n`);
+      hostile[fault.from].stdin?.write(`${fault.attack} ${lines.addressOf(fault.server)} ${fault.forMs}\n`);
       return () => undefined;
     default:
       return beginAt(field, serverOf(field, fault.server), fault);

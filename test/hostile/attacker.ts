@@ -2,12 +2,13 @@
 import { createSocket, type Socket } from "node:dgram";
 import { connect, type Socket as TcpSocket } from "node:net";
 import { WebSocket } from "ws";
-import type { MachineId } from "../../kernel/ids.ts";
+import type { MachineId, VPath } from "../../kernel/ids.ts";
 import { type Decoded, decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Message, Request, Response } from "../../kernel/wire/message.ts";
 import { encodePacket, type GossipMessage } from "../../kernel/wire/packet.ts";
 
 const ANSWER_MS = 5_000;
+const HEARD_MS = 60_000; // much may be before it
 
 export class Datagrams {
   readonly #socket: Socket;
@@ -94,18 +95,34 @@ export class Link {
     this.#socket.send(bytes);
   }
 
+  /**
+   * Whether all that was said before has come to the server: it answers what is asked behind it, or it has ended the
+   * connection. Null when it does neither, which proves nothing.
+   */
+  async heard(): Promise<"answered" | "ended" | null> {
+    const answer = this.closed
+      ? null
+      : await this.ask({ type: "GetBaseDir", path: "/site" as VPath }, HEARD_MS);
+    if (answer !== null) return "answered";
+    return this.closed ? "ended" : null;
+  }
+
   /** Reads nothing any more. */
   pause(): void {
     this.#socket.pause();
   }
 
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** The answer; null when there is none in time or the connection ends. */
-  ask(request: Request): Promise<Response | null> {
+  ask(request: Request, waitMs = ANSWER_MS): Promise<Response | null> {
     const id = this.#next++;
     this.say({ kind: "request", id, request });
     return new Promise((done) => {
       this.#waiting.set(id, done);
-      setTimeout(() => done(null), ANSWER_MS).unref();
+      setTimeout(() => done(null), waitMs).unref();
     });
   }
 

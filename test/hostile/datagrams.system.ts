@@ -42,6 +42,15 @@ const digest = "cd".repeat(32) as Digest;
 const path = "/site/current" as VPath;
 const whole = { image, mask: 0xffff, source: true, stalled: false };
 
+/** What the server has refused since then, as it says itself: that is how it is known that it came. */
+async function refusedSince(before: Awaited<ReturnType<Victims["refused"]>>): Promise<typeof before> {
+  const now = await victims.refused();
+  return {
+    unlisted: now.unlisted - before.unlisted,
+    undecodable: now.undecodable - before.undecodable,
+  };
+}
+
 /** One of each kind, each of which made 0.6.12 answer, dial or believe. */
 const EVERY: readonly GossipMessage[] = [
   NOTHING,
@@ -63,16 +72,19 @@ test("T21, T22: nothing is answered to a stranger, and nobody calls on him", asy
     socket.destroy();
   });
   await new Promise<void>((done) => server.listen(rig.port, rig.addressOf(STRANGER), done));
+  const before = await victims.refused();
   for (let round = 0; round < 20; round++) {
     for (const message of EVERY) await stranger.say(target, someone(), message);
   }
   await pause();
   server.close();
+  const { unlisted } = await refusedSince(before);
+  expect(unlisted).toBe(20 * EVERY.length);
   expect(stranger.received).toBe(0);
   expect(calls).toBe(0);
   await victims.judge(
     `T21, T22: ${stranger.sent} bytes of valid gossip of every kind from an address that nobody lists`,
-    "0 bytes come back, 0 connections: amplification 0.0",
+    `all ${unlisted} datagrams refused; 0 bytes come back, 0 connections: amplification 0.0`,
   );
 });
 
@@ -104,6 +116,7 @@ test("T19, T20: what is forged about an upload neither ends it nor counts as suc
   );
   const ended = endOf(child);
   let count = 0;
+  const before = await victims.refused();
   const forged: readonly GossipMessage[] = [
     { type: "Complete", path: name, image },
     { type: "CompleteAck", path: name },
@@ -124,17 +137,20 @@ test("T19, T20: what is forged about an upload neither ends it nor counts as suc
   const { status, stdout } = await ended;
   expect(status).toBe(0);
   expect(count).toBeGreaterThan(10);
+  const { unlisted } = await refusedSince(before);
+  expect(unlisted).toBeGreaterThan(0);
   const hosts = [...stdout.matchAll(/"type":"received","host":"(\w+)"/g)].map(([, host]) => host);
   expect(hosts.filter((host) => host !== "n1" && host !== "n2")).toEqual([]);
   await victims.adopt("forged");
   await victims.judge(
     "T19, T20: forged `Complete`, `CompleteAck`, `stalled` and `deleted` while an upload runs",
-    `the upload ends with 0 after ${count * forged.length * 2} of them; only the servers that have it are counted`,
+    `the upload ends with 0 after ${count * forged.length * 2} of them, ${unlisted} refused as a stranger's; only the servers that have it are counted`,
   );
 });
 
 test("T23: a flood is dropped, and an upload goes on", { timeout: 60_000 }, async () => {
   const garbage = randomBytes(600);
+  const refused = await victims.refused();
   const before = performance.now();
   const flood = (async () => {
     for (let at = 0; at < FLOOD; at++) {
@@ -146,9 +162,12 @@ test("T23: a flood is dropped, and an upload goes on", { timeout: 60_000 }, asyn
   })();
   const took = await victims.upload("flooded", { file: "flooded ".repeat(20_000) });
   const rate = await flood;
+  const { unlisted, undecodable } = await refusedSince(refused);
+  expect(unlisted).toBeGreaterThan(0);
+  expect(undecodable).toBeGreaterThan(0);
   await victims.judge(
     `T23: ${FLOOD} datagrams, a third of them garbage, with a new machine id each, half of them from a listed address`,
-    `at ${Math.round(rate)} a second, with an upload in ${Math.round(took)} ms meanwhile`,
+    `at ${Math.round(rate)} a second, ${unlisted} of them refused as a stranger's and ${undecodable} as garbage; with an upload in ${Math.round(took)} ms meanwhile`,
   );
 });
 
@@ -216,13 +235,17 @@ const BOMBS: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 test("T25, T26: no datagram ends a server", async () => {
+  const before = await victims.refused();
   for (const [, bytes] of BOMBS) {
     await stranger.send(target, bytes);
     await listed.send(target, bytes);
   }
   await pause(500);
+  const { unlisted, undecodable } = await refusedSince(before);
+  expect(unlisted).toBe(BOMBS.length);
+  expect(undecodable).toBeGreaterThan(0);
   await victims.judge(
     `T25, T26: ${BOMBS.map(([what]) => what).join(", ")}`,
-    "dropped from either address; the servers go on",
+    `all ${unlisted} refused from a stranger; from a listed address ${undecodable} refused, of the others nothing is believed that is out of bounds; the servers go on`,
   );
 });

@@ -43,6 +43,14 @@ export class Victims {
     return victims;
   }
 
+  /** Datagrams that the first server has refused since its start, as it says itself. */
+  async refused(): Promise<{ readonly unlisted: number; readonly undecodable: number }> {
+    const page = (await this.rig.page(1)) as {
+      datagrams_refused: { unlisted: number; undecodable: number };
+    };
+    return page.datagrams_refused;
+  }
+
   tree(name: string, files: Readonly<Record<string, string>>): string {
     return plant(this.rig.path("trees", name), files);
   }

@@ -61,18 +61,18 @@ async function tryAll(
   if (!server.hasEnded()) {
     way.healed = "by itself";
     if (done()) return;
-    // Nobody asks for these again: the server comes back to them by itself, and looks for it take a while.
+    // Nobody waits for these: the server comes back to them by itself, and looks for it take a while.
     for (
       const deadline = performance.now() + PATIENCE_MS;
-      !isAsked(story) && performance.now() < deadline;
+      !isAwaited(story) && performance.now() < deadline;
     ) {
       await new Promise((again) => setTimeout(again, LOOK_MS));
       if (done()) return;
       if (server.hasEnded()) break;
     }
     way.healed = "by asking again";
-    if (isAsked(story) && !way.told.includes("received")) {
-      way.told.push(...(await story.act(scene, server, disk.root)));
+    if (story.ask !== null && !server.hasEnded() && !way.told.includes("received")) {
+      way.told.push(...(await story.ask(scene, server, disk.root)));
       if (done()) return;
     }
     await server.stop("SIGTERM");
@@ -83,13 +83,14 @@ async function tryAll(
     await rest(disk.root);
     way.healed = "by a restart";
     if (done()) return;
-    way.told.push(...(await story.act(scene, next, disk.root)));
+    way.told.push(...(await (story.ask ?? story.act)(scene, next, disk.root)));
     way.healed = done() ? "by a restart and asking again" : "never";
   } finally {
     await next.stop("SIGTERM");
   }
 }
 
-function isAsked({ name }: Story): boolean {
+/** A client is there who asks again. */
+function isAwaited({ name }: Story): boolean {
   return name === "upload" || name === "replace";
 }

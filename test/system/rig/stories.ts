@@ -23,8 +23,11 @@ export type Story = {
   readonly from: "start" | "listening";
   readonly yaml: string;
   /** Until the disk is at rest or the server has ended; what its client was told. */
-  readonly act: (scene: Scene, server: Server, root: string) => Promise<readonly string[]>;
+  readonly act: Act;
+  /** A client that wants the same again; null where there is none. */
+  readonly ask: Act | null;
 };
+type Act = (scene: Scene, server: Server, root: string) => Promise<readonly string[]>;
 
 const UPLOAD_MS_MAX = 120_000;
 const GONE_MS_MAX = 45_000; // what is retained is looked at twice, ten seconds apart; what fails rests for 30 seconds
@@ -34,14 +37,20 @@ const INTENT = "db/signatures/site/current.new.state";
 export const CLEAN = "auto-clean: true\nkeep-min-directories: 1\nkeep-max-directories: 1\nkeep-recent: 1s\n";
 
 /** A start that has this disk to put in order; `ends` is a file that is gone afterwards. */
-const starting = (name: Story["name"], start: Start, ends: string): Story => ({
+const starting = (name: Story["name"], start: Start, ends: string, ask: Act | null): Story => ({
   name,
   start,
   path: "/site/current",
   from: "start",
   yaml: "",
   act: (_, server, root) => untilGone(server, root, ends),
+  ask,
 });
+
+const append: Act = (scene, server, root) =>
+  push(scene, server, root, ["--append", `${scene.tree("young")}:/site/new`]);
+const replace: Act = (scene, server, root) =>
+  push(scene, server, root, ["--replace", `${scene.tree("young")}:/site/current`]);
 
 export const STORIES: readonly Story[] = [
   {
@@ -50,7 +59,8 @@ export const STORIES: readonly Story[] = [
     path: "/site/new",
     from: "listening",
     yaml: "",
-    act: (scene, server, root) => push(scene, server, root, ["--append", `${scene.tree("young")}:/site/new`]),
+    act: append,
+    ask: append,
   },
   {
     name: "replace",
@@ -58,8 +68,8 @@ export const STORIES: readonly Story[] = [
     path: "/site/current",
     from: "listening",
     yaml: "",
-    act: (scene, server, root) =>
-      push(scene, server, root, ["--replace", `${scene.tree("young")}:/site/current`]),
+    act: replace,
+    ask: replace,
   },
   {
     name: "removal",
@@ -68,12 +78,14 @@ export const STORIES: readonly Story[] = [
     from: "listening",
     yaml: CLEAN,
     act: (_, server, root) => untilGone(server, root, STATE),
+    ask: null,
   },
-  starting("start", "base", INTENT),
-  starting("start_old", "old_layout", INTENT),
-  starting("start_upload", "half_uploaded", INTENT),
-  starting("start_replace", "half_replaced", INTENT),
-  starting("start_removal", "half_removed", STATE),
+  starting("start", "base", INTENT, null),
+  starting("start_old", "old_layout", INTENT, null),
+  // What a sync has failed for is not used again: its blocks have to come once more, from whoever has them.
+  starting("start_upload", "half_uploaded", INTENT, replace),
+  starting("start_replace", "half_replaced", INTENT, replace),
+  starting("start_removal", "half_removed", STATE, null),
 ];
 
 async function untilGone(server: Server, root: string, file: string): Promise<readonly string[]> {
