@@ -6,6 +6,8 @@ import type { Pages } from "./port.ts";
 const PAGE_MS = 2_000;
 const PAGE_BYTES_MAX = 1024 * 1024; // ten thousand base directories
 const HEADER_BYTES_MAX = 8 * 1024;
+/** Of any other path Node makes no request, but an exception. */
+const PLAIN_PATH = /^[!-~]+$/;
 
 export type PagesOptions = {
   /** Requests leave from this address, so that servers on one machine are told apart. */
@@ -19,6 +21,7 @@ export function createPages(options: PagesOptions): Pages {
   const any = options.localHost === "0.0.0.0" || options.localHost === "::";
   return {
     get(address, path, done) {
+      if (!PLAIN_PATH.test(path)) return void setImmediate(done, null);
       const { host, port } = splitAddress(address);
       let answered = false;
       const answer = (body: Uint8Array | null) => {

@@ -185,6 +185,12 @@ test.each<[string, RequestListener]>([
   expect(performance.now() - start).toBeLessThan(4_000);
 });
 
+test("a path that no request can have is no page", async () => {
+  const address = await serve((_, response) => response.end("a page"));
+  for (const path of ["/list-dir/a b", "/list-dir/\u00e9", "/list-dir/a\r\nHost: x", ""])
+    expect(await page(address, path)).toBeNull();
+});
+
 test("nobody at the address is no page", async () => {
   expect(await page("127.0.0.2:1" as Address)).toBeNull();
 });
