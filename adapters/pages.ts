@@ -21,7 +21,10 @@ export function createPages(options: PagesOptions): Pages {
   const any = options.localHost === "0.0.0.0" || options.localHost === "::";
   return {
     get(address, path, done) {
-      if (!PLAIN_PATH.test(path)) return void setImmediate(done, null);
+      if (!PLAIN_PATH.test(path)) {
+        setImmediate(done, null);
+        return;
+      }
       const { host, port } = splitAddress(address);
       let answered = false;
       const answer = (body: Uint8Array | null) => {

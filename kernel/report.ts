@@ -49,6 +49,8 @@ export type Report =
   | ({ readonly type: "safe"; readonly servers: number } & Subject)
   /** A server says itself that it holds the image; how many do by now. */
   | ({ readonly type: "confirmed"; readonly host: Address; readonly servers: number } & Subject)
+  /** Something is signed later than our clock has it, so that this is signed later than that. */
+  | { readonly type: "slow_clock"; readonly behindMs: number }
   | { readonly type: "unreachable"; readonly cluster: string; readonly host: string; readonly reason: string }
   | ({
       readonly type: "finished";

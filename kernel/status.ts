@@ -4,6 +4,7 @@
  *
  * Source: specification of behaviour, section 9.
  */
+import { rfc3339 } from "./rfc3339.ts";
 import { entriesOf, headOf } from "./catalog.ts";
 import { type Download, progressMask } from "./fetch/state.ts";
 import { peersOf } from "./gossip/view.ts";
@@ -187,34 +188,4 @@ function base64(bytes: Uint8Array): string {
     }
   }
   return text;
-}
-
-const DAY_MS = 86_400_000;
-
-/** UTC, with milliseconds; civil dates by the algorithm of Howard Hinnant, exact for any year. */
-export function rfc3339(ms: number): string {
-  const days = Math.floor(ms / DAY_MS);
-  const rest = ms - days * DAY_MS;
-  const shifted = days + 719_468; // days since 0000-03-01
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const time = [
-    Math.floor(rest / 3_600_000),
-    Math.floor(rest / 60_000) % 60,
-    Math.floor(rest / 1000) % 60,
-  ].map(two);
-  return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}T${time.join(":")}.${String(rest % 1000).padStart(3, "0")}Z`;
 }

@@ -20,7 +20,7 @@ import {
   parseImageId,
   parseVPath,
 } from "./ids.ts";
-import { utf8Decode } from "./text.ts";
+import { isPage, type Page, pageOf, textIn } from "./page.ts";
 import { operation, takeWaiting } from "./operations.ts";
 
 export type SurveyConfig = {
@@ -61,7 +61,6 @@ type Server = {
   downloading: ReadonlySet<string>;
   readonly listings: Map<VPath, Page>;
 };
-type Page = Readonly<Record<string, unknown>>;
 type Asked =
   | { readonly kind: "resolve" }
   | { readonly kind: "page"; readonly server: Server; readonly page: string; readonly base: VPath | null };
@@ -223,23 +222,4 @@ function newestIn(entry: Page): string {
     isPage(each) ? (textIn(each, "timestamp") ?? "") : "",
   );
   return times.reduce((newest, each) => (each > newest ? each : newest), "");
-}
-
-function pageOf(body: Uint8Array | null): Page | null {
-  const text = body === null ? null : utf8Decode(body);
-  try {
-    const value: unknown = text === null ? null : JSON.parse(text);
-    return isPage(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function isPage(value: unknown): value is Page {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function textIn(page: Page, name: string): string | null {
-  const value = page[name];
-  return typeof value === "string" ? value : null;
 }

@@ -2,7 +2,7 @@
  * A client: scans directories, announces them to a few servers of each cluster, serves their index and blocks, and
  * counts receipts. Same boundary as a node.
  *
- *   scanning -> sealing -> signed -> announcing <-> serving -> finished (received | rejected | deadline | unreachable)
+ *   scanning (and looking what is there) -> sealing -> signed -> announcing <-> serving -> finished (received | rejected | deadline | unreachable)
  *
  * Source: specification of the client, sections 3 to 6. Differs from 0.6.12: a receipt counts only for the image that
  * was uploaded, one accepting server is enough to end, and all refusals end at once.
@@ -20,7 +20,8 @@ import { announce, connClosed, connect, notification, response } from "./uploade
 import { confirm, confirmed } from "./uploader/confirm.ts";
 import { createMeter, measure } from "./uploader/meter.ts";
 import { resolve, resolved } from "./uploader/names.ts";
-import { beginScan, planScan, reportScan, scanned } from "./uploader/scan.ts";
+import { look, looked } from "./uploader/newest.ts";
+import { beginScan, planScan, planSign, reportScan, scanned } from "./uploader/scan.ts";
 import { blockRead, serve } from "./uploader/serve.ts";
 import {
   type Cluster,
@@ -54,6 +55,7 @@ export const UPLOADER_DEFAULTS = {
   deadlineMs: 1_800_000,
   confirm: null,
   progressMs: 1_000,
+  lookMs: 0,
   limits: DEFAULT_LIMITS,
 } as const;
 const TICK_MS = 250;
@@ -68,6 +70,8 @@ export function createUploader(config: UploaderConfig, seed: string, now: Now): 
       initial: new Set(),
       candidates: new Map(),
       looking: new Set(),
+      looks: new Map(),
+      answeredAt: null,
     }),
   );
   const transfers = clusters.flatMap((cluster) =>
@@ -89,6 +93,7 @@ export function createUploader(config: UploaderConfig, seed: string, now: Now): 
     failed: false,
     progressAt: now.mono,
     tickAt: now.mono,
+    lookUntil: null,
   };
 }
 
@@ -113,6 +118,7 @@ function newTransfer(job: UploadJob, cluster: Cluster, source: Source, now: Now)
     job,
     cluster,
     source,
+    newest: job.newest ?? 0,
     signed: null,
     conns: new Map(),
     accepted: new Set(),
@@ -163,10 +169,15 @@ function handle(state: UploaderState, event: Event, now: Now, out: Effect[]): vo
     case "frame":
       return frame(state, event.conn, event.bytes, now, out);
     case "disk_done":
-      return diskDone(state, event.op, event.result, now, out);
+      return diskDone(state, event.op, event.result, out);
     case "resolved": {
       const waiting = takeWaiting(state, event.op);
       if (waiting?.kind === "resolve") resolved(waiting, event.addresses, out);
+      return;
+    }
+    case "http_got": {
+      const waiting = takeWaiting(state, event.op);
+      if (waiting?.kind === "page") looked(state, waiting, event.body, now, out);
       return;
     }
     case "signed": {
@@ -213,7 +224,11 @@ function wake(state: UploaderState, now: Now, out: Effect[]): void {
 }
 
 function plan(state: UploaderState, now: Now, out: Effect[]): void {
-  for (const source of state.sources.values()) planScan(state, source, out);
+  look(state, now, out);
+  for (const source of state.sources.values()) {
+    planScan(state, source, out);
+    planSign(state, source, now, out);
+  }
   // A source that cannot be read ends everything, and then nothing shall have been announced.
   if (state.transfers.some((transfer) => transfer.signed === null)) return;
   for (const transfer of state.transfers) {
@@ -226,7 +241,7 @@ function plan(state: UploaderState, now: Now, out: Effect[]): void {
   if (state.transfers.every((transfer) => transfer.finished !== null)) end(state, out);
 }
 
-function diskDone(state: UploaderState, op: OpId, result: DiskResult, now: Now, out: Effect[]): void {
+function diskDone(state: UploaderState, op: OpId, result: DiskResult, out: Effect[]): void {
   const waiting = takeWaiting(state, op);
   if (waiting === null) return;
   if (waiting.kind === "block") return blockRead(state, waiting, result, out);
@@ -237,7 +252,7 @@ function diskDone(state: UploaderState, op: OpId, result: DiskResult, now: Now, 
     const detail = `${value.text.length} bytes of index, at most ${INDEX_FRAME_BYTES_MAX}`;
     return sourceFailed(state, waiting.source, "index_too_large", detail, out);
   }
-  scanned(state, waiting, value, now, out);
+  scanned(state, waiting, value, out);
 }
 
 /** One source that cannot be read ends everything: nothing has been announced yet. */

@@ -31,7 +31,6 @@ import { type FileCommand, PORT } from "./command-line.ts";
 import { hostWords } from "./entry-points.ts";
 import { agrees, differenceOf, edit, isTerminal } from "./editor.ts";
 import { read, readingSentence } from "./read.ts";
-import { warnOfClock } from "./slow-clock.ts";
 import { quoted, shellWord } from "./text.ts";
 import { type Ended, upload } from "./upload.ts";
 import type { View } from "./view.ts";
@@ -207,15 +206,13 @@ async function replace(
   readonly seen: Settled;
   readonly finished: Extract<Report, { type: "finished" }> | null;
 }> {
-  const newest = origin.timestamp ?? 0;
-  warnOfClock(view, newest);
   const job: UploadJob = {
     source: join(folder, "tree") as RootName,
     path: command.path,
     mode: "replace",
     oldImage: index.image,
     base: index,
-    newest,
+    newest: origin.timestamp ?? 0,
   };
   const single = command.clusters.length === 1;
   let ours: ImageId | null = null;

@@ -8,7 +8,7 @@ import { EXIT } from "./exit.ts";
 import { createFacts, type Facts, learn, tellOnce, type UploadFacts } from "./facts.ts";
 import type { Output } from "./output.ts";
 import { wordsOf } from "./reasons.ts";
-import { interruptedSentences, sourceSentence, unreachableSentence } from "./sentences.ts";
+import { interruptedSentences, slowClockSentence, sourceSentence, unreachableSentence } from "./sentences.ts";
 import { jsonLine } from "./text.ts";
 import type { Result, View } from "./view.ts";
 
@@ -32,6 +32,7 @@ export function createJson({ version, stdout }: JsonOptions): View {
       if (report.type === "error")
         return fail(report.code, sourceSentence(report), { source: report.source });
       if (report.type === "finished" || report.type === "fetching") return; // in the last line; of a reader
+      if (report.type === "slow_clock" && !tellOnce(facts, report.type)) return;
       if (report.type === "unreachable" && !tellOnce(facts, `${report.cluster} ${report.host}`)) return;
       say(objectOf(report, publicKeys));
     },
@@ -80,6 +81,10 @@ function objectOf(report: Told, publicKeys: readonly string[]): object {
     case "unreachable": {
       const { cluster, host } = report;
       return { type: "error", cluster, host, reason: "unreachable", message: unreachableSentence(report) };
+    }
+    case "slow_clock": {
+      const { type: reason, behindMs } = report;
+      return { type: "warning", reason, message: slowClockSentence(report), behind_ms: behindMs };
     }
     case "accepted":
     case "confirmed":

@@ -11,6 +11,7 @@ import {
   scannedSentence,
   scanSentence,
   skippedSentence,
+  slowClockSentence,
   sourceSentence,
   unreachableSentence,
 } from "./sentences.ts";
@@ -53,6 +54,9 @@ export function createLines({ version, stdout, stderr, elapsedMs }: LineOptions)
         case "unreachable":
           if (tellOnce(facts, `unreachable ${report.cluster} ${report.host}`))
             say(unreachableSentence(report));
+          return;
+        case "slow_clock":
+          if (tellOnce(facts, "slow_clock")) say(slowClockSentence(report));
           return;
         case "safe":
           if (tellOnce(facts, `safe ${report.cluster} ${report.path}`)) stdout.write(`${safeLine(report)}\n`);

@@ -28,7 +28,6 @@ import { type Change, type PatchCommand, parseChanges } from "./patch-line.ts";
 import { read, readingSentence, trustOf } from "./read.ts";
 import type { Teller } from "./teller.ts";
 import { printable, quoted } from "./text.ts";
-import { warnOfClock } from "./slow-clock.ts";
 import { type Ended, upload } from "./upload.ts";
 import { whoWins } from "./who-wins.ts";
 import type { View } from "./view.ts";
@@ -133,15 +132,13 @@ async function replace(
   { view, progressMs }: Telling,
   keys: readonly SigningKey[],
 ): Promise<number | Extract<Outcome, { readonly by: ImageId }>> {
-  const newest = origin.timestamp ?? 0;
-  warnOfClock(view, newest);
   const job: UploadJob = {
     source: folder as RootName,
     path: command.path,
     mode: "replace",
     oldImage: index.image,
     base,
-    newest,
+    newest: origin.timestamp ?? 0,
   };
   let ours: ImageId | null = null;
   let finished: Extract<Report, { type: "finished" }> | null = null;

@@ -60,6 +60,11 @@ export function rejectedSentence(
   return `${nameOf(report)}: ${verb} ${printable(report.host)}: ${reason}${words === null ? "" : `: ${words}`}${tried}`;
 }
 
+export function slowClockSentence({ behindMs }: Extract<Report, { type: "slow_clock" }>): string {
+  const by = `by ${formatClock(behindMs)} or more`;
+  return `warning: the clock of this machine is behind what was signed last, ${by}: set it`;
+}
+
 export function unreachableSentence(report: Extract<Report, { type: "unreachable" }>): string {
   return `${printable(labelOf(report.cluster))}: cannot reach ${printable(report.host)}: ${printable(report.reason)}`;
 }

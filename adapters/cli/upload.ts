@@ -17,6 +17,8 @@ import type { ClusterOptions } from "./cluster-options.ts";
 import { drive } from "./drive.ts";
 import { createSourceStorage } from "./source-storage.ts";
 
+const LOOK_MS = 2_000; // as long as a page may take
+
 export type Ended = {
   readonly succeeded: boolean;
   /** Nothing was announced, because a source could not be read. */
@@ -41,6 +43,7 @@ export async function upload(
     deadlineMs: options.deadlineMs,
     confirm: options.confirm,
     progressMs,
+    lookMs: Math.min(LOOK_MS, options.deadlineMs),
     ...(more.connections === undefined ? {} : { connections: more.connections }),
   };
   const state = createUploader(config, randomBytes(16).toString("hex"), now());

@@ -8,10 +8,7 @@ export type View = {
   /** Nothing was begun, or a bug has ended it. */
   trouble(code: string, message: string, more?: object): void;
   /** What the user should know besides. */
-  note(
-    code: "unchanged" | "text_kept" | "slow_clock" | "redo" | "edits" | "difference",
-    message: string,
-  ): void;
+  note(code: "unchanged" | "text_kept" | "redo" | "edits" | "difference", message: string): void;
   /** A signal came before the end. */
   interrupted(signal: string): void;
   /** Once, after everything else. */

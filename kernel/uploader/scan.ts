@@ -1,7 +1,7 @@
 /**
  * From a directory to a signed image: listed, digested a run of entries at a time, printed, signed.
  *
- *   walking -> digesting -> sealing -> ready
+ *   walking -> digesting -> sealing -> sealed (until it is known what is there) -> ready
  */
 import { assert } from "../assert.ts";
 import type { Effect } from "../effect.ts";
@@ -14,6 +14,7 @@ import { findFile, firstBlockOf, hashOfBlock, kindOf, pathOf, sizeOf } from "../
 import { uploadPayload } from "../signature/payload.ts";
 import type { DiskValue } from "../storage/request.ts";
 import { textOfByteString } from "../text.ts";
+import { isLooking } from "./newest.ts";
 import { report, type Source, type UploaderState, type Waiting } from "./state.ts";
 import { operation } from "../operations.ts";
 
@@ -21,6 +22,8 @@ import { operation } from "../operations.ts";
 const DIGEST_CHUNK_BYTES = 8 * 1024 * 1024;
 const DIGESTS_AT_ONCE = 8;
 const SKIPPED_MAX = 100;
+/** The last moment that has a year of four digits: a page with a later one ends a server of 0.6.12. */
+const SIGNED_MS_MAX = 253_402_300_799_999;
 
 type Scanning = Extract<Waiting, { kind: "walk" | "seal" | "digest" }>;
 
@@ -33,13 +36,7 @@ export function beginScan(state: UploaderState, source: Source, out: Effect[]): 
 }
 
 /** What the disk has found out about a source. */
-export function scanned(
-  state: UploaderState,
-  waiting: Scanning,
-  value: DiskValue,
-  now: Now,
-  out: Effect[],
-): void {
+export function scanned(state: UploaderState, waiting: Scanning, value: DiskValue, out: Effect[]): void {
   const { source } = waiting;
   if (waiting.kind === "walk" && value.kind === "tree") {
     source.tree = value.tree;
@@ -53,7 +50,7 @@ export function scanned(
     source.running -= 1;
     source.digestedBytes += bytesBetween(tree, waiting.from, waiting.to);
   } else if (waiting.kind === "seal" && value.kind === "sealed") {
-    sealed(state, source, value.index, value.text, now, out);
+    sealed(state, source, value.index, value.text, out);
   }
 }
 
@@ -108,10 +105,9 @@ function sealed(
   source: Source,
   index: PackedIndex,
   text: Uint8Array,
-  now: Now,
   out: Effect[],
 ): void {
-  source.phase = "ready";
+  source.phase = "sealed";
   source.index = index;
   source.text = text;
   source.blocks = blocksIn(index, source.base === null ? index : source.tree);
@@ -136,7 +132,18 @@ function sealed(
       ...counts,
     });
   }
-  const timestamp = Math.max(now.wall, ...transfers.map(({ job }) => (job.newest ?? 0) + 1));
+}
+
+/** Signs what is sealed, later than what was seen of its paths, once nothing more is to be learnt of these. */
+export function planSign(state: UploaderState, source: Source, now: Now, out: Effect[]): void {
+  const { index } = source;
+  if (source.phase !== "sealed" || index === null) return;
+  const transfers = state.transfers.filter((transfer) => transfer.source === source);
+  if (transfers.some((transfer) => isLooking(state, transfer, now))) return;
+  source.phase = "ready";
+  const seen = transfers.map(({ newest }) => newest).filter((newest) => newest < SIGNED_MS_MAX);
+  const timestamp = Math.max(now.wall, ...seen.map((newest) => newest + 1));
+  if (timestamp > now.wall) report(out, { type: "slow_clock", behindMs: timestamp - now.wall });
   out.push({
     kind: "sign",
     op: operation(state, { kind: "sign", transfers }),

@@ -45,13 +45,15 @@ export type UploaderConfig = {
   /** Instead of the rules of the early time; null: receipts are enough. */
   readonly confirm: Confirm | null;
   readonly progressMs: number;
+  /** So long servers may say what they list of the paths, before anything is signed; 0: none is asked. */
+  readonly lookMs: number;
   readonly limits: Limits;
 };
 
 export type Source = {
   readonly root: RootName;
   readonly base: IndexBody | null;
-  phase: "walking" | "digesting" | "sealing" | "ready";
+  phase: "walking" | "digesting" | "sealing" | "sealed" | "ready";
   tree: IndexBody | null;
   skipped: readonly string[];
   /** Entries up to here were dealt out to digest. */
@@ -72,12 +74,20 @@ export type Cluster = {
   readonly candidates: Map<string, readonly Address[] | null>;
   /** Those of them that are being resolved. */
   readonly looking: Set<string>;
+  /** Who is asked what it lists; when the first had answered. */
+  readonly looks: Map<Address, Look>;
+  answeredAt: MonoMs | null;
 };
+
+/** What a server is asked for its listings, and how many pages are still to come. */
+export type Look = { phase: "asked" | "done" | "failed"; open: number };
 
 export type Transfer = {
   readonly job: UploadJob;
   readonly cluster: Cluster;
   readonly source: Source;
+  /** Newest signature that was seen of the path; 0: none. */
+  newest: number;
   signed: { readonly timestamp: number; readonly signatures: readonly Uint8Array[] } | null;
   /** Connections on which it was announced and has not failed. */
   readonly conns: Map<ConnId, "asked" | "accepted">;
@@ -113,6 +123,13 @@ export type Waiting =
   | { readonly kind: "walk" | "seal"; readonly source: Source }
   | { readonly kind: "digest"; readonly source: Source; readonly from: number; readonly to: number }
   | { readonly kind: "resolve"; readonly cluster: Cluster; readonly name: string; readonly initial: boolean }
+  | {
+      readonly kind: "page";
+      readonly cluster: Cluster;
+      readonly address: Address;
+      readonly own: Look;
+      readonly base: VPath | null;
+    }
   | { readonly kind: "sign"; readonly transfers: readonly Transfer[] }
   | {
       readonly kind: "block";
@@ -136,6 +153,8 @@ export type UploaderState = {
   failed: boolean;
   progressAt: MonoMs;
   tickAt: MonoMs;
+  /** Null while nobody is to be asked yet. */
+  lookUntil: MonoMs | null;
 };
 
 export function report(out: Effect[], what: Report): void {

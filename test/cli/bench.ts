@@ -34,6 +34,8 @@ export class Bench {
   readonly asked: { readonly conn: ConnId; readonly id: number }[] = [];
   /** Who was asked whether it holds the image. */
   readonly questions: { readonly conn: ConnId; readonly id: number }[] = [];
+  /** Pages that nobody has answered yet. */
+  readonly pages: Extract<Effect, { kind: "http_get" }>[] = [];
   readonly held: Extract<Effect, { kind: "disk" }>[] = [];
   /** What each name resolves to. */
   readonly names = new Map<string, readonly Address[]>([["c", ADDRESSES]]);
@@ -53,19 +55,23 @@ export class Bench {
   constructor(
     sources: readonly string[],
     hold: readonly string[] = [],
-    newest = 0,
+    newest: number | null = 0,
     confirm: Confirm | null = null,
+    lookMs = 0,
+    slow: readonly string[] = [],
   ) {
+    for (const name of slow) this.slow.add(name);
     this.#hold = hold;
     const uploads = sources.map((source, at) => ({
       source: source as RootName,
       path: (at === 0 ? PATH : `/site/${source}`) as VPath,
       mode: "replace" as const,
       oldImage: null,
-      newest,
+      ...(newest === null ? {} : { newest }),
     }));
     const clusters = [{ name: "c", entryPoints: ["c"] }];
-    this.state = createUploader({ ...UPLOADER_DEFAULTS, uploads, clusters, confirm }, "seed", this.#now());
+    const config = { ...UPLOADER_DEFAULTS, uploads, clusters, confirm, lookMs };
+    this.state = createUploader(config, "seed", this.#now());
     this.feed({ kind: "wake" });
   }
 
@@ -121,6 +127,9 @@ export class Bench {
         (message.request.type === "GetIndexAt" ? this.questions : this.asked).push(asked);
         return null;
       }
+      case "http_get":
+        this.pages.push(effect);
+        return null;
       case "close":
         this.closed.push(effect.conn);
         return null;
@@ -161,6 +170,14 @@ export class Bench {
     const answer = { type: "GetIndexAt", data, hosts: new Map() } as const;
     this.say(asked.conn, { kind: "response", id: asked.id, response: answer });
     return asked.conn;
+  }
+
+  /** Answers the oldest question for a page; null: there is none. */
+  page(path: string, value: object | null): void {
+    const asked = this.pages.shift();
+    if (asked?.path !== path) throw new Error(`${asked?.path ?? "nothing"} was asked for`);
+    const body = value === null ? null : new Uint8Array(Buffer.from(JSON.stringify(value)));
+    this.feed({ kind: "http_got", op: asked.op, body });
   }
 
   /** What was held of the first source is answered. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
 import { plantImage, readState, stateFile } from "../interop/disk.ts";
 import { tree } from "../interop/tree.ts";
-import { Rig } from "./rig.ts";
+import { plant, Rig } from "./rig.ts";
 
 const PATH = "/site/current";
 let rig: Rig;
@@ -22,17 +22,23 @@ beforeAll(async () => {
   plantImage({ db, folder, path: PATH, content: tree({ "/file": "one" }), signedAt, key });
   await rig.start(1);
   writeFileSync(rig.path("local"), "two");
+  plant(rig.path("source"), { file: "four" });
   editor = rig.script('echo three > "$1"');
 });
 afterAll(() => rig.close());
 
 test.each([
-  ["put-file", "-s", "local", "-f", "/file"],
-  ["edit", "-f", "/file"],
-  ["patch", "--put", "local:/more"],
+  ["put-file", "-d", PATH, "-s", "LOCAL", "-f", "/file"],
+  ["edit", "-d", PATH, "-f", "/file"],
+  ["patch", "-d", PATH, "--put", "LOCAL:/more"],
+  ["sync", "--replace", `SOURCE:${PATH}`],
+  ["upload", "--replace", "-d", "SOURCE"],
 ])("%s signs a millisecond later than what is there, and warns", async (command, ...words) => {
-  const own = words.map((word) => word.replace("local", rig.path("local")));
-  const ended = await rig.client(rig.signed(command, "-d", PATH, ...own, rig.addressOf(1)), {
+  const own = words.map((word) =>
+    word.replace("LOCAL", rig.path("local")).replace("SOURCE", rig.path("source")),
+  );
+  const host = command === "upload" ? `${rig.addressOf(1)}:${PATH}` : rig.addressOf(1);
+  const ended = await rig.client(rig.signed(command, ...own, host), {
     CIRUELA_EDITOR: editor,
   });
   expect(ended).toMatchObject({

@@ -5,7 +5,8 @@ import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import { parseBaseDirsPage } from "../../kernel/node/comparing.ts";
 import { createNode } from "../../kernel/node.ts";
 import type { MachineId, MonoMs, UnixMs } from "../../kernel/ids.ts";
-import { rfc3339, statusPage } from "../../kernel/status.ts";
+import { parseRfc3339, rfc3339 } from "../../kernel/rfc3339.ts";
+import { statusPage } from "../../kernel/status.ts";
 
 const now = { mono: 0 as MonoMs, wall: 0 as UnixMs };
 const config = {
@@ -21,9 +22,25 @@ test("times are written as any other program writes them, and years beyond 9999 
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (ms) => {
       expect(rfc3339(ms)).toBe(new Date(ms).toISOString());
+      expect(parseRfc3339(rfc3339(ms))).toBe(ms);
     }),
   );
   expect(rfc3339(Number.MAX_SAFE_INTEGER)).toMatch(/^287396-/);
+});
+
+test.each([
+  ["2018-10-01T12:34:56Z", 1_538_397_296_000],
+  ["2018-10-01T12:34:56.7+00:00", 1_538_397_296_700],
+  ["2018-10-01T12:34:56.789123456Z", 1_538_397_296_789],
+  ["2018-10-01T12:34:56+02:00", null],
+  ["2018-13-01T12:34:56Z", null],
+  ["2018-10-01T24:34:56Z", null],
+  ["1969-12-31T23:59:59Z", null],
+  ["2018-10-01 12:34:56Z", null],
+  ["12018-10-01T12:34:56Z", null],
+  ["", null],
+])("the time %j of other programs is %j", (text, ms) => {
+  expect(parseRfc3339(text)).toBe(ms);
 });
 
 test("a page is found by its exact path alone", () => {
