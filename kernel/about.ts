@@ -6,6 +6,7 @@ export const ABOUTS = [
   "upload-keys of KEY",
   "keep list of KEY",
   "directory KEY",
+  "images of KEY",
   "clock",
   "space in PLACE",
   "start: PATH",

@@ -4,7 +4,7 @@ import { type ByteString, byteStringOfText } from "../../kernel/text.ts";
 import type { Confirm } from "../../kernel/uploader.ts";
 import { parseDuration } from "../config/duration.ts";
 
-const REDO_MAX = 100;
+const REDO_MAX = 100; // each reads the directory and uploads once more: whoever loses so often is not alone
 export const HOSTS_MAX = 1_000_000;
 
 /** A command with what all have: entry points, keys, and objects instead of lines. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `ciruela-server`: the command line and the configuration folder, judged before anything is touched. */
-import { statSync, writeSync } from "node:fs";
+import { existsSync, statSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { printProblem, type Problem, wholeFile } from "../config/problem.ts";
@@ -8,11 +8,13 @@ import { EXIT_CONFIG, parseServerOptions, type ServerOptions } from "../config/s
 import { errnoOf } from "../config/text-file.ts";
 import { readVersion } from "../version.ts";
 import { readOffset } from "./clock-file.ts";
+import { connectionsFor, filesMax } from "./open-files.ts";
 
 const EXIT_OK = 0;
 const STDOUT = 1;
 const STDERR = 2;
 const SOON_MS = 10_000; // between collections of indexes that are asked for eagerly: as often as images are judged
+const OWN_FILES = "/proc/self/fd";
 const MACHINE_ID_FILE = "/etc/machine-id";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,6 +37,10 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     ...folderProblems(path, "-c DIR"),
     ...(options.checkConfig ? [] : folderProblems(options.dbDir, "--db-dir DIR")),
   ];
+  if (!options.checkConfig && !existsSync(OWN_FILES))
+    missing.push(
+      wholeFile(OWN_FILES, "not there", "mount procfs at /proc: paths start at directories held open there"),
+    );
   const { clockFile } = options;
   if (clockFile !== null && readOffset(clockFile) === null)
     missing.push(wholeFile(clockFile, "no number of milliseconds", "write one whole number, such as -60000"));
@@ -57,6 +63,14 @@ async function start(options: ServerOptions, version: string): Promise<number> {
   const { DEFAULT_LIMITS } = await import("../../kernel/config.ts");
   const { createLiveFolder } = await import("./live-folder.ts");
   const { runDaemon } = await import("./daemon.ts");
+  const files = filesMax();
+  const connectionsMax = connectionsFor(options.maxConnections, files);
+  const fewer =
+    connectionsMax < options.maxConnections
+      ? [
+          `only ${connectionsMax} connections at once, because only ${files} files may be open: raise the limit of open files`,
+        ]
+      : [];
   return runDaemon({
     config: {
       machine: options.machineId,
@@ -69,12 +83,12 @@ async function start(options: ServerOptions, version: string): Promise<number> {
     host: options.host,
     db: resolve(options.dbDir) as RootName,
     diskThreads: options.diskThreads,
-    connectionsMax: options.maxConnections,
+    connectionsMax,
     version,
     logMachineId: options.logMachineId,
     cantal: options.cantal,
     clockFile: options.clockFile,
-    warnings: warnings.map(printProblem),
+    warnings: [...warnings.map(printProblem), ...fewer],
     files: createLiveFolder(path, folder),
   });
 }

@@ -7,7 +7,7 @@ import { wordsOfDisk } from "./problems.ts";
 import { type Cleanup, type NodeState, type Waiting, disk, problem, tell, trace } from "./state.ts";
 
 const AGAIN_MS = 1_000;
-const AGAIN_MS_MAX = 60_000;
+const AGAIN_MS_MAX = 60_000; // a disk that was mended is used again within a minute
 
 /** When the disk is asked once more, after so many times. */
 export function againAt(tries: number, now: Now): MonoMs {

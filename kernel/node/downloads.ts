@@ -31,7 +31,7 @@ import type { Transfer } from "../storage/request.ts";
 import type { Request } from "../wire/message.ts";
 import type { GossipMessage } from "../wire/packet.ts";
 import { cleanUp } from "./cleaning.ts";
-import { imageChanged } from "./problems.ts";
+import { imageChanged, missingOver } from "./problems.ts";
 import { sendReceipts, tellAborted } from "./receipts.ts";
 import { type NodeState, type Tag, disk, trace } from "./state.ts";
 
@@ -220,7 +220,7 @@ export function countMoved(node: NodeState, amount: Partial<Transfer>): void {
 /** Nothing fetches what was not on the disk at the start: from now on it counts as never here. */
 export function forgetMissing(node: NodeState, path: VPath): void {
   const { committed } = getEntry(node.catalog, path);
-  if (!node.missing.delete(path) || committed === null) return;
+  if (!missingOver(node, path) || committed === null) return;
   removeCommitted(node.catalog, path, committed);
 }
 
@@ -229,7 +229,7 @@ function downloadDone(node: NodeState, download: Download, now: Now, out: Effect
   if (node.downloads.get(path) !== download) return;
   node.downloads.delete(path);
   commitIntent(node.catalog, path, intent.stage);
-  node.missing.delete(path);
+  missingOver(node, path);
   imageChanged(node, path);
   if (download.index !== null) cacheIndex(node.indexes, download.index);
   const at = (now.mono + node.config.limits.oldTreeGraceMs) as MonoMs;

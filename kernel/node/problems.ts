@@ -1,4 +1,5 @@
 /** What was said of an image is over when the image is another one, or gone. */
+import type { About } from "../about.ts";
 import { type VPath, keyOf } from "../ids.ts";
 import { scrubForget } from "../scrub/scrub.ts";
 import { type NodeState, problem } from "./state.ts";
@@ -8,6 +9,19 @@ export function imageChanged(node: NodeState, path: VPath): void {
   scrubForget(node.scrub, path);
   problem(node, `damage of ${path}`, null);
   startMended(node, path);
+}
+
+export function aboutImages(key: string): About {
+  return `images of ${key}`;
+}
+
+/** What was not on the disk at the start is here by now, or counts as never here. */
+export function missingOver(node: NodeState, path: VPath): boolean {
+  if (!node.missing.delete(path)) return false;
+  const key = keyOf(path);
+  for (const other of node.missing) if (keyOf(other) === key) return true;
+  problem(node, aboutImages(key), null);
+  return true;
 }
 
 /** What the start found at the path does not count any more. */
@@ -20,6 +34,7 @@ export function startMended(node: NodeState, path: VPath): void {
 export function keyForgotten(node: NodeState, key: string): void {
   for (const path of node.scrub.damaged.keys()) if (keyOf(path) === key) scrubForget(node.scrub, path);
   const own = [`damage of /${key}/`, `removal of /${key}/`, `start: /${key}/`, `start: /${key}: `];
+  problem(node, aboutImages(key), null);
   for (const about of node.problems.keys())
     if (own.some((each) => about.startsWith(each))) problem(node, about, null);
 }

@@ -22,7 +22,7 @@ import { digestOfConfigList } from "../wire/state-file.ts";
 import { cleanUp } from "./cleaning.ts";
 import { keyForgotten } from "./problems.ts";
 import { tellAborted } from "./receipts.ts";
-import { takeFound, tellFound } from "./start.ts";
+import { takeAll, tellFound } from "./start.ts";
 import { type NodeState, disk, problem, tell, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 
@@ -150,7 +150,7 @@ export function adopted(
   const { found, problems, complete } = result.value;
   if (!complete) node.collect = null;
   tellFound(node, problems, out);
-  for (const each of found) takeFound(node, each, now, out);
+  takeAll(node, found, now, out);
   node.rounds.nextAt = now.mono;
   node.pollAt = now.mono; // a peer may have more
   trace(out, "directory_added", { directory: key, images: found.length });

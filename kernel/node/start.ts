@@ -16,6 +16,7 @@ import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts"
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
+import { aboutImages } from "./problems.ts";
 import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
@@ -30,7 +31,7 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
   if (!result.value.complete) node.collect = null;
   tellFound(node, result.value.problems, out);
   node.phase = "running";
-  for (const found of result.value.found) takeFound(node, found, now, out);
+  takeAll(node, result.value.found, now, out);
   node.rounds.nextAt = now.mono;
   node.pollAt = now.mono;
   node.sweepAt = now.mono;
@@ -43,7 +44,25 @@ export function tellFound(node: NodeState, problems: readonly string[], out: Eff
   for (const what of problems) tell(node, `start: ${what}`, what, out);
 }
 
-export function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
+export function takeAll(node: NodeState, found: readonly FoundImage[], now: Now, out: Effect[]): void {
+  for (const each of found) takeFound(node, each, now, out);
+  const counts = new Map<string, { images: number; gone: number }>();
+  for (const { path, committed } of found) {
+    if (committed === null) continue;
+    const key = keyOf(path);
+    const { images, gone } = counts.get(key) ?? { images: 0, gone: 0 };
+    counts.set(key, { images: images + 1, gone: gone + (node.missing.has(path) ? 1 : 0) });
+  }
+  for (const { key, root } of node.config.directories) {
+    const { images, gone } = counts.get(key) ?? { images: 0, gone: 0 };
+    if (gone === 0) continue;
+    const remedy = gone === images ? "; if its file system is not mounted, stop, mount it, and start" : "";
+    const what = `${gone} of ${images} images are not in ${root}: they are fetched again${remedy}`;
+    tell(node, aboutImages(key), what, out);
+  }
+}
+
+function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]): void {
   const directory = node.config.directories.find(({ key }) => key === keyOf(found.path));
   if (directory === undefined || levelOf(found.path) !== directory.numLevels) return;
   if (found.floor !== null) {

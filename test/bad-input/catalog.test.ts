@@ -53,8 +53,8 @@ test("how many of each section are tried at all: the numbers only grow", () => {
     BK: 10,
     BL: 9,
     BP: 7,
-    BS: 12,
-    BF: 5,
-    BE: 3,
+    BS: 13,
+    BF: 8,
+    BE: 5,
   });
 });

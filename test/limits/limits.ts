@@ -75,7 +75,8 @@ export function printLimits(limits: readonly Limit[]): string {
   return `# Limits
 
 Every bound, from the constants of the sources: written by \`npm run limits\`, and a test holds it current.
-At a bound the newest request is refused with a code, or the newest entry is left out and that is told.
+At a bound the newest request is refused with a code, or the newest entry is left out and that is told; where the
+oldest goes instead, its reason says so.
 
 | name | value | unit | reason | file |
 | --- | --- | --- | --- | --- |
