@@ -5,6 +5,7 @@
  *   intent, and its image stands at the name   the last steps of the commit are done
  *   intent, anything else                      reported: its download goes on in the same stage
  *   floor, and the state that it removed       the last steps of the removal are done
+ *   floor that cannot be looked at, no tree    not reported, and so not promised again: the next start knows
  *   state, and nothing stands at the name      reported as missing: a state is a promise, not a proof
  *   a file that does not say what it should    set aside under a name of its own, and told
  *   a stage, trash or temporary of no intent   removed
@@ -224,6 +225,8 @@ type Records = {
   committed: SignedState | null;
   intent: Intent | null;
   floor: FloorFile | null;
+  /** A floor is there and could not be looked at: what is gone may have been removed. */
+  floorUnread: boolean;
 };
 
 function* recoverBase(run: Run, states: Handle, path: VPath, images: RootName): StorageProgram<void> {
@@ -298,7 +301,11 @@ function* isCommitted(run: Run, base: Handle, name: FileName, intent: Intent): S
   }
 }
 
-function report(run: Run, { path, committed, intent, floor }: Records, missing: boolean): void {
+function report(run: Run, record: Records, missing: boolean): void {
+  const { path, committed, intent, floor } = record;
+  // To promise it again would bring back what was removed, and hide its floor from every later start.
+  const nothing = committed === null && intent === null && floor === null;
+  if (record.floorUnread && (nothing || (missing && intent === null))) return;
   run.found.push({
     path,
     committed,
@@ -325,13 +332,18 @@ function* readRecords(run: Run, states: Handle, path: VPath): StorageProgram<Rea
       run.problems.push(`${path}: state ${JSON.stringify(file)} is of no name`);
       continue;
     }
-    const record = records.get(image) ?? { path: image, committed: null, intent: null, floor: null };
+    const record = records.get(image) ?? nothingOf(image);
     const done = yield* attempt(run, image, readRecord(run, states, file, role.of, record));
     if (done === null) unreadable = true;
-    if (record.committed !== null || record.intent !== null || record.floor !== null)
+    if (done === null && role.of === "floor") record.floorUnread = true;
+    if (record.committed !== null || record.intent !== null || record.floor !== null || record.floorUnread)
       records.set(image, record);
   }
   return { records: [...records.values()].toSorted((a, b) => compareVPath(a.path, b.path)), unreadable };
+}
+
+function nothingOf(path: VPath): Records {
+  return { path, committed: null, intent: null, floor: null, floorUnread: false };
 }
 
 type Role = { readonly name: ByteString; readonly of: "state" | "intent" | "floor" };

@@ -221,6 +221,44 @@ describe.each(worlds)("in $world", ({ make }) => {
     }
   });
 
+  test("a start that cannot look at a floor does not promise again what was being removed, and the next one ends it", async () => {
+    const world = await make();
+    plant(world, world.roots.source, TREE);
+    const sealed = seal(world);
+    const place = placeAt(world);
+    upload(world, { place, sealed, stage: "s1", mode: "append" });
+    const floor = { timestamp: TIMESTAMP, image: sealed.index.image };
+    // The power goes before the state does.
+    const half: FileSystem = {
+      perform(call) {
+        if (call.call === "unlink" && call.name === "app.state") throw new FsFailure("io", call.call, "EIO");
+        return world.fs.perform(call);
+      },
+    };
+    expect(codeOf(run({ ...world, fs: half }, { kind: "remove", place, floor, stage: "r1" }))).toBe(
+      "removal_begun",
+    );
+    world.restart();
+    const full: FileSystem = {
+      perform(call) {
+        if (call.call === "open_file" && call.name === "app.floor")
+          throw new FsFailure("too_many_open", call.call, "EMFILE");
+        return world.fs.perform(call);
+      },
+    };
+    const states = () => [...world.tree(world.roots.db)].filter(([path]) => path.startsWith("signatures"));
+    const before = states();
+    const { found, problems } = done({ ...world, fs: full }, "recovered", recoverRequest(world));
+    expect(found).toEqual([]);
+    expect(problems).toEqual([expect.stringContaining(PATH)]);
+    expect(states()).toEqual(before);
+    world.restart();
+    expect(done(world, "recovered", recoverRequest(world)).found).toMatchObject([{ committed: null, floor }]);
+    const files = [...world.tree(world.roots.db).keys()].filter((path) => /app/.test(path));
+    expect(files).toEqual(["signatures/key/group/app.floor"]);
+    world.end();
+  });
+
   test("without its directory nothing is decided", async () => {
     const world = await make();
     plant(world, world.roots.source, TREE);
