@@ -96,9 +96,9 @@ export const DEFAULT_LIMITS = {
   dialsPerSecond: 10, // connection attempts
   futureSkewMs: 300_000, // an upload signed further ahead is refused
   indexCollectMs: 86_400_000, // indexes that no image needs any more: 0.6.12's day
-  scrubAfterMs: 3_600_000, // from the start to the first reading of all images, and from a damage to the next look
-  scrubEveryMs: 604_800_000, // a week: then all images are read again
-  scrubBlocks: 256, // read in a round: 8 MiB a second, some hundredths of a processor
+  scrubAfterMs: 3_600_000, // from the start to the first reading of all images, and to the next look at a suspect
+  scrubEveryMs: 604_800_000, // a week between the beginnings of two readings of all images; longer where one takes longer
+  scrubBlocks: 256, // of one image, read in a round: at most 8 MiB a second, some hundredths of a processor
   oldTreeGraceMs: 2_000, // a displaced tree stays readable for descriptors already open
   abandonMs: 120_000, // no block and nobody to ask: given up, as 0.6.12 does
   pendingUploadsMax: 256, // verifications and intents on the way

@@ -326,7 +326,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     case "restore":
       return restored(node, waiting, result, now, out);
     case "scrub":
-      return scrubAnswered(node, result, now, out);
+      return scrubAnswered(node, waiting.path, result, now, out);
     case "list_indexes":
     case "drop_index":
       return collected(node, waiting, result, now, out);

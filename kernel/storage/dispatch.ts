@@ -116,7 +116,8 @@ const BESIDE: readonly DiskRequest["kind"][] = [
   "read_source",
   "write_block",
   "copy_block",
-  "scrub",
+  "scrub_shape",
+  "scrub_blocks",
 ];
 
 function accessOf(request: DiskRequest): Access {

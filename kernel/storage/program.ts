@@ -19,7 +19,7 @@ import { parseTag } from "./names.ts";
 import { adopt, recover } from "./recover.ts";
 import { remove } from "./remove.ts";
 import { StorageRefusal } from "./refusal.ts";
-import { scrub } from "./scrub.ts";
+import { scrubBlocks, scrubShape } from "./scrub.ts";
 import type { DiskRequest, DiskResult, DiskValue } from "./request.ts";
 import { digestFiles, readSource, walk } from "./source-tree.ts";
 import { prepareStage } from "./stage.ts";
@@ -100,8 +100,10 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       const { place, stage, file, offset, length } = request;
       return { kind: "bytes", bytes: yield* readBlock(place, stage, file, offset, length) };
     }
-    case "scrub":
-      return { kind: "scrubbed", ...(yield* scrub(db, request)) };
+    case "scrub_shape":
+      return { kind: "shape", ...(yield* scrubShape(db, request)) };
+    case "scrub_blocks":
+      return { kind: "scrubbed", wrong: yield* scrubBlocks(request) };
     case "save_transfer":
       yield* saveTransfer(yield* root(db), request.transfer);
       return DONE;

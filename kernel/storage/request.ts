@@ -5,6 +5,7 @@
 import type { BlockHash, ImageId, VPath } from "../ids.ts";
 import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
+import type { Pieces } from "../index/pieces.ts";
 import type { ByteString } from "../text.ts";
 import type { Floor } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
@@ -103,14 +104,10 @@ export type DiskRequest =
       readonly offset: number;
       readonly length: number;
     }
-  /** Reads a visible image against its index: `count` blocks from `from` on, and before the first one its shape. */
-  | {
-      readonly kind: "scrub";
-      readonly place: Place;
-      readonly image: ImageId;
-      readonly from: number;
-      readonly count: number;
-    }
+  /** Compares names, kinds, sizes, modes and links of a visible image with its index, which is part of the answer. */
+  | { readonly kind: "scrub_shape"; readonly place: Place; readonly image: ImageId }
+  /** Reads some blocks of a visible image. */
+  | ({ readonly kind: "scrub_blocks"; readonly place: Place } & Pieces)
   /** Counters that survive a restart. */
   | { readonly kind: "save_transfer"; readonly transfer: Transfer }
   /** A source tree of an uploader: lists it, without digests. */
@@ -179,8 +176,9 @@ export type DiskValue =
   | { readonly kind: "done" }
   | { readonly kind: "index"; readonly index: PackedIndex }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  /** `wrong`: what is not as the index says; `next`: the block to go on with. */
-  | { readonly kind: "scrubbed"; readonly wrong: string | null; readonly next: number | null }
+  /** `wrong`: what is not as the index says. */
+  | { readonly kind: "shape"; readonly wrong: string | null; readonly index: PackedIndex }
+  | { readonly kind: "scrubbed"; readonly wrong: string | null }
   /** One bit a block, least significant first: set when the block is in the stage and verified. */
   | {
       readonly kind: "stage";

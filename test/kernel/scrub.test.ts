@@ -1,14 +1,27 @@
 /** When images are read against their indexes, and what is done about damage. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { Effect } from "../../kernel/effect.ts";
-import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, directoryOf, imageOf, pathOf, type Rig, WALL } from "./rig.ts";
+import type { DiskRequest, DiskResult, FoundImage } from "../../kernel/storage/request.ts";
+import {
+  createRig,
+  directoryOf,
+  imageOf,
+  indexOf,
+  pathOf,
+  type Rig,
+  sentFrames,
+  stageLacking,
+  WALL,
+} from "./rig.ts";
 
 const { scrubAfterMs, scrubEveryMs, scrubBlocks } = DEFAULT_LIMITS;
 const ROUND_MS = 1_000;
-const WHOLE = { kind: "scrubbed", wrong: null, next: null } as const;
-const DAMAGED = { kind: "scrubbed", wrong: "/file has other bytes", next: null } as const;
+const BLOCK = 32_768;
+const WRONG = "/file has other bytes";
+const NO_SPACE: DiskResult = { ok: false, code: "no_space", detail: "write" };
+const NO_INDEX: DiskResult = { ok: false, code: "index_missing", detail: "set aside" };
+const A = pathOf("a");
 
 function found(name: string, number: number): FoundImage {
   const signatures = [{ timestamp: WALL - number, bytes: new Uint8Array(64) }];
@@ -16,18 +29,24 @@ function found(name: string, number: number): FoundImage {
   return { path: pathOf(name), committed, missing: false, intent: null, floor: null };
 }
 
-function started(): Rig {
+function started(images: readonly FoundImage[] = [found("a", 1), found("b", 2)]): Rig {
   const rig = createRig();
-  rig.start([found("a", 1), found("b", 2)]);
+  rig.start(images);
   return rig;
 }
 
+function printed(request: DiskRequest): readonly string[] {
+  if (request.kind === "scrub_shape") return [`${request.place.path} names`];
+  if (request.kind !== "scrub_blocks") return [];
+  const pieces = request.pieces.map(({ offset, length }) => `${offset / BLOCK}+${length / BLOCK}`);
+  return [`${request.place.path} ${pieces.join(" ")}`];
+}
+
 const asked = (effects: readonly Effect[]) =>
-  effects.flatMap((each) =>
-    each.kind === "disk" && each.request.kind === "scrub"
-      ? [`${each.request.place.path} from ${each.request.from}, ${each.request.count}`]
-      : [],
-  );
+  effects.flatMap((each) => (each.kind === "disk" ? printed(each.request) : []));
+const marksOf = (effects: readonly Effect[]) =>
+  effects.flatMap((each) => (each.kind === "trace" ? [each.mark] : []));
+const problemsOf = (rig: Rig) => [...rig.node.problems].map(([about, what]) => `${about}: ${what}`);
 
 /** Rounds until a moment; what was asked. */
 function rounds(rig: Rig, ms: number): readonly string[] {
@@ -36,78 +55,283 @@ function rounds(rig: Rig, ms: number): readonly string[] {
   return out;
 }
 
+function shape(rig: Rig, number: number, blocks = 1, wrong: string | null = null): readonly Effect[] {
+  return rig.done("scrub_shape", { kind: "shape", wrong, index: indexOf(imageOf(number), blocks) });
+}
+const blocks = (rig: Rig, wrong: string | null = null): readonly Effect[] =>
+  rig.done("scrub_blocks", { kind: "scrubbed", wrong });
+
+/** Answers what is asked next, of an image with one block. */
+function read(rig: Rig, number: number, wrong: string | null = null): readonly Effect[] {
+  shape(rig, number);
+  rounds(rig, ROUND_MS);
+  return blocks(rig, wrong);
+}
+
+/** Until the first image is asked for. */
+function due(images?: readonly FoundImage[]): Rig {
+  const rig = started(images);
+  rounds(rig, scrubAfterMs + ROUND_MS);
+  return rig;
+}
+
+/** The first of two is damaged, and the disk takes no promise, so that nothing fetches it. */
+function damaged(): Rig {
+  const rig = due();
+  read(rig, 1, WRONG);
+  rig.disk("put_intent", NO_SPACE);
+  expect([...rig.node.problems.keys()]).toEqual(["damage of /site/a"]);
+  return rig;
+}
+
 test("images are read one after the other, a bounded piece a round, and then not for a week", () => {
   const rig = started();
   expect(rounds(rig, scrubAfterMs - ROUND_MS)).toEqual([]);
-  expect(rounds(rig, 3 * ROUND_MS)).toEqual([`/site/a from 0, ${scrubBlocks}`]); // and no more before the answer
-  rig.done("scrub", { kind: "scrubbed", wrong: null, next: scrubBlocks });
-  expect(rounds(rig, ROUND_MS)).toEqual([`/site/a from ${scrubBlocks}, ${scrubBlocks}`]);
-  rig.done("scrub", WHOLE);
-  expect(rounds(rig, ROUND_MS)).toEqual([`/site/b from 0, ${scrubBlocks}`]);
-  rig.done("scrub", WHOLE);
+  expect(rounds(rig, 3 * ROUND_MS)).toEqual(["/site/a names"]); // and no more before the answer
+  shape(rig, 1, scrubBlocks + 2);
+  expect(rounds(rig, ROUND_MS)).toEqual([`/site/a 0+${scrubBlocks}`]);
+  blocks(rig);
+  expect(rounds(rig, ROUND_MS)).toEqual([`/site/a ${scrubBlocks}+2`]);
+  blocks(rig);
+  expect(rounds(rig, ROUND_MS)).toEqual(["/site/b names"]);
+  shape(rig, 2, 0); // nothing in it to be read
   expect(rounds(rig, 60 * ROUND_MS)).toEqual([]);
-  expect(asked(rig.wait(scrubEveryMs))).toEqual([`/site/a from 0, ${scrubBlocks}`]);
-  expect([...rig.node.problems]).toEqual([]);
+  const began = scrubAfterMs;
+  expect(asked(rig.wait(began + scrubEveryMs - rig.now().mono - 1))).toEqual([]);
+  expect(rounds(rig, 2 * ROUND_MS)).toEqual(["/site/a names"]);
+  expect(problemsOf(rig)).toEqual([]);
+});
+
+test("the index is loaded once for an image, and a piece takes only its own part of it along", () => {
+  const rig = due();
+  shape(rig, 1, 3 * scrubBlocks);
+  rounds(rig, ROUND_MS);
+  blocks(rig);
+  rounds(rig, ROUND_MS);
+  const [request] = rig.pending.map((each) => each.request);
+  expect(request).toMatchObject({ kind: "scrub_blocks", blockBytes: BLOCK, hashName: "blake2b/256" });
+  if (request?.kind !== "scrub_blocks") return;
+  expect(request.hashes.buffer.byteLength).toBe(scrubBlocks * 32);
+  const numbers = new DataView(request.hashes.buffer);
+  expect(numbers.getUint32(28)).toBe(scrubBlocks);
+  expect(rig.all.filter((each) => each.kind === "disk" && each.request.kind === "scrub_shape")).toHaveLength(
+    1,
+  );
+  // Nobody holds it once it is read.
+  blocks(rig);
+  rounds(rig, ROUND_MS);
+  blocks(rig);
+  expect(rig.node.scrub.current).toBe(null);
+});
+
+test("images are listed one base directory at a time", () => {
+  const rig = createRig({ settings: { numLevels: 2 } });
+  rig.start(
+    ["x/a", "x/b", "y/c"].map((name, at) => ({ ...found("a", at + 1), path: pathOf(name) })) as FoundImage[],
+  );
+  rounds(rig, scrubAfterMs + ROUND_MS);
+  const { bases, images } = rig.node.scrub;
+  expect({ bases, images }).toEqual({ bases: ["/site/y"], images: ["/site/x/b"] });
 });
 
 test("what is damaged is promised again as it was signed, and told until it is whole", () => {
-  const rig = started();
-  rounds(rig, scrubAfterMs + ROUND_MS);
-  const effects = rig.done("scrub", DAMAGED);
+  const rig = due();
+  const effects = read(rig, 1, WRONG);
   expect(effects).toContainEqual({
     kind: "trace",
     mark: "image_damaged",
-    fields: { path: pathOf("a"), image: imageOf(1), what: "/file has other bytes" },
+    fields: { path: A, image: imageOf(1), what: WRONG, detail: "" },
   });
   const intent = effects.flatMap((each) =>
     each.kind === "disk" && each.request.kind === "put_intent" ? [each.request] : [],
   );
   expect(intent).toMatchObject([{ mode: "replace", state: found("a", 1).committed }]);
-  expect([...rig.node.problems.values()]).toEqual([expect.stringContaining("/file has other bytes")]);
+  expect(problemsOf(rig)).toEqual([expect.stringContaining(`damage of /site/a: /site/a: ${WRONG}`)]);
   rig.done("put_intent");
-  expect(rig.node.downloads.has(pathOf("a"))).toBe(true);
+  expect(rig.node.downloads.has(A)).toBe(true);
   // What is on its way is not read, and others are.
-  expect(rounds(rig, ROUND_MS)).toEqual([`/site/b from 0, ${scrubBlocks}`]);
+  expect(rounds(rig, ROUND_MS)).toEqual(["/site/b names"]);
+  rig.done("load_index", { kind: "index", index: indexOf(imageOf(1), 1) });
+  rig.done("prepare_stage", stageLacking(1, []));
+  expect(problemsOf(rig)).toHaveLength(1);
+  rig.done("commit");
+  expect(problemsOf(rig)).toEqual([]);
+  expect(rig.node.scrub.damaged.size).toBe(0);
+});
+
+test("a lost index is told and logged once, and fetched again from a peer, under its id", () => {
+  const rig = due([found("a", 1)]);
+  const effects = rig.disk("scrub_shape", NO_INDEX);
+  expect(effects).toContainEqual({
+    kind: "trace",
+    mark: "image_damaged",
+    fields: { path: A, image: imageOf(1), what: "its index is lost", detail: "set aside" },
+  });
+  expect(problemsOf(rig)).toEqual([
+    expect.stringContaining("/site/a: its index is lost: it is fetched again"),
+  ]);
+  rig.disk("put_intent", NO_SPACE);
+  expect(rounds(rig, scrubAfterMs + ROUND_MS)).toEqual(["/site/a names"]);
+  const again = rig.disk("scrub_shape", { ...NO_INDEX, detail: imageOf(1) });
+  expect(marksOf(again)).toEqual([]);
+  rig.done("put_intent");
+  // A download that does not find the index here asks for it.
+  rig.disk("load_index", NO_INDEX);
+  const dialled = rig.wait(ROUND_MS);
+  expect(rig.node.downloads.get(A)?.phase.kind).toBe("asking");
+  expect([...rig.all, ...dialled].some(({ kind }) => kind === "dial")).toBe(true);
 });
 
 test("a promise that the disk does not take is tried again after a while", () => {
-  const rig = started();
-  rounds(rig, scrubAfterMs + ROUND_MS);
-  rig.done("scrub", DAMAGED);
-  rig.disk("put_intent", { ok: false, code: "no_space", detail: "write" });
+  const rig = damaged();
   expect(rig.node.downloads.size).toBe(0);
   rounds(rig, ROUND_MS);
-  rig.done("scrub", WHOLE); // of the other
-  expect(rounds(rig, scrubAfterMs)).toEqual([`/site/a from 0, ${scrubBlocks}`]);
-  rig.done("scrub", WHOLE);
-  expect([...rig.node.problems]).toEqual([]);
+  read(rig, 2); // the other one
+  rounds(rig, ROUND_MS);
+  read(rig, 2); // those beside a damaged one are read once more
+  expect(rounds(rig, scrubAfterMs + ROUND_MS)).toEqual(["/site/a names"]);
+  read(rig, 1);
+  expect(problemsOf(rig)).toEqual([]);
 });
 
 test("an upload that comes while its image is read is not undone by what was read", () => {
-  const rig = started();
-  rounds(rig, scrubAfterMs + ROUND_MS);
+  const rig = due();
   rig.open(9);
   rig.upload(9, 1, "a", imageOf(3), WALL);
   rig.done("put_intent");
-  const effects = rig.done("scrub", DAMAGED);
+  const effects = shape(rig, 1, 1, WRONG);
   expect(effects.filter(({ kind }) => kind === "disk" || kind === "trace")).toEqual([]);
-  expect([...rig.node.problems]).toEqual([]);
+  expect(problemsOf(rig)).toEqual([]);
+  expect(rig.node.scrub.damaged.size).toBe(0);
 });
 
-/** An image that was found damaged. */
-function damaged(): Rig {
-  const rig = started();
-  rounds(rig, scrubAfterMs + ROUND_MS);
-  rig.done("scrub", DAMAGED);
-  rig.disk("put_intent", { ok: false, code: "no_space", detail: "write" });
-  expect([...rig.node.problems.keys()]).toEqual(["damage of /site/a"]);
-  return rig;
-}
+test("an image that the disk does not let us read is named, and tried again until it does", () => {
+  const rig = due();
+  const effects = rig.disk("scrub_shape", { ok: false, code: "not_permitted", detail: "open: EACCES" });
+  expect(effects).toContainEqual({
+    kind: "trace",
+    mark: "disk_failed",
+    fields: { what: "scrub", path: A, code: "not_permitted", detail: "open: EACCES" },
+  });
+  expect(problemsOf(rig)).toEqual([
+    expect.stringMatching(/^damage of \/site\/a: .*not_permitted: open: EACCES.*look at the disk/),
+  ]);
+  expect(rig.pending).toEqual([]); // nothing is fetched again for that
+  rounds(rig, ROUND_MS);
+  read(rig, 2);
+  expect(rounds(rig, scrubAfterMs)).toEqual(["/site/a names"]);
+  read(rig, 1);
+  expect(problemsOf(rig)).toEqual([]);
+});
+
+test("images beside a damaged one are read once more in the same turn, since they may share its files", () => {
+  const rig = due([found("a", 1), found("b", 2), found("c", 3)]);
+  read(rig, 1); // before the disk loses it
+  rounds(rig, ROUND_MS);
+  read(rig, 2, WRONG);
+  rig.done("put_intent");
+  expect(rounds(rig, ROUND_MS)).toEqual(["/site/c names"]);
+  read(rig, 3);
+  expect(rounds(rig, ROUND_MS)).toEqual(["/site/a names"]);
+  read(rig, 1, WRONG);
+  rig.done("put_intent");
+  expect(rounds(rig, ROUND_MS)).toEqual(["/site/c names"]);
+  read(rig, 3);
+  expect(rounds(rig, 60 * ROUND_MS)).toEqual([]); // and not a third time
+});
+
+test("damaged images that nothing mends take every other turn, and no more", () => {
+  const bad = Array.from({ length: 4 }, (_, at) => found(`bad${at}`, at + 1));
+  const good = Array.from({ length: 4 }, (_, at) => found(`good${at}`, at + 10));
+  const rig = due([...bad, ...good]);
+  /** Answers one image. */
+  const one = (): string => {
+    const [path = ""] = (asked(rig.all).at(-1) ?? "").split(" ");
+    shape(rig, 1, 0, path.includes("bad") ? WRONG : null);
+    if (rig.pending.some(({ request }) => request.kind === "put_intent")) rig.disk("put_intent", NO_SPACE);
+    rounds(rig, ROUND_MS);
+    return path.replace("/site/", "");
+  };
+  expect(Array.from({ length: 4 }, one)).toEqual(["bad0", "bad1", "bad2", "bad3"]);
+  rig.wait(scrubAfterMs); // an answer that takes so long that they are all due again
+  expect(Array.from({ length: 7 }, one)).toEqual([
+    "good0",
+    "bad0",
+    "good1",
+    "bad1",
+    "good2",
+    "bad2",
+    "good3",
+  ]);
+});
+
+test("few damaged images are fetched at once; the others wait for a minute", () => {
+  const rig = due(Array.from({ length: 8 }, (_, at) => found(`x${at}`, at + 1)));
+  for (let number = 0; number < 8; number++) {
+    shape(rig, number + 1, 0, WRONG);
+    rounds(rig, ROUND_MS);
+  }
+  const promises = () => rig.pending.filter(({ request }) => request.kind === "put_intent").length;
+  expect(promises()).toBe(5);
+  expect(rig.node.problems.size).toBe(8);
+  expect(rounds(rig, 55 * ROUND_MS)).toEqual([]);
+  expect(rounds(rig, 5 * ROUND_MS)).toEqual(["/site/x5 names"]);
+  shape(rig, 6, 0, WRONG);
+  expect(promises()).toBe(5);
+  rig.disk("put_intent", NO_SPACE); // of another one
+  rounds(rig, ROUND_MS);
+  shape(rig, 7, 0, WRONG);
+  expect(promises()).toBe(5);
+});
+
+describe("an upload of what is here and damaged", () => {
+  const receipts = (effects: readonly Effect[]) =>
+    sentFrames(effects, 9).filter(
+      (frame) => frame.kind === "notification" && frame.notification.type === "ReceivedImage",
+    );
+
+  /** The image of `a` comes again; what is answered. */
+  function uploaded(rig: Rig): readonly Effect[] {
+    rig.open(9);
+    rig.upload(9, 1, "a", imageOf(1), WALL);
+    return rig.done("put_state");
+  }
+
+  test("is accepted, mends it, and is received when it is mended", () => {
+    const rig = damaged();
+    const effects = uploaded(rig);
+    expect(sentFrames(effects, 9)).toMatchObject([{ response: { type: "ReplaceDir", accepted: true } }]);
+    const state = rig.pending.flatMap(({ request }) =>
+      request.kind === "put_intent" ? [request.state] : [],
+    );
+    expect(state).toMatchObject([{ image: imageOf(1), signatures: [{ timestamp: WALL }] }]);
+    rig.done("put_intent");
+    rig.done("load_index", { kind: "index", index: indexOf(imageOf(1), 1) });
+    // The blocks are asked of who has just uploaded them.
+    const stage = rig.done("prepare_stage", stageLacking(1, [0]));
+    const [request] = sentFrames(stage, 9).filter((frame) => frame.kind === "request");
+    expect(request).toMatchObject({ request: { type: "GetBlock" } });
+    rig.respond(9, request?.kind === "request" ? request.id : 0, {
+      type: "GetBlock",
+      data: new Uint8Array(BLOCK),
+    });
+    rig.done("write_block");
+    expect(receipts(rig.all)).toEqual([]);
+    expect(receipts(rig.done("commit"))).toHaveLength(1);
+    expect(problemsOf(rig)).toEqual([]);
+  });
+
+  test("is received at once when nothing is wrong with it", () => {
+    const rig = started();
+    expect(receipts(uploaded(rig))).toHaveLength(1);
+    expect(rig.pending).toEqual([]);
+  });
+});
 
 test("damage is forgotten with the directory that it is in", () => {
   const rig = damaged();
   rig.feed({ kind: "config_changed", directories: [] });
-  expect([...rig.node.problems]).toEqual([]);
+  expect(problemsOf(rig)).toEqual([]);
   expect([...rig.node.scrub.damaged]).toEqual([]);
 });
 
@@ -117,6 +341,18 @@ test("damage is forgotten with an image that is removed", () => {
   rig.feed({ kind: "config_changed", directories: [cleaned] });
   while (!rig.pending.some(({ request }) => request.kind === "remove")) rig.wait(ROUND_MS);
   rig.done("remove");
-  expect([...rig.node.problems]).toEqual([]);
+  expect(problemsOf(rig)).toEqual([]);
+  expect([...rig.node.scrub.damaged]).toEqual([]);
+});
+
+test("damage is forgotten when another image takes its place", () => {
+  const rig = damaged();
+  rig.open(9);
+  rig.upload(9, 1, "a", imageOf(3), WALL);
+  rig.done("put_intent");
+  rig.done("load_index", { kind: "index", index: indexOf(imageOf(3), 1) });
+  rig.done("prepare_stage", stageLacking(1, []));
+  rig.done("commit");
+  expect(problemsOf(rig)).toEqual([]);
   expect([...rig.node.scrub.damaged]).toEqual([]);
 });
