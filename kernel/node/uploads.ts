@@ -17,6 +17,7 @@ import { answer } from "./answers.ts";
 import { cancelDownload, startFetch } from "./downloads.ts";
 import { startMended } from "./problems.ts";
 import { sendReceipts } from "./receipts.ts";
+import { repairFrom } from "./scrubbing.ts";
 import { type NodeState, disk, trace } from "./state.ts";
 import { operation } from "../operations.ts";
 
@@ -120,7 +121,9 @@ function uploadAccepted(
         abortIntent(node.catalog, path, intent.stage);
       }
     }
-    if (upload.origin.kind === "client") sendReceipts(node, path, outcome.version.image, out);
+    // What is damaged here is not here: whoever uploads it may be the only one who has it.
+    if (upload.origin.kind === "client" && !repairFrom(node, path, outcome.version.image, out))
+      sendReceipts(node, path, outcome.version.image, out);
   }
   answerUpload(node, upload, true, null, now, out);
   if (outcome.kind !== "started") return;
