@@ -43,6 +43,8 @@ export class Bench {
   readonly replies: Message[] = [];
   readonly closed: ConnId[] = [];
   readonly slow = new Set<string>();
+  /** Those to whom no connection comes about, nor fails. */
+  readonly far = new Set<Address>();
   /** Nobody can be reached. */
   deaf = false;
   readonly #looking: Extract<Effect, { kind: "resolve" }>[] = [];
@@ -113,6 +115,7 @@ export class Bench {
         return { kind: "resolved", op: effect.op, addresses: this.names.get(effect.name) ?? [] };
       case "dial":
         this.dialled.push(effect.conn);
+        if (this.far.has(effect.address)) return null;
         if (this.deaf) return { kind: "conn_closed", conn: effect.conn, why: "refused" };
         return { kind: "conn_open", conn: effect.conn, address: effect.address, side: "dialled" };
       case "send_frame": {

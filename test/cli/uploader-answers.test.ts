@@ -1,6 +1,6 @@
 /** What an uploader makes of servers that answer with an error, give up, or ask what only servers know. */
 import { expect, test } from "vitest";
-import type { MachineId } from "../../kernel/ids.ts";
+import type { Address, MachineId } from "../../kernel/ids.ts";
 import { UPLOADER_DEFAULTS } from "../../kernel/uploader.ts";
 import { Bench, IMAGE, PATH } from "./bench.ts";
 
@@ -42,6 +42,23 @@ test("when everybody who took it has given it up, that is the end at once", () =
   bench.receipt(asked.conn, 1, "disk_full");
   expect(bench.stopped).toBe(false);
   bench.receipt(refusing.conn, 2, "disk_full");
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
+});
+
+test("when everybody who took it has given it up, nobody is waited for who has not even been asked", () => {
+  const bench = new Bench(["a"]);
+  const taken = bench.asked.slice();
+  const third = "10.0.0.3:1" as Address;
+  bench.names.set("third", [third]);
+  bench.far.add(third);
+  const hosts = new Map([["3".padStart(32, "0") as MachineId, "third"]]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  for (const { conn, id } of taken) bench.say(conn, { kind: "response", id, response: accepted });
+  expect(bench.state.links.dialled.has(third)).toBe(true);
+  for (const [at, { conn }] of taken.entries()) {
+    expect(bench.stopped).toBe(false);
+    bench.receipt(conn, at + 1, "disk_full");
+  }
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
 });
 
