@@ -124,6 +124,7 @@ function newTransfer(job: UploadJob, cluster: Cluster, source: Source, now: Now)
     accepted: new Set(),
     rejected: new Map(),
     discovered: new Map(),
+    isCrowded: false,
     done: new Map(),
     doneAt: new Set(),
     aborted: new Map(),

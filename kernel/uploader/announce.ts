@@ -8,10 +8,9 @@ import { shuffle } from "../prng.ts";
 import { ask, closed, connectionTo, mayDial, send } from "../rpc/links.ts";
 import { progressOf } from "./verdict.ts";
 import type { Notification, Request, Response } from "../wire/message.ts";
-import { lookUp } from "./names.ts";
+import { discover, discoverHosts, lookUp } from "./names.ts";
 import { report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
 
-const CANDIDATES_MAX = 256;
 /** Answers an upload may be refused with and try elsewhere. */
 const ELSEWHERE = ["no_config"];
 const CONFLICTS = ["already_exists", "already_uploading_different_version"];
@@ -83,11 +82,7 @@ export function response(
     return report(out, { type: "rejected", host: address, reason: message.text, fatal: true, ...subject });
   }
   if (message.type !== "AppendDir" && message.type !== "ReplaceDir") return;
-  for (const [machine, name] of message.hosts) {
-    if (transfer.discovered.size >= CANDIDATES_MAX) break;
-    transfer.discovered.set(machine, name);
-    if (!transfer.cluster.candidates.has(name)) transfer.cluster.candidates.set(name, null);
-  }
+  discoverHosts(transfer, message.hosts);
   const weak = transfer.job.mode === "append_weak" && CONFLICTS.includes(message.reason ?? "");
   if (message.accepted || weak) {
     transfer.conns.set(conn, "accepted");
@@ -117,8 +112,7 @@ export function notification(state: UploaderState, conn: ConnId, message: Notifi
     if (message.type === "AbortedImage" && !message.forwarded && transfer.conns.get(conn) === "asked")
       continue;
     const { machine, hostname: host } = message;
-    // The name that servers know it by leads to it; its own may not.
-    if (!transfer.discovered.has(machine)) transfer.discovered.set(machine, host);
+    if (!discover(transfer, machine, host)) continue;
     if (!message.forwarded) transfer.machineAt.set(address, machine);
     if (message.type === "AbortedImage") {
       if (!transfer.aborted.has(machine))

@@ -1,6 +1,8 @@
 /**
- * Who of a cluster holds the image by its own word: each server that is known to be configured for the path is asked
- * for its index of the path, which has to be ours, byte by byte, and again until it is.
+ * Who of a cluster holds the image by its own word: each server is asked for its index of the path, which has to be
+ * ours, byte by byte, and again until it is. All are those that another one names as configured for the path, in the
+ * answer to the upload or to such a question; those that have reported, if only through another one; and those that
+ * were asked to take it.
  */
 import type { Effect } from "../effect.ts";
 import type { Address, ConnId, MachineId, MonoMs, Now } from "../ids.ts";
@@ -8,13 +10,14 @@ import { ask, connectionTo, isOpen } from "../rpc/links.ts";
 import { isUndecided } from "../settle.ts";
 import { equalBytes } from "../text.ts";
 import type { Response } from "../wire/message.ts";
-import { lookUp } from "./names.ts";
+import { discoverHosts, lookUp } from "./names.ts";
 import { type Confirm, report, subjectOf, type Transfer, type UploaderState } from "./state.ts";
 
 const AGAIN_MS = 2_000;
+const AGAIN_MS_MAX = 30_000; // as long as an address is left alone at most
 const QUESTIONS_MAX = 8; // an answer is an index, of some megabytes
 
-/** Asks those whose turn it is. */
+/** Asks at once who has reported; a report may be lost, so that the others are asked too, in a while. */
 export function confirm(state: UploaderState, transfer: Transfer, now: Now, out: Effect[]): void {
   if (state.config.confirm === null || transfer.done.size === 0) return;
   const { questions, done, doneAt } = transfer;
@@ -24,30 +27,30 @@ export function confirm(state: UploaderState, transfer: Transfer, now: Now, out:
     const reported = done.has(server as MachineId) || own.some((address) => doneAt.has(address));
     for (const address of own) {
       if (open >= QUESTIONS_MAX) return;
-      if (transfer.confirmed.has(address) || !isDue(transfer, address, reported, now)) continue;
+      if (transfer.confirmed.has(address)) continue;
+      const before = questions.get(address) ?? {
+        open: false,
+        until: againAt(now, 1),
+        reported: false,
+        tries: 0,
+      };
+      questions.set(address, before);
+      const isNews = reported && !before.reported;
+      if (now.mono < before.until && (before.open || !isNews)) continue;
       const conn = connectionTo(state.links, address, now.mono, out);
       if (conn === null || !isOpen(state.links, conn)) continue;
       const until = (now.mono + state.config.limits.requestMs * 3) as MonoMs;
       const tag = { kind: "confirm", at: state.transfers.indexOf(transfer), conn } as const;
       if (!ask(state.links, conn, { type: "GetIndexAt", path: transfer.job.path }, until, tag, out)) continue;
-      questions.set(address, { open: true, until, reported });
+      questions.set(address, { open: true, until, reported, tries: isNews ? 1 : before.tries + 1 });
       open += 1;
     }
   }
 }
 
-/** At once when it has reported; a report may be lost, so that the others are asked too, in a while. */
-function isDue({ questions }: Transfer, address: Address, reported: boolean, now: Now): boolean {
-  const question = questions.get(address);
-  if (question === undefined) {
-    if (!reported) questions.set(address, { open: false, until: againAt(now), reported });
-    return reported;
-  }
-  return now.mono >= question.until || (!question.open && reported && !question.reported);
-}
-
-function againAt(now: Now): MonoMs {
-  return (now.mono + AGAIN_MS) as MonoMs;
+/** An answer may be an index, of some megabytes: the more often it was none of ours, the longer it is not asked for. */
+function againAt(now: Now, tries: number): MonoMs {
+  return (now.mono + Math.min(AGAIN_MS_MAX, AGAIN_MS * 2 ** Math.min(tries - 1, 16))) as MonoMs;
 }
 
 export function confirmed(
@@ -62,8 +65,10 @@ export function confirmed(
   const subject = subjectOf(transfer);
   if (address === undefined || subject === null) return;
   const question = transfer.questions.get(address);
-  if (question !== undefined) Object.assign(question, { open: false, until: againAt(now) });
-  if (message.type !== "GetIndexAt" || message.data === null || transfer.source.text === null) return;
+  if (question !== undefined) Object.assign(question, { open: false, until: againAt(now, question.tries) });
+  if (message.type !== "GetIndexAt") return;
+  discoverHosts(transfer, message.hosts);
+  if (message.data === null || transfer.source.text === null) return;
   if (!equalBytes(message.data, transfer.source.text)) return;
   transfer.confirmed.add(address);
   report(out, { type: "confirmed", host: address, servers: serversConfirmed(transfer), ...subject });
@@ -73,7 +78,7 @@ export function confirmed(
 export function isConfirmed(transfer: Transfer, wanted: Confirm): boolean {
   const servers = [...serversOf(transfer).values()];
   const open = servers.filter((own) => !says(transfer, own));
-  if (wanted === "all") return transfer.confirmed.size > 0 && open.length === 0;
+  if (wanted === "all") return transfer.confirmed.size > 0 && open.length === 0 && !transfer.isCrowded;
   if (servers.length - open.length < wanted) return false;
   return !open.some((own) => own.some((address) => mayYetHold(transfer, address)));
 }

@@ -1,8 +1,39 @@
-/** What names lead to: those of the entry points, and those that servers tell. */
+/** Which servers there are, and what their names lead to: of the entry points, and of those that servers tell. */
 import type { Effect } from "../effect.ts";
-import type { Address } from "../ids.ts";
+import type { Address, MachineId } from "../ids.ts";
 import { operation } from "../operations.ts";
-import { type Cluster, report, type UploaderState, type Waiting } from "./state.ts";
+import type { Hosts } from "../wire/message.ts";
+import { type Cluster, report, type Transfer, type UploaderState, type Waiting } from "./state.ts";
+
+/** Servers that are known of one upload: as many as a cluster is made for. */
+const SERVERS_MAX = 10_000;
+/** Names that are tried until enough servers have taken an upload. */
+const CANDIDATES_MAX = 256;
+/** Names that are resolved at once. */
+const LOOKING_MAX = 64;
+
+/** What servers say who else is configured for the path. The names by which they know others lead to these. */
+export function discoverHosts(transfer: Transfer, hosts: Hosts): void {
+  const { cluster, discovered } = transfer;
+  for (const [machine, name] of hosts) {
+    if (!discover(transfer, machine, name)) return;
+    discovered.set(machine, name);
+    if (!cluster.candidates.has(name) && cluster.candidates.size < CANDIDATES_MAX)
+      cluster.candidates.set(name, null);
+  }
+}
+
+/** A server is known, if only by its own name, which may lead nowhere; false when there are too many. */
+export function discover(transfer: Transfer, machine: MachineId, name: string): boolean {
+  const { discovered } = transfer;
+  if (discovered.has(machine)) return true;
+  if (discovered.size >= SERVERS_MAX) {
+    transfer.isCrowded = true;
+    return false;
+  }
+  discovered.set(machine, name);
+  return true;
+}
 
 export function resolve(
   state: UploaderState,
@@ -37,9 +68,11 @@ export function resolved(
   }
 }
 
-/** Resolves a name that servers have told, once. */
+/** Resolves a name that servers have told, once; in its turn. */
 export function lookUp(state: UploaderState, cluster: Cluster, name: string, out: Effect[]): void {
-  if (cluster.candidates.get(name) !== null || cluster.looking.has(name)) return;
+  if ((cluster.candidates.get(name) ?? null) !== null || cluster.looking.has(name)) return;
+  if (cluster.looking.size >= LOOKING_MAX) return;
+  cluster.candidates.set(name, null);
   cluster.looking.add(name);
   resolve(state, cluster, name, false, out);
 }

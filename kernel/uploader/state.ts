@@ -82,6 +82,16 @@ export type Cluster = {
 /** What a server is asked for its listings, and how many pages are still to come. */
 export type Look = { phase: "asked" | "done" | "failed"; open: number };
 
+/** Whether a server holds it: until when a question waits, for its answer or for its turn. */
+export type Question = {
+  open: boolean;
+  until: MonoMs;
+  /** That it has reported was known when it was asked. */
+  reported: boolean;
+  /** How often it was asked since then. */
+  tries: number;
+};
+
 export type Transfer = {
   readonly job: UploadJob;
   readonly cluster: Cluster;
@@ -95,13 +105,15 @@ export type Transfer = {
   readonly rejected: Map<Address, { readonly reason: string; readonly fatal: boolean }>;
   /** Servers that are known to be configured for the path, and those of them that hold all of the image. */
   readonly discovered: Map<MachineId, string>;
+  /** There are more than can be known. */
+  isCrowded: boolean;
   readonly done: Map<MachineId, string>;
   readonly doneAt: Set<Address>;
   readonly aborted: Map<MachineId, string>;
   /** Who has reported something of its own, by the address of its connection. */
   readonly machineAt: Map<Address, MachineId>;
-  /** Servers that are asked whether they hold it: until when a question waits, for its answer or for its turn. */
-  readonly questions: Map<Address, { open: boolean; until: MonoMs; reported: boolean }>;
+  /** Servers that are asked whether they hold it. */
+  readonly questions: Map<Address, Question>;
   /** Those that hold it by their own word. */
   readonly confirmed: Set<Address>;
   /** Another image stands there, and may (`append_weak`). */

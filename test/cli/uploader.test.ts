@@ -32,9 +32,14 @@ test("receipts of all that accepted end it at once, whatever the early time", ()
 test("who was asked is waited for when its connection ends before its answer", () => {
   const bench = new Bench(["a"]);
   bench.deaf = true;
-  for (const { conn } of bench.asked) bench.feed({ kind: "conn_closed", conn, why: "silent" });
+  for (const { conn } of bench.asked.splice(0)) bench.feed({ kind: "conn_closed", conn, why: "silent" });
   for (let second = 0; second < 60; second++) bench.wait(1_000);
-  expect(bench.stopped).toBe(false);
+  expect([bench.stopped, bench.asked.length]).toEqual([false, 0]);
+  bench.deaf = false;
+  bench.wait(UPLOADER_DEFAULTS.limits.retryMsMax);
+  const conns = [bench.accept(0), bench.accept(1)];
+  for (const [at, conn] of conns.entries()) bench.receipt(conn, at + 1, null);
+  expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: true, why: "received" });
 });
 
 test("who was asked and does not come back is given up when servers would give up the promise", () => {
@@ -342,4 +347,87 @@ test("a number is not enough while who has refused for another image may take th
   expect([answers.length, bench.stopped]).toEqual([2, false]);
   bench.receipt(second.conn, 2, "superseded_by_newer");
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
+});
+
+/** One of two servers has taken it; the other one has not answered. */
+function withReceiptOf(
+  machine: MachineId,
+  hostname: string,
+  names: Readonly<Record<string, Address>>,
+): Bench {
+  const bench = new Bench(["a"], [], 0, "all");
+  for (const [name, address] of Object.entries(names)) bench.names.set(name, [address]);
+  const conns = [bench.accept(0), bench.accept(1)] as const;
+  const receipt = { image: IMAGE, path: PATH, machine, hostname, forwarded: true };
+  bench.say(conns[0], { kind: "notification", notification: { type: "ReceivedImage", ...receipt } });
+  for (const [at, conn] of conns.entries()) bench.receipt(conn, at + 1, null);
+  bench.wait(250);
+  return bench;
+}
+const THIRD = "3".padStart(32, "0") as MachineId;
+
+test("who is known by what another one tells of it alone is one of all, and is asked under its own name", () => {
+  const bench = withReceiptOf(THIRD, "third", { third: "10.0.0.3:1" as Address });
+  expect(bench.questions).toHaveLength(3);
+  bench.holds(INDEX);
+  bench.holds(INDEX);
+  expect(bench.stopped).toBe(false);
+  bench.holds(INDEX);
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("where its own name leads nowhere it is asked under that by which others know it", () => {
+  const bench = withReceiptOf(THIRD, "third", { "third.example.org": "10.0.0.3:1" as Address });
+  expect(bench.questions).toHaveLength(2);
+  const hosts = new Map([[THIRD, "third.example.org"]]);
+  for (const { conn, id } of bench.questions.splice(0))
+    bench.say(conn, { kind: "response", id, response: { type: "GetIndexAt", data: INDEX, hosts } });
+  expect([bench.stopped, bench.questions.length]).toEqual([false, 1]);
+  bench.holds(INDEX);
+  expect([bench.stopped, succeeded(bench.state)]).toEqual([true, true]);
+});
+
+test("of more servers than can be known nothing is kept, and it cannot be said of all that they hold it", () => {
+  const bench = new Bench(["a"], [], 0, "all");
+  const [transfer] = bench.state.transfers;
+  const [first] = bench.asked;
+  if (first === undefined || transfer === undefined) throw new Error("nobody was asked");
+  const machine = (at: number) => `1${at.toString(16).padStart(31, "0")}` as MachineId;
+  const hosts = new Map(Array.from({ length: 10_000 }, (_, at) => [machine(at), "one"]));
+  bench.names.set("one", [bench.state.links.conns.get(first.conn)?.address as Address]);
+  const accepted = { type: "ReplaceDir", accepted: true, reason: null, hosts } as const;
+  bench.say(first.conn, { kind: "response", id: first.id, response: accepted });
+  for (const type of ["ReceivedImage", "AbortedImage"] as const)
+    for (let at = 10_000; at < 10_010; at++) {
+      const receipt = { image: IMAGE, path: PATH, machine: machine(at), hostname: "n", forwarded: true };
+      bench.say(first.conn, { kind: "notification", notification: { type, reason: "io", ...receipt } });
+    }
+  expect([transfer.discovered.size, transfer.done.size, transfer.aborted.size]).toEqual([10_000, 0, 0]);
+  expect([transfer.isCrowded, bench.stopped]).toEqual([true, false]);
+});
+
+test("who does not hold it yet is asked ever more seldom, and at once when it reports", () => {
+  const bench = new Bench(["a"], [], 0, "all");
+  bench.receipt(bench.accept(0), 1, null);
+  const second = bench.accept(1);
+  const answer = (): number => {
+    const answered = bench.questions.length;
+    while (bench.questions.length > 0) bench.holds(null);
+    return answered;
+  };
+  answer(); // of the one that has reported
+  let asked = 0;
+  for (let seconds = 0; seconds < 300; seconds++) {
+    bench.wait(1_000);
+    asked += answer();
+  }
+  expect(asked).toBeGreaterThan(2 * 8);
+  expect(asked).toBeLessThan(2 * 16); // every two seconds would be 2 * 150
+  bench.receipt(second, 2, null);
+  expect(bench.questions.filter(({ conn }) => conn === second)).toHaveLength(1);
+  answer();
+  bench.wait(1_999);
+  expect(answer()).toBe(0);
+  bench.wait(1);
+  expect(answer()).toBe(1);
 });
