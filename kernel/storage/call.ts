@@ -120,12 +120,16 @@ export type FsCode =
 export class FsFailure {
   readonly code: FsCode;
   readonly call: FsCall["call"];
-  readonly message: string;
+  readonly detail: string;
 
   constructor(code: FsCode, call: FsCall["call"], detail: string) {
-    this.message = `${call}: ${detail}`;
+    this.detail = detail;
     this.code = code;
     this.call = call;
+  }
+
+  get message(): string {
+    return `${this.call}: ${this.detail}`;
   }
 }
 

@@ -56,13 +56,13 @@ function* walkFolder(
   skipped: ByteString[],
 ): StorageProgram<void> {
   const folders: FileName[] = [];
-  for (const name of yield* list(dir)) {
+  for (const name of yield* naming(prefix, list(dir))) {
     const path = (prefix + name) as ByteString;
     if (path.length > PATH_BYTES_MAX) throw new FsFailure("name_too_long", "list", path);
     if (builder.entryCount >= ENTRIES_MAX) throw new FsFailure("unsupported", "list", "too many entries");
-    const found = yield* statName(dir, name);
+    const found = yield* naming(path, statName(dir, name));
     if (found.kind === "directory") folders.push(name);
-    else if (found.kind === "link") addLink(builder, path, yield* readLink(dir, name));
+    else if (found.kind === "link") addLink(builder, path, yield* naming(path, readLink(dir, name)));
     else if (found.kind === "file") addFile(builder, path, (found.mode & EXECUTABLE_BIT) !== 0, found.size);
     else skipped.push(path);
   }
@@ -71,9 +71,19 @@ function* walkFolder(
   for (const name of folders) {
     const path = (prefix + name) as ByteString;
     addDirectory(builder, path);
-    yield* using(openDirectory(dir, name), (inner) =>
+    yield* using(naming(path, openDirectory(dir, name)), (inner) =>
       walkFolder(inner, `${path}/` as ByteString, depth + 1, builder, skipped),
     );
+  }
+}
+
+/** Says at which path of the tree a call has failed. */
+function* naming<T>(path: ByteString, program: StorageProgram<T>): StorageProgram<T> {
+  try {
+    return yield* program;
+  } catch (failure) {
+    if (!(failure instanceof FsFailure)) throw failure;
+    throw new FsFailure(failure.code, failure.call, `${failure.detail} at ${path}`);
   }
 }
 
@@ -93,7 +103,7 @@ export function* digestFiles(
     const parts = partsOfPath(entry.path);
     const own = parts.at(-1);
     if (own === undefined) continue;
-    const made = yield* usingPath(top, parts.slice(0, -1), (dir) =>
+    const inFolder = usingPath(top, parts.slice(0, -1), (dir) =>
       using(openFile(dir, own), function* (file) {
         const before = yield* stat(file);
         const executable = (before.mode & EXECUTABLE_BIT) !== 0;
@@ -107,6 +117,7 @@ export function* digestFiles(
         return digests;
       }),
     );
+    const made = yield* naming(entry.path, inFolder);
     hashes.set(made, ((tree.firstBlocks[at] ?? 0) - first) * 32);
     yield* checkpoint();
   }

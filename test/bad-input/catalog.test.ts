@@ -54,7 +54,7 @@ test("how many of each section are tried at all: the numbers only grow", () => {
     BL: 9,
     BP: 7,
     BS: 13,
-    BF: 8,
-    BE: 5,
+    BF: 11,
+    BE: 6,
   });
 });

@@ -2,12 +2,16 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -23,6 +27,7 @@ import type { RootName } from "../../kernel/storage/call.ts";
 import {
   codeOf,
   done,
+  PATH,
   placeAt,
   plant,
   realWorld,
@@ -196,4 +201,76 @@ test("BF9 a tree as deep as an image may be, left by a process that has ended, i
   const { problems } = done(world, "recovered", recoverRequest(world));
   expect(problems).toEqual([]);
   expect(readdirSync(`${world.roots.images}/group`)).toEqual(["app"]);
+});
+
+const BIG = "block ".repeat(20_000); // several blocks
+
+/** A second image with the same files, which may be taken from the first one; whether it shares the file. */
+function linkedFrom(change: (file: string) => void, watched: World = world): boolean {
+  plant(world, world.roots.source, { big: BIG });
+  const first = seal(world);
+  upload(world, { place: placeAt(world), sealed: first, stage: "s1", mode: "append" });
+  const file = `${app()}/big`;
+  change(file);
+  plant(world, world.roots.source, { big: BIG, more: "m" });
+  const sources = [{ path: PATH, image: first.index.image }];
+  upload(watched, { place: placeAt(world), sealed: seal(world), stage: "s2", mode: "replace", sources });
+  expect(readFileSync(file, "utf8")).toBe(BIG);
+  expect(statSync(file).mode & 0o7777).toBe(0o644);
+  return statSync(file).nlink > 1;
+}
+
+test("BF5 a file that has changed in nothing is shared", () => {
+  expect(linkedFrom(() => {})).toBe(true);
+});
+
+test.each<readonly [what: string, change: (file: string) => void]>([
+  ["that everybody may write", (file) => chmodSync(file, 0o666)],
+  ["that runs as its owner", (file) => chmodSync(file, 0o4644)],
+  ["of another size", (file) => truncateSync(file, 1)],
+  ["of other bytes", (file) => writeFileSync(file, BIG.replace("block", "stock"))],
+  [
+    "with holes",
+    (file) => {
+      truncateSync(file, 0);
+      truncateSync(file, BIG.length);
+    },
+  ],
+  [
+    "that has become a link",
+    (file) => {
+      renameSync(file, `${world.roots.source}/away`);
+      symlinkSync(`${world.roots.source}/away`, file);
+    },
+  ],
+])("BF5 a file %s is not shared with the next image, which has what it should have", (_, change) => {
+  expect(linkedFrom(change)).toBe(false);
+});
+
+test("BF6 a file that grows and shrinks while it is read again is not shared", () => {
+  let file = "";
+  let digests = 0;
+  const restless: World = {
+    ...world,
+    fs: {
+      perform(call) {
+        const value = world.fs.perform(call);
+        if (call.call !== "digest_blocks" || call.length !== BIG.length || ++digests > 2) return value;
+        appendFileSync(file, "x");
+        truncateSync(file, BIG.length);
+        return value;
+      },
+    },
+  };
+  expect(linkedFrom((path) => void (file = path), restless)).toBe(false);
+  expect(digests).toBeGreaterThan(0);
+});
+
+test("BF14 below a folder that hands its group down, modes are those of the index", () => {
+  plant(world, world.roots.source, { "in/file": "1", run: { run: "2" } });
+  mkdirSync(`${world.roots.images}/group`);
+  chmodSync(`${world.roots.images}/group`, 0o2775);
+  upload(world, { place: placeAt(world), sealed: seal(world), stage: "s1", mode: "append" });
+  const modes = ["", "/in", "/in/file", "/run"].map((path) => statSync(`${app()}${path}`).mode & 0o7777);
+  expect(modes.map((mode) => mode.toString(8))).toEqual(["755", "755", "644", "755"]);
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "../adapters/built.ts";
 import { plant, Rig, until } from "../e2e/rig.ts";
+import { type MemoryGroup, memoryGroup } from "./memory-group.ts";
 
 /** Of one server, whatever is done to it. */
 const MEMORY_MIB_MAX = 256;
@@ -23,9 +24,15 @@ export class Victims {
   #pids: readonly number[] = [];
   #before = "";
   readonly #lines: string[] = [];
+  /** Of each server; none where the machine has no such groups. */
+  readonly #groups: readonly MemoryGroup[];
 
   private constructor(rig: Rig) {
     this.rig = rig;
+    const bytes = MEMORY_MIB_MAX * 1024 * 1024;
+    this.#groups = SERVERS.flatMap(
+      (each) => memoryGroup(`ciruela-hostile-${process.pid}-${each}`, bytes) ?? [],
+    );
     this.outside = mkdtempSync(join(tmpdir(), "ciruela-hostile-"));
     writeFileSync(join(this.outside, "secret"), "a secret of this machine\n".repeat(2_000));
   }
@@ -36,7 +43,7 @@ export class Victims {
     const victims = new Victims(await Rig.create(net));
     const { rig } = victims;
     for (const each of SERVERS) rig.configure(each, [...SERVERS, LISTED]);
-    await Promise.all(SERVERS.map((each) => rig.start(each)));
+    await Promise.all(SERVERS.map((each, at) => rig.startUnder(victims.#groups[at]?.under ?? [], each)));
     victims.#before = victims.#look();
     await victims.upload("current", CURRENT);
     victims.#pids = SERVERS.map((each) => rig.pidOf(each));
@@ -84,6 +91,8 @@ export class Victims {
     for (const [at, each] of SERVERS.entries()) {
       if (rig.pidOf(each) !== this.#pids[at]) throw new Error(`server ${each} is another`);
       const mib = memoryOf(rig.pidOf(each));
+      if ((this.#groups[at]?.kills() ?? 0) > 0)
+        throw new Error(`${attack}: server ${each} had no more memory`);
       if (mib > MEMORY_MIB_MAX) throw new Error(`${attack}: server ${each} had ${mib} MiB`);
       const log = rig.logOf(each);
       if (/"crashed"|assert/i.test(log)) throw new Error(`${attack}: server ${each}: ${log.slice(-2_000)}`);
@@ -97,8 +106,11 @@ export class Victims {
 
   async close(): Promise<void> {
     const head = ["| Attack | Outcome | Most MiB of each server until then |", "| --- | --- | --- |"];
-    process.stdout.write(`${[...head, ...this.#lines].join("\n")}\n`);
+    const bound =
+      this.#groups.length > 0 ? `in memory groups of ${MEMORY_MIB_MAX} MiB` : "without memory groups";
+    process.stdout.write(`servers ran ${bound}\n${[...head, ...this.#lines].join("\n")}\n`);
     await this.rig.close();
+    for (const group of this.#groups) group.end();
     rmSync(this.outside, { recursive: true });
   }
 

@@ -6,15 +6,25 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { connect } from "node:net";
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { build } from "../adapters/built.ts";
-import { plant, Rig, until } from "../e2e/rig.ts";
+import { CLIENT, plant, Rig, until } from "../e2e/rig.ts";
 import { expectNeeds } from "./rig/needs.ts";
 
 const HEAL_MS = 60_000;
 const ALL = [1, 2, 3];
+const NOBODY = 65_534;
 
 let rig: Rig;
 let mounted: string[] = [];
@@ -145,4 +155,73 @@ test("BF7 an image folder that is not mounted: told, nothing is taken for remove
   for (const each of ALL) await rig.start(each);
   expect(has(3, "one")).toBe(true);
   expect(await problems(3)).toEqual([]);
+});
+
+test("BS12 a server that is restored from a backup has what came after it again", async () => {
+  for (const each of ALL) await rig.start(each);
+  await upload("one");
+  await until("one is there", () => has(3, "one"));
+  await rig.stop(3);
+  const own = rig.path("server-3");
+  execFileSync("cp", ["-a", own, `${own}.backup`]);
+  await rig.start(3);
+  await upload("two");
+  await rig.sync("--deadline", "8s", "--replace", `${tree("newer")}:/site/one`, rig.addressOf(1));
+  const content = () => readFileSync(`${rig.rootOf(3)}/one/f0`, "utf8");
+  await until("the newer one is there", () => content() === "newer 0");
+  await rig.stop(3);
+  execFileSync("rm", ["-rf", own]);
+  renameSync(`${own}.backup`, own);
+  expect([content(), has(3, "two")]).toEqual(["one 0", false]);
+  await rig.start(3);
+  await until("it has caught up", () => content() === "newer 0" && has(3, "two"), HEAL_MS);
+  expect(await problems(3)).toEqual([]);
+});
+
+test("BF5 a file of another owner, and one that cannot be changed, are not shared with the next image", async () => {
+  await rig.start(3);
+  const share = (file: string) => statSync(`${rig.rootOf(3)}/second/${file}`).nlink;
+  const send = async (name: string, more: Readonly<Record<string, string>>) => {
+    const source = plant(rig.path(name), { foreign: "foreign", fixed: "fixed", plain: "plain", ...more });
+    expect((await rig.sync("--append", `${source}:/site/${name}`, rig.addressOf(3))).status).toBe(0);
+  };
+  await send("first", {});
+  const first = `${rig.rootOf(3)}/first`;
+  chownSync(`${first}/foreign`, 1_234, 1_234);
+  execFileSync("chattr", ["+i", `${first}/fixed`]);
+  try {
+    await send("second", { more: "more" });
+    expect(["plain", "foreign", "fixed"].map(share)).toEqual([2, 1, 1]);
+  } finally {
+    execFileSync("chattr", ["-i", `${first}/fixed`]);
+  }
+});
+
+test("BL2 a folder of a source that its user may not read is named, and nothing is sent", async () => {
+  await rig.start(1);
+  const source = tree("closed");
+  mkdirSync(`${source}/secret`, { mode: 0o700 });
+  const key = rig.path("key-of-nobody");
+  copyFileSync(rig.keyFile, key);
+  chownSync(key, NOBODY, NOBODY);
+  chmodSync(rig.folder, 0o755);
+  const words = [
+    "--reuid",
+    String(NOBODY),
+    "--clear-groups",
+    process.execPath,
+    CLIENT,
+    "--port",
+    String(rig.port),
+  ];
+  const { status, stderr } = spawnSync(
+    "setpriv",
+    [...words, "sync", "-i", key, "--append", `${source}:/site/closed`, rig.addressOf(1)],
+    { encoding: "utf8" },
+  );
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/closed": something in the source cannot be read.*EACCES at \/secret\b/),
+  ]);
+  expect(has(1, "closed")).toBe(false);
 });
