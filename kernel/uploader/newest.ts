@@ -16,6 +16,8 @@ import type { Cluster, Look, Transfer, UploaderState, Waiting } from "./state.ts
 
 /** Servers of a cluster that are asked at once: as many as it is uploaded to. */
 const LOOKS_MAX = 3;
+/** What a server of ours lets a signature be ahead of its own clock. */
+const AHEAD_MS_MAX = 300_000;
 /** One has answered: what the others are waited for. */
 const LOOK_ON_MS = 250;
 
@@ -30,7 +32,7 @@ export function look(state: UploaderState, now: Now, out: Effect[]): void {
     for (const address of cluster.initial) {
       if ([...cluster.looks.values()].filter(({ phase }) => phase !== "failed").length >= LOOKS_MAX) break;
       if (cluster.looks.has(address)) continue;
-      const own: Look = { phase: "asked", open: 0 };
+      const own: Look = { phase: "asked", open: 0, newest: new Map() };
       cluster.looks.set(address, own);
       askPage(state, cluster, address, own, null, out);
     }
@@ -58,13 +60,24 @@ export function looked(
   const page = pageOf(body);
   own.open -= 1;
   if (page === null) own.phase = "failed";
-  else if (base !== null) learn(state, cluster, base, page);
+  else if (base !== null) learn(state, cluster, own, base, page);
   else
     for (const each of new Set(pathsOf(state, cluster).map(parentOf)))
       if (each !== null && Object.hasOwn(page, each)) askPage(state, cluster, address, own, each, out);
   if (own.open > 0 || own.phase === "failed") return;
   own.phase = "done";
   cluster.answeredAt ??= now.mono;
+}
+
+/**
+ * When the newest was signed of all that stands where it goes. Pages are signed by nobody: a time that our clock finds far
+ * ahead counts where two servers have it, or only one has answered, so that one that lies makes nobody sign for then.
+ */
+export function newestOf({ job, cluster, newest }: Transfer, now: Now): number {
+  const answers = [...cluster.looks.values()].filter(({ phase }) => phase === "done");
+  const times = answers.map((each) => each.newest.get(job.path) ?? 0).toSorted((a, b) => b - a);
+  const [first = 0, second = first] = times;
+  return Math.max(newest, first > now.wall + AHEAD_MS_MAX ? second : first);
 }
 
 function askPage(
@@ -80,11 +93,11 @@ function askPage(
   out.push({ kind: "http_get", op, address, path: base === null ? "/base-dirs/" : `/list-dir${base}` });
 }
 
-function learn(state: UploaderState, cluster: Cluster, base: VPath, page: Page): void {
+function learn(state: UploaderState, cluster: Cluster, own: Look, base: VPath, page: Page): void {
   const listed = new Map(Object.entries(page).map(([name, entry]) => [joinVPath(base, name), entry]));
   for (const transfer of state.transfers) {
     const entry = transfer.cluster === cluster ? listed.get(transfer.job.path) : undefined;
-    if (isPage(entry)) transfer.newest = Math.max(transfer.newest, newestIn(entry));
+    if (isPage(entry)) own.newest.set(transfer.job.path, newestIn(entry));
   }
 }
 

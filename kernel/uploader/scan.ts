@@ -14,7 +14,7 @@ import { findFile, firstBlockOf, hashOfBlock, kindOf, pathOf, sizeOf } from "../
 import { uploadPayload } from "../signature/payload.ts";
 import type { DiskValue } from "../storage/request.ts";
 import { textOfByteString } from "../text.ts";
-import { isLooking } from "./newest.ts";
+import { isLooking, newestOf } from "./newest.ts";
 import { report, type Source, type UploaderState, type Waiting } from "./state.ts";
 import { operation } from "../operations.ts";
 
@@ -141,7 +141,7 @@ export function planSign(state: UploaderState, source: Source, now: Now, out: Ef
   const transfers = state.transfers.filter((transfer) => transfer.source === source);
   if (transfers.some((transfer) => isLooking(state, transfer, now))) return;
   source.phase = "ready";
-  const seen = transfers.map(({ newest }) => newest).filter((newest) => newest < SIGNED_MS_MAX);
+  const seen = transfers.map((each) => newestOf(each, now)).filter((newest) => newest < SIGNED_MS_MAX);
   const timestamp = Math.max(now.wall, ...seen.map((newest) => newest + 1));
   if (timestamp > now.wall) report(out, { type: "slow_clock", behindMs: timestamp - now.wall });
   out.push({

@@ -80,7 +80,12 @@ export type Cluster = {
 };
 
 /** What a server is asked for its listings, and how many pages are still to come. */
-export type Look = { phase: "asked" | "done" | "failed"; open: number };
+export type Look = {
+  phase: "asked" | "done" | "failed";
+  open: number;
+  /** When what it lists at our paths was signed last. */
+  readonly newest: Map<VPath, number>;
+};
 
 /** Whether a server holds it: until when a question waits, for its answer or for its turn. */
 export type Question = {

@@ -40,6 +40,30 @@ test("what is listed is newer: it is signed a millisecond later than the newest 
   ]);
 });
 
+test.each([
+  ["one of two servers alone has is of nobody", [WALL + 400_000, null], WALL],
+  [
+    "one of two servers alone has makes it later than what the other has",
+    [WALL + 400_000, WALL + 5],
+    WALL + 6,
+  ],
+  ["both have is newer", [WALL + 400_000, WALL + 500_000], WALL + 400_001],
+] as const)("a time far ahead of the clock that %s", (_, times, signedAt) => {
+  const bench = looking();
+  for (let both = 2; both > 0; both--) bench.page("/base-dirs/", BASES);
+  for (const time of times) bench.page("/list-dir/site", time === null ? {} : listing(time));
+  expect(bench.signedAt).toBe(signedAt);
+});
+
+test("a time far ahead of the clock counts when only one server answers", () => {
+  const bench = looking();
+  bench.page("/base-dirs/", BASES);
+  bench.pages.splice(0, 1);
+  bench.page("/list-dir/site", listing(WALL + 400_000));
+  bench.wait(250);
+  expect(bench.signedAt).toBe(WALL + 400_001);
+});
+
 test("while the sources are digested it is looked at already, and takes no time of its own; not before they are there", () => {
   const bench = looking(["a"]);
   expect(bench.pages).toEqual([]);
