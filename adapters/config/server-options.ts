@@ -1,9 +1,10 @@
-/** The command line of `ciruela-server`: the options of 0.6.12, and `--check-config` and `--accept-unlisted`. */
+/** The command line of `ciruela-server`: the options of 0.6.12, and some of ours. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { isIP } from "node:net";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type MachineId, parseMachineId } from "../../kernel/ids.ts";
+import { parseDuration } from "./duration.ts";
 import { shown } from "./problem.ts";
 import { errnoOf } from "./text-file.ts";
 
@@ -22,6 +23,8 @@ export type ServerOptions = {
   readonly clockFile: string | null;
   readonly logMachineId: boolean;
   readonly aggressiveIndexGc: boolean;
+  /** Milliseconds from one reading of all images to the next. */
+  readonly scrubEvery: number;
   /** Judge the configuration, print what is wrong, and end. */
   readonly checkConfig: boolean;
   readonly acceptUnlisted: boolean;
@@ -38,6 +41,8 @@ export const EXIT_USAGE = 64;
 export const EXIT_CONFIG = 78;
 
 const PORT = 24_783;
+const WEEK_MS = 604_800_000;
+const SCRUB_MS_MIN = 1_000; // as often as anything is read at all
 const CONNECTIONS = 1_000;
 const CONNECTIONS_MAX = 1_000_000; // more than one process can hold open
 const THREADS_MAX = 1_024;
@@ -98,6 +103,11 @@ export function describeServer(version: string, write: (text: string) => void): 
     )
     .option("--log-machine-id", "begin log lines with machine id and time", false)
     .option("--aggressive-index-gc", "collect indexes after every round of cleanup", false)
+    .addOption(
+      new Option("--scrub-every <time>", "how often all images are read again, to find what a disk has lost")
+        .argParser(duration)
+        .default(WEEK_MS, "7 days"),
+    )
     .option("--accept-unlisted", "take datagrams from addresses outside of peers.txt, as 0.6.12 does", false)
     .option("--check-config", "judge the configuration, print what is wrong, and end", false)
     .version(version, "--version", "print the version")
@@ -144,6 +154,14 @@ function number(min: number, max: number): (value: string) => number {
     if (parsed >= min && parsed <= max) return parsed;
     throw new InvalidArgumentError(`${shown(value)} is no whole number from ${min} to ${max}.`);
   };
+}
+
+/** In milliseconds, from a second on. */
+function duration(value: string): number {
+  const parsed = parseDuration(value);
+  if (!parsed.ok) throw new InvalidArgumentError(`${shown(value)} is no time: ${parsed.detail}.`);
+  if (parsed.value < SCRUB_MS_MIN) throw new InvalidArgumentError(`${shown(value)} is less than a second.`);
+  return parsed.value;
 }
 
 function machineId(value: string): MachineId {

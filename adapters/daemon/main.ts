@@ -78,7 +78,12 @@ async function start(options: ServerOptions, version: string): Promise<number> {
       port: options.port,
       directories: folder.directories,
       acceptUnlisted: options.acceptUnlisted,
-      limits: options.aggressiveIndexGc ? { ...DEFAULT_LIMITS, indexCollectMs: SOON_MS } : DEFAULT_LIMITS,
+      limits: {
+        ...DEFAULT_LIMITS,
+        scrubEveryMs: options.scrubEvery,
+        scrubAfterMs: Math.min(DEFAULT_LIMITS.scrubAfterMs, options.scrubEvery),
+        ...(options.aggressiveIndexGc ? { indexCollectMs: SOON_MS } : {}),
+      },
     },
     host: options.host,
     db: resolve(options.dbDir) as RootName,

@@ -30,6 +30,7 @@ const DEFAULTS = {
   clockFile: null,
   logMachineId: false,
   aggressiveIndexGc: false,
+  scrubEvery: 604_800_000,
   checkConfig: false,
   acceptUnlisted: false,
 };
@@ -54,6 +55,7 @@ test("every option, once with a space and once with =", () => {
     "--override-machine-id": "F".repeat(32),
     "--override-hostname": "h",
     "--override-clock": "/k",
+    "--scrub-every": "2h 30min",
   };
   const flags = [
     "--cantal",
@@ -76,6 +78,7 @@ test("every option, once with a space and once with =", () => {
     cantal: true,
     logMachineId: true,
     aggressiveIndexGc: true,
+    scrubEvery: 9_000_000,
     checkConfig: true,
     acceptUnlisted: true,
   };
@@ -97,6 +100,14 @@ test("--version and --help are answers, also without a machine id", () => {
 test.each<[readonly string[], string]>([
   [["--nonsense"], "unknown option '--nonsense'"],
   [["--prot", "1"], "unknown option '--prot'\n(Did you mean --port?)"],
+  [
+    ["--scrub-every", "often"],
+    'option \'--scrub-every <time>\' argument \'often\' is invalid. "often" is no time: write a number and a unit, such as "2 days" or "1h 30min".',
+  ],
+  [
+    ["--scrub-every", "999ms"],
+    "option '--scrub-every <time>' argument '999ms' is invalid. \"999ms\" is less than a second.",
+  ],
   [["extra"], "too many arguments. Expected 0 arguments but got 1."],
   [["--port"], "option '--port <n>' argument missing"],
   [["--port", "0"], "option '--port <n>' argument '0' is invalid. \"0\" is no whole number from 1 to 65535."],

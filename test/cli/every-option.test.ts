@@ -278,6 +278,7 @@ describe("the server", () => {
       "--check-config",
       "--accept-unlisted",
       "--override-clock",
+      "--scrub-every",
     ];
     const all = describeServer("1.2.3", () => {}).options.map(({ long }) => long ?? "");
     expect(all.filter((long) => !known.includes(long))).toEqual([]);
