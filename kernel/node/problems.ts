@@ -8,6 +8,7 @@ import { type NodeState, problem } from "./state.ts";
 export function imageChanged(node: NodeState, path: VPath): void {
   scrubForget(node.scrub, path);
   problem(node, `damage of ${path}`, null);
+  problem(node, `download ${path}`, null);
   startMended(node, path);
 }
 
@@ -33,7 +34,13 @@ export function startMended(node: NodeState, path: VPath): void {
 /** A directory is not served any more: whoever serves it next looks anew. */
 export function keyForgotten(node: NodeState, key: string): void {
   for (const path of node.scrub.damaged.keys()) if (keyOf(path) === key) scrubForget(node.scrub, path);
-  const own = [`damage of /${key}/`, `removal of /${key}/`, `start: /${key}/`, `start: /${key}: `];
+  const own = [
+    `damage of /${key}/`,
+    `download /${key}/`,
+    `removal of /${key}/`,
+    `start: /${key}/`,
+    `start: /${key}: `,
+  ];
   problem(node, aboutImages(key), null);
   for (const about of node.problems.keys())
     if (own.some((each) => about.startsWith(each))) problem(node, about, null);

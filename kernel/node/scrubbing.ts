@@ -17,6 +17,7 @@ import {
 } from "../scrub/scrub.ts";
 import type { DiskRequest, DiskResult } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
+import { wordsOfDisk } from "./problems.ts";
 import { type NodeState, disk, problem, tell, trace } from "./state.ts";
 
 /** Of the downloads that may run at once, so many are of damaged images: a disk that rots leaves room for what is new. */
@@ -78,8 +79,9 @@ export function scrubAnswered(
   const { path, image, is } = read;
   if (is.kind === "whole") return problem(node, aboutDamage(path), null);
   if (is.kind === "unread") {
-    const why = result.ok ? "unexpected" : `${result.code}: ${result.detail}`;
-    const what = `${path}: cannot be read again (${why}): it is tried later; look at the disk, and at the modes of its files`;
+    const why = result.ok ? "unexpected" : wordsOfDisk(result);
+    const remedy = !result.ok && result.code === "missing" ? "; see that its directory is mounted" : "";
+    const what = `${path}: cannot be read again: ${why}${remedy}; it is tried later`;
     return tell(node, aboutDamage(path), what, out);
   }
   const detail = result.ok ? "" : result.detail;

@@ -17,6 +17,7 @@ import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
 import { aboutImages } from "./problems.ts";
+import { tellAborted } from "./receipts.ts";
 import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
@@ -128,4 +129,5 @@ export function restored(
   trace(out, "disk_failed", { what: "restore", path, code: result.code, detail: result.detail });
   abortIntent(node.catalog, path, intent.stage);
   forgetMissing(node, path);
+  tellAborted(node, path, intent.image, result.code, out);
 }

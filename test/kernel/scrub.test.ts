@@ -214,7 +214,7 @@ test("an image that the disk does not let us read is named, and tried again unti
     fields: { what: "scrub", path: A, code: "not_permitted", detail: "open: EACCES" },
   });
   expect(problemsOf(rig)).toEqual([
-    expect.stringMatching(/^damage of \/site\/a: .*not_permitted: open: EACCES.*look at the disk/),
+    "damage of /site/a: /site/a: cannot be read again: not_permitted: open: EACCES; give the user of this program the right to it; it is tried later",
   ]);
   expect(rig.pending).toEqual([]); // nothing is fetched again for that
   rounds(rig, ROUND_MS);
@@ -222,6 +222,13 @@ test("an image that the disk does not let us read is named, and tried again unti
   expect(rounds(rig, scrubAfterMs)).toEqual(["/site/a names"]);
   read(rig, 1);
   expect(problemsOf(rig)).toEqual([]);
+});
+
+test("a directory that is not mounted is no damage of its images", () => {
+  const rig = due();
+  rig.disk("scrub_shape", { ok: false, code: "missing", detail: "open_directory: group" });
+  expect(problemsOf(rig)).toEqual([expect.stringContaining("see that its directory is mounted")]);
+  expect(rig.pending).toEqual([]);
 });
 
 test("images beside a damaged one are read once more in the same turn, since they may share its files", () => {
@@ -321,6 +328,14 @@ describe("an upload of what is here and damaged", () => {
     expect(problemsOf(rig)).toEqual([]);
   });
 
+  test("is told when the disk does not take the promise", () => {
+    const rig = damaged();
+    uploaded(rig);
+    expect(sentFrames(rig.disk("put_intent", NO_SPACE), 9)).toMatchObject([
+      { notification: { type: "AbortedImage", reason: "no_space" } },
+    ]);
+  });
+
   test("is received at once when nothing is wrong with it", () => {
     const rig = started();
     expect(receipts(uploaded(rig))).toHaveLength(1);
@@ -343,6 +358,16 @@ test("damage is forgotten with an image that is removed", () => {
   rig.done("remove");
   expect(problemsOf(rig)).toEqual([]);
   expect([...rig.node.scrub.damaged]).toEqual([]);
+});
+
+test("what the disk has refused of a repair that was given up is forgotten with the image", () => {
+  const rig = damaged();
+  rig.node.problems.set(`download ${A}`, "no_space");
+  const cleaned = directoryOf("site", { autoClean: true, keepMin: 0, keepMax: 0, keepRecentMs: 0 });
+  rig.feed({ kind: "config_changed", directories: [cleaned] });
+  while (!rig.pending.some(({ request }) => request.kind === "remove")) rig.wait(ROUND_MS);
+  rig.done("remove");
+  expect(problemsOf(rig)).toEqual([]);
 });
 
 test("damage is forgotten when another image takes its place", () => {
