@@ -202,7 +202,7 @@ test("a refusal of every server is the end, with a line each: server, reason, an
   expect(weak, weak.stderr).toMatchObject({ status: 0, stdout: "" });
 });
 
-test("that nobody is there is the end, and it is said who could not be reached", async () => {
+test("nobody there ends soon, and says whom it could not reach", async () => {
   const run = await ended(["--port", "1", "sync", "-i", rig.keyFile, "--append", `${source}:/site/x`, host]);
   expect(run).toMatchObject({ status: 3, stdout: "" });
   expect(run.stderr).toContain(`cannot reach ${host}:1`);

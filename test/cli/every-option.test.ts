@@ -180,17 +180,33 @@ describe("the client", () => {
     expect(parseCommandLine(rest, "1.2.3")).toMatchObject({ ok: true, value: row.otherwise });
   });
 
-  test.each(["sync", "edit", "put-file", "upload"])(
-    "what %s has besides is of ours, and said to be so",
-    (name) => {
-      const OURS = ["--json", "--confirm", "--dry-run", "--redo", "--yes", "--multiple", "--print-progress"];
-      const ENDS = ["--early-timeout", "--early-fraction", "--early-hosts", "--deadline"]; // of `upload`, which has none there
-      const command = describeClient("1.2.3", () => {}).commands.find((each) => each.name() === name);
-      const known = COMMANDS.find((each) => each.name === name)?.rows.map(({ option }) => option) ?? [];
-      const others = (command?.options ?? [])
-        .map(({ long }) => long ?? "")
-        .filter((long) => !known.includes(long));
-      expect(others.filter((long) => ![...OURS, ...ENDS].includes(long))).toEqual([]);
+  test.each(["sync", "edit", "put-file", "upload"])("what %s has besides is of ours", (name) => {
+    const OURS = ["--json", "--confirm", "--dry-run", "--redo", "--yes", "--multiple", "--print-progress"];
+    const ENDS = ["--early-timeout", "--early-fraction", "--early-hosts", "--deadline"]; // of `upload`, which has none there
+    const command = describeClient("1.2.3", () => {}).commands.find((each) => each.name() === name);
+    const known = COMMANDS.find((each) => each.name === name)?.rows.map(({ option }) => option) ?? [];
+    const others = (command?.options ?? [])
+      .map(({ long }) => long ?? "")
+      .filter((long) => !known.includes(long));
+    expect(others.filter((long) => ![...OURS, ...ENDS].includes(long))).toEqual([]);
+  });
+
+  const described = describeClient("1.2.3", () => {});
+  test.each([described, ...described.commands].map((command) => [command.name(), command] as const))(
+    "every option of %s is in its help, in each spelling and with what it does",
+    (name, command) => {
+      const help = parseCommandLine(command === described ? ["--help"] : [name, "--help"], "1.2.3");
+      if (!help.ok || help.value.kind !== "text") throw new Error("no help");
+      const text = help.value.text.replace(/\s+/g, " ");
+      const lines = help.value.text.split("\n").map((line) => line.trim());
+      const unsaid = command.options.filter(
+        ({ flags, description }) =>
+          !lines.some((line) => line.startsWith(`${flags} `)) ||
+          description.length < 5 ||
+          !text.includes(`${flags} ${description.replace(/\s+/g, " ")}`),
+      );
+      expect(unsaid.map(({ long }) => long)).toEqual(name === "edit" ? ["--editor"] : []); // without effect
+      expect(lines.some((line) => line.startsWith("-h, --help "))).toBe(true);
     },
   );
 });
