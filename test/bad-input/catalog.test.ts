@@ -53,7 +53,7 @@ test("how many of each section are tried at all: the numbers only grow", () => {
     BK: 10,
     BL: 9,
     BP: 7,
-    BS: 13,
+    BS: 14,
     BF: 11,
     BE: 6,
   });

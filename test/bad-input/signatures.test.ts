@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { PublicKey } from "../../kernel/config.ts";
 import type { ImageId, VPath } from "../../kernel/ids.ts";
+import { createVerifier } from "../../adapters/verifier.ts";
+import { parsePublicKey } from "../../kernel/signature/public-key.ts";
 import { uploadPayload } from "../../kernel/signature/payload.ts";
 import { publicKeyOf, signWithSeed, verifySignature } from "../../kernel/signature/verify.ts";
 import { toHex } from "../../kernel/text.ts";
@@ -82,6 +84,31 @@ test.each([
 ])("BC17 %s is a mismatch", (_, change) => {
   expect(offer([change(GOOD)])).toEqual({ reason: "signature_mismatch", stored: null });
   expect(offer([GOOD]).reason).toBeNull();
+});
+
+type Edge = {
+  readonly note: string;
+  readonly public: string;
+  readonly message: string;
+  readonly signature: string;
+  readonly holds: boolean;
+  readonly weakKey: boolean;
+};
+const edges = JSON.parse(readFileSync("test/vectors/ed25519-edges.json", "utf8")) as {
+  readonly cases: readonly Edge[];
+};
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
+
+test.each(edges.cases)("BC17 verifiers differ where $note: ours always says the same", async (edge) => {
+  const [publicKey, payload, signature] = [edge.public, edge.message, edge.signature].map(bytesOf);
+  if (publicKey === undefined || payload === undefined || signature === undefined) throw new Error("three");
+  const verifier = createVerifier();
+  const answer = await new Promise((done) => verifier.verify([{ publicKey, payload, signature }], done));
+  expect(answer).toEqual([edge.holds]);
+  // Nobody's upload is judged by a key for which anybody can sign.
+  expect(parsePublicKey(publicKey)).toMatchObject(
+    edge.weakKey ? { ok: false, code: "weak_key" } : { ok: true },
+  );
 });
 
 function withS(bytes: Uint8Array, more: bigint): Uint8Array {
