@@ -53,7 +53,9 @@ export function resolved(
 ): void {
   if (!initial) {
     cluster.looking.delete(name);
-    cluster.candidates.set(name, addresses);
+    // Somebody who lies leads a client to services of its own machine or link, which nobody else reaches.
+    const isNear = [...cluster.initial].some(isOfMachineOrLink);
+    cluster.candidates.set(name, isNear ? addresses : addresses.filter((each) => !isOfMachineOrLink(each)));
     return;
   }
   cluster.resolving -= 1;
@@ -66,6 +68,13 @@ export function resolved(
       reason: "name does not resolve",
     });
   }
+}
+
+/** RFC 1122 and 4291: this host, loopback, link-local; also as IPv4 within IPv6. */
+const MACHINE_OR_LINK = /^(\[::ffff:)?(0\.0\.0\.0|127\.|169\.254\.)|^\[(::1?|fe[89ab][0-9a-f]:[^\]]*)\]/i;
+
+function isOfMachineOrLink(address: Address): boolean {
+  return MACHINE_OR_LINK.test(address);
 }
 
 /** Resolves a name that servers have told, once; in its turn. */

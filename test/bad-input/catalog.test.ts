@@ -54,7 +54,7 @@ test("how many of each section are tried at all: the numbers only grow", () => {
     BL: 9,
     BP: 7,
     BS: 14,
-    BF: 11,
+    BF: 13,
     BE: 6,
   });
 });

@@ -124,6 +124,14 @@ export const ELSEWHERE: readonly (readonly [id: string, file: string, text: stri
   ["BE5", ENVIRONMENT, "without /proc, and without an exchange of names, a start says what it needs"],
   ["BE6", ENVIRONMENT, "a server that is stopped for longer than its peers wait catches up"],
   ["BG16", "test/hostile/datagrams.system.ts", "T23: a flood is dropped, and an upload goes on"],
+  ["BL7", "test/cli/uploader-answers.test.ts", "BL7 who was entered by"],
+  [
+    "BF1",
+    "test/e2e/scrub.test.ts",
+    "a bit of a file that two images share is told of both, and mended in both",
+  ],
+  ["BF2", "test/storage/scrub.test.ts", "is not in the index"],
+  ["BF9", ENVIRONMENT, "a tree with more levels than there are descriptors is told"],
   ["BS8", "test/storage/remove.test.ts", "a state that 0.6.12 has brought back below the floor stays"],
   ["BS12", ENVIRONMENT, "a server that is restored from a backup has what came after it again"],
   ["BL2", ENVIRONMENT, "a folder of a source that its user may not read is named"],
@@ -152,10 +160,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   BH10: "TLS: a later feature",
   BH11: "TLS: a later feature",
   BK11: "pins of TLS: a later feature",
-  BL7: "a rule for which names of servers a client follows: limits",
-  BF1: "scrub: crash protocol",
-  BF2: "scrub: crash protocol",
-  BF9: "a tree with more levels than there are descriptors: operation under faults",
   BF10: "file systems that fold or shorten names: paths",
 };
 

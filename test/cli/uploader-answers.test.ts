@@ -62,6 +62,39 @@ test("when everybody who took it has given it up, nobody is waited for who has n
   expect(bench.reports.at(-1)).toMatchObject({ type: "finished", ok: false, why: "rejected" });
 });
 
+test.each([
+  [
+    "10.0.0.1:1",
+    ["169.254.169.254:1", "127.0.0.1:1", "0.0.0.0:1", "[::1]:1", "[fe80::1]:1", "[::ffff:127.0.0.1]:1"],
+    [],
+  ],
+  [
+    "10.0.0.1:1",
+    ["10.0.0.9:1", "[2001:db8::1]:1", "[fec0::1]:1"],
+    ["10.0.0.9:1", "[2001:db8::1]:1", "[fec0::1]:1"],
+  ],
+  ["127.0.0.1:1", ["127.0.0.9:1"], ["127.0.0.9:1"]],
+] as const)("BL7 who was entered by %s and is told names of %j follows %j", (entry, told, followed) => {
+  const bench = new Bench(["a"], [], 0, null, 0, ["c"]);
+  bench.names.set("c", [entry as Address]);
+  bench.slow.clear();
+  bench.lookedUp();
+  const [asked] = bench.asked;
+  if (asked === undefined) throw new Error("one server was to be asked");
+  const machines = told.map((_, at) => String(at + 1).padStart(32, "0") as MachineId);
+  for (const [at, address] of told.entries()) bench.names.set(`name-${at}`, [address as Address]);
+  const hosts = new Map(machines.map((machine, at) => [machine, `name-${at}`]));
+  bench.say(asked.conn, {
+    kind: "response",
+    id: asked.id,
+    response: { type: "ReplaceDir", accepted: true, reason: null, hosts },
+  });
+  for (let second = 0; second < 5; second++) bench.wait(1_000);
+  const [cluster] = bench.state.clusters;
+  const led = [...(cluster?.candidates.values() ?? [])].flatMap((each) => each ?? []);
+  expect(led.toSorted()).toEqual(followed.toSorted());
+});
+
 test("after the early time as many are enough as were asked for, and not one more", () => {
   const bench = new Bench(["a"]);
   const [asked] = bench.asked;

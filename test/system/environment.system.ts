@@ -225,3 +225,25 @@ test("BL2 a folder of a source that its user may not read is named, and nothing 
   ]);
   expect(has(1, "closed")).toBe(false);
 });
+
+test("BF9 a tree with more levels than there are descriptors is told, and keeps nobody else waiting", async () => {
+  await rig.startUnder(["prlimit", "--nofile=100:100"], 3);
+  const deep = rig.path("deep");
+  plant(deep, { [`${"d/".repeat(120)}file`]: "deep" });
+  const { status } = await rig.sync("--deadline", "8s", "--append", `${deep}:/site/deep`, rig.addressOf(3));
+  expect(status).toBe(3);
+  await expectTold("download /site/deep", /^too_many_open: .*raise the limit of open files/);
+  const flat = await rig.sync(
+    "--deadline",
+    "20s",
+    "--append",
+    `${tree("flat")}:/site/flat`,
+    rig.addressOf(3),
+  );
+  expect([flat.status, has(3, "flat"), has(3, "deep")]).toEqual([0, true, false]);
+  await rig.stop(3);
+  await rig.start(3);
+  await until("with enough of them it can be deleted", () => {
+    return readdirSync(rig.rootOf(3)).filter((name) => name.startsWith(".tmp.")).length <= 1;
+  });
+});
