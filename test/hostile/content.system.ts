@@ -99,7 +99,7 @@ test.each(LIES)(
     for (const liar of liars) liar.close();
     await victims.judge(
       `T1, T2: the same when the uploader has gone, and they do give ${what}`,
-      `asked at least ${asked} times; the next upload of the image ends with the right content`,
+      `at least ${asked} ${asked === 1 ? "request" : "requests"}; the next upload of the image ends with the right content`,
     );
   },
 );
