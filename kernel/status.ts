@@ -10,6 +10,7 @@ import { type Download, progressMask } from "./fetch/state.ts";
 import { peersOf } from "./gossip/view.ts";
 import { type VPath, compareVPath, parseVPath } from "./ids.ts";
 import type { NodeState } from "./node/state.ts";
+import { percentDecode } from "./page.ts";
 import type { Version } from "./winner.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -119,8 +120,11 @@ function peers(node: NodeState): Json {
 
 /** Heads of a base directory with their signatures. Reads what is in memory and touches nothing. */
 function listDir(node: NodeState, text: string): Json | null {
-  const path = parseVPath(text.endsWith("/") && text.length > 1 ? text.slice(0, -1) : text);
-  if (path === null || !node.catalog.bases.has(path)) return null;
+  const named = text.endsWith("/") && text.length > 1 ? text.slice(0, -1) : text;
+  const path = [named, percentDecode(named)]
+    .map(parseVPath)
+    .find((each) => each !== null && node.catalog.bases.has(each));
+  if (path === undefined || path === null) return null;
   const page: [string, Json][] = [];
   for (const [name, entry] of entriesOf(node.catalog, path)) {
     const head = headOf(entry);

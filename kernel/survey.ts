@@ -20,7 +20,7 @@ import {
   parseImageId,
   parseVPath,
 } from "./ids.ts";
-import { isPage, type Page, pageOf, textIn } from "./page.ts";
+import { isPage, listPagePath, type Page, pageOf, textIn } from "./page.ts";
 import { operation, takeWaiting } from "./operations.ts";
 
 export type SurveyConfig = {
@@ -171,7 +171,7 @@ function got(
   } else {
     for (const name of Object.keys(body)) {
       const path = parseVPath(name);
-      if (path !== null && isWanted(state, path)) askPage(state, server, `/list-dir${name}`, path, out);
+      if (path !== null && isWanted(state, path)) askPage(state, server, listPagePath(path), path, out);
     }
   }
   if (server.open === 0 && server.phase === "asked") server.phase = "done";

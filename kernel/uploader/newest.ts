@@ -10,7 +10,7 @@
 import type { Effect } from "../effect.ts";
 import { type Address, joinVPath, type MonoMs, type Now, parentOf, type VPath } from "../ids.ts";
 import { operation } from "../operations.ts";
-import { isPage, type Page, pageOf, textIn } from "../page.ts";
+import { isPage, listPagePath, type Page, pageOf, textIn } from "../page.ts";
 import { parseRfc3339 } from "../rfc3339.ts";
 import type { Cluster, Look, Transfer, UploaderState, Waiting } from "./state.ts";
 
@@ -90,7 +90,7 @@ function askPage(
 ): void {
   own.open += 1;
   const op = operation(state, { kind: "page", cluster, address, own, base });
-  out.push({ kind: "http_get", op, address, path: base === null ? "/base-dirs/" : `/list-dir${base}` });
+  out.push({ kind: "http_get", op, address, path: base === null ? "/base-dirs/" : listPagePath(base) });
 }
 
 function learn(state: UploaderState, cluster: Cluster, own: Look, base: VPath, page: Page): void {

@@ -1,5 +1,7 @@
 /** The page of one base directory. */
 import { expect, test } from "vitest";
+import type { VPath } from "../../kernel/ids.ts";
+import { listPagePath } from "../../kernel/page.ts";
 import { statusPage } from "../../kernel/status.ts";
 import { createRig, imageOf, pathOf, WALL } from "./rig.ts";
 
@@ -23,4 +25,22 @@ test("a directory has its page under its own path, and under no other spelling o
   ])
     expect(statusPage(rig.node, `/list-dir/${path}`), path).toBeNull();
   expect(rig.pending).toHaveLength(asked);
+});
+
+test.each([
+  ["plain", "/list-dir/plain"],
+  ["50%", "/list-dir/50%"],
+  ["a b", "/list-dir/a%20b"],
+  ["a%20b", "/list-dir/a%20b"],
+  ["größe #1?", "/list-dir/gr%C3%B6%C3%9Fe%20%231%3F"],
+  ["100% of", "/list-dir/100%25%20of"],
+])("the page of a directory called %j is asked for as %s", (key, asked) => {
+  const path = `/${key}` as VPath;
+  expect(listPagePath(path)).toBe(asked);
+  const rig = createRig({ keys: [key] });
+  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
+  const committed = { image: imageOf(1), signatures };
+  const image = `${path}/x` as VPath;
+  rig.start([{ path: image, committed, missing: false, intent: null, floor: null }]);
+  expect(statusPage(rig.node, asked)).toMatchObject({ x: { image: imageOf(1) } });
 });
