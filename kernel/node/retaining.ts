@@ -15,6 +15,7 @@ import {
   indexesListed,
 } from "../retention/indexes.ts";
 import {
+  type Removal,
   type RetentionOut,
   type RetentionView,
   keepListRead,
@@ -109,6 +110,14 @@ function removalOver(node: NodeState, path: VPath, done: boolean, now: Now, out:
   const outs = removalEnded(node.retention, path, done, retentionView(node, now));
   retentionOuts(node, outs, out);
   perform(node, commitEnded(node.publish, path, publishView(node, now)), now, out);
+}
+
+/** A start has found it decided, and could not end it. */
+export function removeOn(node: NodeState, removal: Removal, now: Now): void {
+  setHidden(node.catalog, removal.path, true);
+  node.retention.running.set(removal.path, removal);
+  const stage = next(node.prng).toString(16);
+  node.unremoved.push({ waiting: { kind: "remove", ...removal, stage, tries: 0 }, at: now.mono });
 }
 
 /** Once a round. What is of a directory that is not served any more is ended by the start that serves it next. */

@@ -15,6 +15,7 @@ import { isRemoved } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
+import { removeOn } from "./retaining.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
 import { aboutImages } from "./problems.ts";
 import { tellAborted } from "./receipts.ts";
@@ -80,6 +81,12 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
   if (found.committed !== null && committed !== null) {
     putCommitted(node.catalog, found.path, committed);
     for (const { timestamp } of found.committed.signatures) putSince(node.catalog, found.path, timestamp);
+    if (
+      found.floor?.removing === true &&
+      found.intent === null &&
+      compareVersions(committed, found.floor) <= 0
+    )
+      return removeOn(node, { path: found.path, directory, version: committed }, now);
     if (isRemoved(node.retention, found.path, committed)) {
       const isSame = found.floor !== null && compareVersions(committed, found.floor) === 0;
       const past = isSame ? "removed here" : "older than what was removed here";

@@ -311,7 +311,7 @@ function report(run: Run, record: Records, missing: boolean): void {
     committed,
     missing,
     intent: intent === null ? null : { ...intent, stage: intent.stage ?? run.tag },
-    floor: floor === null ? null : { timestamp: floor.timestamp, image: floor.image },
+    floor: floor === null ? null : { ...floor, removing: floor.removing && committed !== null },
   });
 }
 

@@ -7,7 +7,7 @@ import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import type { Pieces } from "../index/pieces.ts";
 import type { ByteString } from "../text.ts";
-import type { Floor } from "../wire/floor-file.ts";
+import type { Floor, FloorFile } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
 import type { FsCode, RootName } from "./call.ts";
 
@@ -196,7 +196,8 @@ export type FoundImage = {
   readonly missing: boolean;
   readonly intent: { readonly state: SignedState; readonly stage: string; readonly mode: UploadMode } | null;
   /** What was removed here last. */
-  readonly floor: Floor | null;
+  /** `removing`, and it is committed: the start could not end its removal. */
+  readonly floor: FloorFile | null;
 };
 
 /** `code` is an `FsCode`, an index refusal, or one of the codes of `storage/`. */

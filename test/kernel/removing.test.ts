@@ -1,6 +1,7 @@
 /** A removal that the disk has stopped half way: it is decided, so that it ends, and nothing is judged by what is left. */
 import { expect, test } from "vitest";
-import { imageOf, type Rig, createRig, indexOf, stageLacking, WALL } from "./rig.ts";
+import { getEntry } from "../../kernel/catalog.ts";
+import { imageOf, pathOf, type Rig, createRig, indexOf, stageLacking, WALL } from "./rig.ts";
 
 const ROUND_MS = 1_000;
 const NO = { ok: false, code: "removal_begun", detail: "io (unlink: EIO)" } as const;
@@ -36,7 +37,7 @@ test("it is tried until it is gone, each time later, and told meanwhile", () => 
   expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   rig.done("remove");
   expect(rig.node.problems.size).toBe(0);
-  expect(rig.node.retention.floors.get("/site/a" as never)?.image).toBe(imageOf(7));
+  expect(rig.node.retention.floors.get(pathOf("a"))?.image).toBe(imageOf(7));
 });
 
 test("another image of its path waits for the end, and is taken then", () => {
@@ -64,4 +65,28 @@ test("with its directory it is left to the start that serves it next", () => {
   for (let seconds = 0; seconds < 9; seconds++) rig.wait(ROUND_MS);
   expect(isAsked(rig)).toBe(false);
   expect(rig.node.retention.running.size).toBe(0);
+});
+
+test("one that a start has found decided, and could not end, is ended by the server, and shown to nobody meanwhile", () => {
+  const rig = createRig({ settings: CLEANED });
+  const committed = { image: imageOf(7), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] };
+  const floor = { timestamp: WALL, image: imageOf(7), removing: true };
+  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor }]);
+  expect(rig.node.catalog.hidden.has(pathOf("a"))).toBe(true);
+  rig.wait(ROUND_MS);
+  expect(isAsked(rig)).toBe(true);
+  rig.disk("remove", NO);
+  rig.wait(ROUND_MS);
+  rig.done("remove");
+  expect(getEntry(rig.node.catalog, pathOf("a")).committed).toBeNull();
+  expect(rig.node.problems.size).toBe(0);
+});
+
+test("what was signed again after it was decided stays", () => {
+  const rig = createRig({ settings: CLEANED });
+  const committed = { image: imageOf(7), signatures: [{ timestamp: WALL + 1, bytes: new Uint8Array(64) }] };
+  const floor = { timestamp: WALL, image: imageOf(7), removing: true };
+  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor }]);
+  rig.wait(ROUND_MS);
+  expect([isAsked(rig), rig.node.catalog.hidden.size]).toEqual([false, 0]);
 });

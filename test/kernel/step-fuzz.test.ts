@@ -249,7 +249,10 @@ class World {
       committed: this.pick([null, state]),
       missing: chance(this.prng, 1, 3),
       intent: this.pick([null, intent]),
-      floor: this.pick([null, { timestamp: this.time(), image: this.image() }]),
+      floor: this.pick([
+        null,
+        { timestamp: this.time(), image: this.image(), removing: this.pick([true, false]) },
+      ]),
     };
   }
   diskResult(request: DiskRequest): DiskResult {

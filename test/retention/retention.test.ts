@@ -98,14 +98,14 @@ test("what was removed does not come back by its old signature, from nobody; a n
 });
 
 test("a floor that was found on disk counts as well", () => {
-  const floor = { timestamp: WALL, image: imageOf(1) };
+  const floor = { timestamp: WALL, image: imageOf(1), removing: false };
   const rig = started([{ path: pathOf("a"), committed: null, missing: false, intent: null, floor }]);
   const [refused] = sentFrames(rig.upload(9, 1, "a", imageOf(1), WALL), 9);
   expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
 });
 
 test("where something older than what was removed is here again, nothing else that is older is taken", () => {
-  const floor = { timestamp: WALL, image: imageOf(9) };
+  const floor = { timestamp: WALL, image: imageOf(9), removing: false };
   const rig = started([{ ...found("a", 1, 100), floor }, found("b", 2, 100)]);
   expect([...rig.node.problems.values()]).toEqual([
     expect.stringMatching(/^\/site\/a: older than what was removed here, and here again: /),
@@ -130,7 +130,7 @@ test("where something older than what was removed is here again, nothing else th
 describe("what was removed and is here again", () => {
   const about = `start: ${pathOf("a")}`;
   const again = (image: number, ageHours: number): Rig => {
-    const floor = { timestamp: WALL - HOUR, image: imageOf(1) };
+    const floor = { timestamp: WALL - HOUR, image: imageOf(1), removing: false };
     return started([{ ...found("a", image, ageHours), floor }]);
   };
 
