@@ -268,3 +268,13 @@ function* removeOrEnter(dir: Handle, name: FileName, levels: Level[]): StoragePr
   levels.push(level); // before anything that can fail, so that it is closed
   for (const each of yield* list(level.handle)) level.left.push(each);
 }
+
+/** For what is worth a try: a failure of the disk is an answer. */
+export function* orElse<T, E>(otherwise: E, program: StorageProgram<T>): StorageProgram<T | E> {
+  try {
+    return yield* program;
+  } catch (failure) {
+    if (failure instanceof FsFailure) return otherwise;
+    throw failure;
+  }
+}

@@ -26,6 +26,7 @@ import {
   makeLink,
   openDirectory,
   openFile,
+  orElse,
   rename,
   root,
   setMode,
@@ -73,9 +74,11 @@ export function* commit(db: RootName, { place, image, stage, mode, again }: Comm
     if (isDone) return;
     if (intent?.state.image !== image) refuse("stage_incomplete", "this image is not promised here");
     yield* usingPath(yield* root(place.root), imageFolders(place.path), function* (base) {
+      const isOurs = (yield* unless("missing", statName(states, stateFile(name)))) !== null;
       const there = again && (yield* isImage(base, imageName(name), index));
       if (!there && (yield* makeReady(base, name, stage, index)))
-        yield* publish(base, states, name, stage, mode, index);
+        yield* publish(base, name, stage, mode, isOurs, index);
+      else if (!isOurs) yield* spareForeign(base, name, stage); // an earlier try may have got no further
       yield* finish(base, states, name);
     });
   });
@@ -190,30 +193,41 @@ function* syncFolder(
   yield* checkpoint();
 }
 
-/** U11. */
+/** U11. One step, whoever made what stands there: readers never find the name empty. */
 function* publish(
   base: Handle,
-  states: Handle,
   name: string,
   stage: string,
   mode: UploadMode,
+  isOurs: boolean,
   index: PackedIndex,
 ): StorageProgram<void> {
   const [own, to] = [stageName(name, stage), imageName(name)];
-  const stands = (yield* unless("missing", statName(base, to))) !== null;
-  const isOurs = stands && (yield* unless("missing", statName(states, stateFile(name)))) !== null;
-  if (isOurs) {
-    const swapped = yield* unless("unsupported", rename(base, own, base, to, "exchange"));
-    if (swapped === null) refuse("exchange_unsupported", name);
+  if ((yield* unless("missing", statName(base, to))) === null) {
+    yield* rename(base, own, base, to, "keep");
     return;
   }
-  if (stands) {
+  if (!isOurs) {
     // An earlier try got here and not to its state: the image never leaves its name again.
     if (yield* isImage(base, to, index)) return;
     if (mode === "append") refuse("already_exists", `${name} is there and has no state`);
-    // Its owner gets it back under another name, durably, before anything takes its place.
-    yield* rename(base, to, base, foreignName(name, stage), "keep");
-    yield* sync(base);
   }
-  yield* rename(base, own, base, to, "keep");
+  const swapped = yield* unless("unsupported", rename(base, own, base, to, "exchange"));
+  if (swapped === null) refuse("exchange_unsupported", name);
+  if (isOurs) return;
+  try {
+    yield* spareForeign(base, name, stage);
+  } catch (failure) {
+    // By the stage's name it would be deleted with the promise, when something newer comes.
+    yield* orElse(undefined, rename(base, own, base, to, "exchange"));
+    throw failure;
+  }
+}
+
+/**
+ * What had no state was not ours, and has the stage's name now: its owner gets it back under another one. That is durable
+ * before the state is, until when a start does the same.
+ */
+export function* spareForeign(base: Handle, name: string, stage: string): StorageProgram<void> {
+  yield* unless("missing", rename(base, stageName(name, stage), base, foreignName(name, stage), "keep"));
 }

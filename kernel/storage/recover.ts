@@ -47,7 +47,7 @@ import {
   using,
   usingPath,
 } from "./calls.ts";
-import { finish } from "./commit.ts";
+import { finish, spareForeign } from "./commit.ts";
 import { loadIndex } from "./index-file.ts";
 import { type Intent, STATE_BYTES_MAX, decodeIntent } from "./intent.ts";
 import { imageFolders, imageName, probeName, stageName } from "./names.ts";
@@ -269,6 +269,7 @@ function* recoverImage(run: Run, base: Handle, states: Handle, record: Records):
   let missing = false;
   try {
     if (intent !== null && (yield* isCommitted(run, base, imageName(name), intent))) {
+      if (record.committed === null) yield* spareForeign(base, name, intent.stage ?? run.tag);
       yield* finish(base, states, name);
       record.committed = intent.state;
       record.intent = null;

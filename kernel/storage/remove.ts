@@ -17,7 +17,7 @@ import { decodeFloor, encodeFloor, type Floor, type FloorFile } from "../wire/fl
 import { decodeState } from "../wire/state-file.ts";
 import { readOwn, replaceFile } from "./aside.ts";
 import { FsFailure, type Handle, type RootName, type StorageProgram } from "./call.ts";
-import { rename, root, statName, sync, unless, unlink, usingPath } from "./calls.ts";
+import { orElse, rename, root, statName, sync, unless, unlink, usingPath } from "./calls.ts";
 import { STATE_BYTES_MAX, readIntent } from "./intent.ts";
 import { floorFile, imageFolders, imageName, stageName, stateFile, stateFolders } from "./names.ts";
 import { refuse } from "./refusal.ts";
@@ -43,7 +43,7 @@ export function* remove(db: RootName, place: Place, floor: Floor, stage: string)
       } catch (failure) {
         if (!(failure instanceof FsFailure)) throw failure;
         if ((yield* unless("missing", statName(base, imageName(nameOf(path))))) !== null) {
-          yield* takeBack(states, nameOf(path), before);
+          yield* orElse(undefined, takeBack(states, nameOf(path), before)); // else it stays decided for the next start
           throw failure;
         }
         refuse("removal_begun", `${failure.code} (${failure.message})`);
@@ -88,16 +88,10 @@ export function* finishRemoval(
 
 /** Nothing of it was done: a keep list may name the image before it is judged again, and a start must not end it then. */
 function* takeBack(states: Handle, name: string, before: FloorFile | null): StorageProgram<void> {
-  try {
-    if (before !== null) {
-      yield* putFloor(states, name, before);
-    } else {
-      yield* unlink(states, floorFile(name));
-      yield* sync(states);
-    }
-  } catch (failure) {
-    if (!(failure instanceof FsFailure)) throw failure; // then it stays decided for the next start
-  }
+  if (before === null) {
+    yield* unlink(states, floorFile(name));
+    yield* sync(states);
+  } else yield* putFloor(states, name, before);
 }
 
 function* readFloor(states: Handle, name: string): StorageProgram<FloorFile | null> {

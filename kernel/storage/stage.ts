@@ -32,6 +32,7 @@ import {
   openDirectory,
   openFile,
   openForWrite,
+  orElse,
   read,
   removeTree,
   root,
@@ -395,14 +396,4 @@ function usingStageFolder(
   use: (dir: Handle, name: FileName) => StorageProgram<void>,
 ): StorageProgram<void> {
   return inFolder(stage, partsOfPath(pathOf(index, entry)), use);
-}
-
-/** What is tried on the way to reuse: a failure of it only means that more is fetched. */
-function* orElse<T, E>(otherwise: E, program: StorageProgram<T>): StorageProgram<T | E> {
-  try {
-    return yield* program;
-  } catch (failure) {
-    if (failure instanceof FsFailure) return otherwise;
-    throw failure;
-  }
 }
