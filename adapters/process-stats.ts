@@ -1,11 +1,14 @@
 /**
  * The `process` and `threads` members of `/status/`, as 0.6.12 has them: sizes in bytes, times in milliseconds, CPU in
- * percent and transfers a second, over the last two seconds. What the system does not tell is 0.
+ * percent and transfers a second, over the last two seconds; over ten when nobody has asked for a while, since a server
+ * at rest should cost nothing. What the system does not tell is 0.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, uptime } from "node:os";
 
 const SAMPLE_MS = 2_000;
+const UNASKED_SAMPLES = 30; // so many without a question, and only each fifth is taken
+const UNASKED_EACH = 5;
 const TICKS_A_SECOND = 100; // USER_HZ, the same on every Linux
 const THREADS_MAX = 64;
 
@@ -35,7 +38,10 @@ export function createProcessStats(sampleMs = SAMPLE_MS): ProcessStats {
   const startTime = Date.now() - Math.round(process.uptime() * 1000);
   let before: Sample | null = null;
   let last: Sample = sample();
+  let unasked = 0;
   const timer = setInterval(() => {
+    unasked += 1;
+    if (unasked > UNASKED_SAMPLES && unasked % UNASKED_EACH !== 0) return;
     before = last;
     last = sample();
   }, sampleMs);
@@ -43,6 +49,7 @@ export function createProcessStats(sampleMs = SAMPLE_MS): ProcessStats {
 
   return {
     process() {
+      unasked = 0;
       if (before === null) return null;
       const ms = last.mono - before.mono;
       const memory = statusBytes();

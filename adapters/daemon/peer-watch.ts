@@ -5,7 +5,8 @@ import { createPeerList, dueNames, learned, newsOf, setNames } from "../../kerne
 import type { PeerEntry } from "../config/peers-file.ts";
 import type { Names } from "../port.ts";
 
-const TICK_MS = 250;
+const TICK_MS = 2_000; // names are asked for again after minutes: more often would be felt on a server at rest
+const SOON_MS = 250; // what several names lead to is told at once
 
 export type PeerWatch = {
   /** The entries of the file as they are now. */
@@ -27,11 +28,16 @@ export function createPeerWatch(options: PeerWatchOptions): PeerWatch {
   const list = createPeerList();
   const now = () => options.mono() as MonoMs;
 
+  let soon: NodeJS.Timeout | null = null;
+
   function tick(): void {
+    if (soon !== null) clearTimeout(soon);
+    soon = null;
     for (const { text, name } of dueNames(list, now())) {
       options.names.resolve(name, (addresses) => {
         if (addresses.length === 0) options.failed(text);
         learned(list, text, addresses, now());
+        soon ??= setTimeout(tick, SOON_MS).unref();
       });
     }
     const news = newsOf(list);
@@ -52,6 +58,9 @@ export function createPeerWatch(options: PeerWatchOptions): PeerWatch {
       );
       tick();
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      if (soon !== null) clearTimeout(soon);
+    },
   };
 }

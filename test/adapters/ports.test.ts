@@ -207,3 +207,12 @@ test("figures of the process come after the first two samples, and are numbers",
   expect(figures["memory_rss_peak"]).toBeGreaterThanOrEqual(figures["memory_rss"] ?? 0);
   expect(Object.keys(stats.threads())).toContain("main");
 });
+
+test("when nobody asks, figures are of a longer time; after a question they are of the usual one again", async () => {
+  const stats = createProcessStats(10);
+  ends.push(() => stats.close());
+  const rest = (samples: number) => new Promise((done) => setTimeout(done, samples * 10));
+  const duration = () => stats.process()?.["duration"] ?? 0;
+  for (let longest = 0; longest < 40; longest = duration()) await rest(45);
+  for (let shortest = 40; shortest >= 40; shortest = duration()) await rest(3);
+});
