@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, uptime } from "node:os";
 
 const SAMPLE_MS = 2_000;
-const UNASKED_SAMPLES = 30; // so many without a question, and only each fifth is taken
+const UNASKED_SAMPLES = 5; // so many without a question, and only each fifth is taken
 const UNASKED_EACH = 5;
 const TICKS_A_SECOND = 100; // USER_HZ, the same on every Linux
 const THREADS_MAX = 64;
