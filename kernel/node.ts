@@ -327,6 +327,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       return restored(node, waiting, result, now, out);
     case "scrub":
       return scrubAnswered(node, waiting.path, result, now, out);
+    case "list_index_folders":
     case "list_indexes":
     case "drop_index":
       return collected(node, waiting, result, now, out);

@@ -71,6 +71,7 @@ export function phaseOfRequest(kind: DiskRequest["kind"]): Phase | null {
       return "cleaning";
     case "remove":
       return "removing";
+    case "list_index_folders":
     case "list_indexes":
     case "drop_index":
       return "collecting";

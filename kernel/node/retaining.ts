@@ -11,6 +11,7 @@ import {
   type CollectOut,
   type CollectView,
   collect,
+  foldersListed,
   indexDropped,
   indexesListed,
 } from "../retention/indexes.ts";
@@ -157,6 +158,10 @@ function isComing(node: NodeState, image: ImageId): boolean {
 
 function collectOuts(node: NodeState, outs: readonly CollectOut[], out: Effect[]): void {
   for (const each of outs) {
+    if (each.kind === "list_folders") {
+      disk(node, { kind: "list_index_folders" }, { kind: "list_index_folders" }, out);
+      continue;
+    }
     if (each.kind === "list") {
       disk(node, { kind: "list_indexes" }, { kind: "list_indexes", folder: each.folder }, out);
       continue;
@@ -169,7 +174,7 @@ function collectOuts(node: NodeState, outs: readonly CollectOut[], out: Effect[]
 
 export function collected(
   node: NodeState,
-  waiting: Extract<Waiting, { kind: "list_indexes" | "drop_index" }>,
+  waiting: Extract<Waiting, { kind: "list_index_folders" | "list_indexes" | "drop_index" }>,
   result: DiskResult,
   now: Now,
   out: Effect[],
@@ -181,6 +186,10 @@ export function collected(
   if (waiting.kind === "drop_index") {
     if (result.ok) trace(out, "index_dropped", { image: waiting.image });
     return collectOuts(node, indexDropped(state, view), out);
+  }
+  if (waiting.kind === "list_index_folders") {
+    const folders = result.ok && result.value.kind === "folders" ? result.value.folders : null;
+    return collectOuts(node, foldersListed(state, folders, view), out);
   }
   const images = result.ok && result.value.kind === "images" ? result.value.images : null;
   collectOuts(node, indexesListed(state, images, view), out);

@@ -77,6 +77,7 @@ export type Waiting =
       /** How often it has failed. */
       readonly tries: number;
     }
+  | { readonly kind: "list_index_folders" }
   | { readonly kind: "list_indexes" }
   | { readonly kind: "drop_index"; readonly image: ImageId }
   | { readonly kind: "save" };

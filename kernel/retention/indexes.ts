@@ -1,7 +1,7 @@
 /**
  * Collection of index files that no image needs any more.
  *
- *   due -> listing one folder of 256 -> dropping what nothing refers to, a few at a time -> the next folder -> done
+ *   due -> which folders there are -> one is listed -> what nothing refers to is dropped, a few at a time -> the next -> done
  *
  * What refers to an index is asked when it is to be dropped. Whoever needs it later finds it missing and fetches it,
  * since drop, store and load of one index exclude each other on the disk.
@@ -11,8 +11,8 @@
 import type { ImageId, MonoMs } from "../ids.ts";
 
 export type CollectState = {
-  /** The folder that is being looked at, 0 to 255, or null: no turn is running. */
-  folder: number | null;
+  /** Folders that are still to be listed, the next one last, or null: no turn is running. */
+  folders: string[] | null;
   readonly waiting: ImageId[];
   /** Answers of the disk that are still to come. */
   open: number;
@@ -22,6 +22,7 @@ export type CollectState = {
 };
 
 export type CollectOut =
+  | { readonly kind: "list_folders" }
   | { readonly kind: "list"; readonly folder: string }
   | { readonly kind: "drop"; readonly image: ImageId };
 
@@ -32,24 +33,35 @@ export type CollectView = {
   isNeeded(image: ImageId): boolean;
 };
 
-const FOLDERS = 256;
 const DROPS_AT_ONCE = 16;
 /** 0.6.12's: so many images gone bring the next turn forward, and so many downloads hold it back. */
 const GONE_MAX = 100;
 const DOWNLOADS_MAX = 5;
 
 export function createCollect(now: MonoMs, everyMs: number): CollectState {
-  return { folder: null, waiting: [], open: 0, nextAt: (now + everyMs) as MonoMs, gone: 0 };
+  return { folders: null, waiting: [], open: 0, nextAt: (now + everyMs) as MonoMs, gone: 0 };
 }
 
 /** Once a round: begins a turn that is due. */
 export function collect(state: CollectState, view: CollectView): readonly CollectOut[] {
-  if (state.open > 0 || state.folder !== null) return [];
+  if (state.open > 0 || state.folders !== null) return [];
   const isDue = view.now >= state.nextAt || state.gone > GONE_MAX;
   if (!isDue || view.downloads >= DOWNLOADS_MAX) return [];
   state.gone = 0;
   state.nextAt = (view.now + view.everyMs) as MonoMs;
-  state.folder = 0;
+  state.folders = [];
+  state.open = 1;
+  return [{ kind: "list_folders" }];
+}
+
+/** The folders that there are, in the order in which they are listed, or null when they could not be read. */
+export function foldersListed(
+  state: CollectState,
+  folders: readonly string[] | null,
+  view: CollectView,
+): readonly CollectOut[] {
+  state.open -= 1;
+  if (state.folders !== null) state.folders = folders?.toReversed() ?? [];
   return goOn(state, view);
 }
 
@@ -60,7 +72,6 @@ export function indexesListed(
   view: CollectView,
 ): readonly CollectOut[] {
   state.open -= 1;
-  if (state.folder !== null) state.folder = state.folder + 1 < FOLDERS ? state.folder + 1 : null;
   for (const image of images ?? []) if (!view.isNeeded(image)) state.waiting.push(image);
   return goOn(state, view);
 }
@@ -80,9 +91,12 @@ function goOn(state: CollectState, view: CollectView): readonly CollectOut[] {
     state.open += 1;
     out.push({ kind: "drop", image });
   }
-  if (state.open === 0 && state.folder !== null) {
+  if (state.open > 0) return out;
+  const folder = state.folders?.pop();
+  if (folder === undefined) state.folders = null;
+  else {
     state.open = 1;
-    out.push({ kind: "list", folder: state.folder.toString(16).padStart(2, "0") });
+    out.push({ kind: "list", folder });
   }
   return out;
 }

@@ -129,6 +129,7 @@ function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
     case "adopt":
+    case "list_index_folders":
     case "list_indexes":
     case "walk":
     case "digest_files":

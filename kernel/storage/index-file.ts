@@ -10,7 +10,7 @@ import { byteString, toHex, utf8Encode } from "../text.ts";
 import { readOwn, replaceFile, setAside } from "./aside.ts";
 import type { RootName, StorageProgram } from "./call.ts";
 import { digest, list, root, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
-import { INDEX_SUFFIX, indexFile, indexFolder, indexFolders } from "./names.ts";
+import { INDEX_FOLDERS, INDEX_SUFFIX, indexFile, indexFolder, indexFolders } from "./names.ts";
 import { refuse } from "./refusal.ts";
 
 const TAG = "index";
@@ -68,6 +68,12 @@ export function* loadIndex(db: RootName, image: ImageId): StorageProgram<PackedI
 /** The bytes of an index for a peer: never any that do not have the id. */
 export function* readIndexText(db: RootName, image: ImageId): StorageProgram<Uint8Array> {
   return (yield* readVerified(db, image)).text;
+}
+
+/** Folders that may hold indexes, sorted. */
+export function* listIndexFolders(db: RootName): StorageProgram<readonly string[]> {
+  const names = yield* unless("missing", usingPath(yield* root(db), INDEX_FOLDERS, list));
+  return (names ?? []).filter((name) => /^[0-9a-f]{2}$/.test(name)).toSorted();
 }
 
 /** Images whose indexes are in one folder; other names there are somebody else's. */

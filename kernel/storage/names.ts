@@ -34,13 +34,16 @@ export function floorFile(name: string): FileName {
 
 export const INDEX_SUFFIX = ".ds1";
 
+/** Of the folders of indexes. */
+export const INDEX_FOLDERS: readonly FileName[] = [component("indexes")];
+
 export function indexFolders(image: ImageId): readonly FileName[] {
   return indexFolder(image.slice(0, 2));
 }
 
 /** @param folder  the first two digits of an image */
 export function indexFolder(folder: string): readonly FileName[] {
-  return ["indexes", folder].map(component);
+  return [...INDEX_FOLDERS, component(folder)];
 }
 
 export function indexFile(image: ImageId): FileName {

@@ -8,6 +8,7 @@ import { copyBlock, dropCopy, finishCopy } from "./copy-tree.ts";
 import {
   checkIndex,
   dropIndex,
+  listIndexFolders,
   listIndexes,
   loadIndex,
   readIndexText,
@@ -70,6 +71,8 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       return { kind: "index", index: yield* loadIndex(db, request.image) };
     case "read_index":
       return { kind: "bytes", bytes: yield* readIndexText(db, request.image) };
+    case "list_index_folders":
+      return { kind: "folders", folders: yield* listIndexFolders(db) };
     case "list_indexes":
       return { kind: "images", images: yield* listIndexes(db, request.folder) };
     case "drop_index":

@@ -55,6 +55,8 @@ export type DiskRequest =
   | { readonly kind: "store_index"; readonly image: ImageId; readonly text: Uint8Array }
   | { readonly kind: "load_index"; readonly image: ImageId }
   | { readonly kind: "read_index"; readonly image: ImageId }
+  /** Folders of the indexes that there are, `00` to `ff`. */
+  | { readonly kind: "list_index_folders" }
   /** Names of one folder of the indexes, `00` to `ff`. */
   | { readonly kind: "list_indexes"; readonly folder: string }
   /** An index that nothing refers to any more. */
@@ -169,6 +171,8 @@ export type DiskValue =
       readonly problems: readonly string[];
       readonly complete: boolean;
     }
+  /** Sorted. */
+  | { readonly kind: "folders"; readonly folders: readonly string[] }
   | { readonly kind: "images"; readonly images: readonly ImageId[] }
   | { readonly kind: "tree"; readonly tree: IndexBody; readonly skipped: readonly ByteString[] }
   | { readonly kind: "digests"; readonly hashes: Uint8Array }

@@ -180,6 +180,7 @@ function* removal(): Generator<DiskRequest, void, DiskResult> {
 
 function* collection(): Generator<DiskRequest, void, DiskResult> {
   const { image } = NEW.index;
+  yield { kind: "list_index_folders" };
   yield { kind: "list_indexes", folder: image.slice(0, 2) };
   yield { kind: "drop_index", image };
   // It is needed again: a drop that comes back late must not take it.

@@ -73,8 +73,8 @@ export function createToyDisk(): ToyDisk {
         show(path, found.state);
         return DONE;
       }
-      case "list_indexes":
-        return good({ kind: "images", images: [] });
+      case "list_index_folders":
+        return good({ kind: "folders", folders: [] });
       default:
         return DONE;
     }

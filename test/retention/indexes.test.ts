@@ -17,8 +17,12 @@ const found = (name: string, number: number): FoundImage => ({
 function turn(rig: Rig, images: readonly ImageId[]): readonly ImageId[] {
   const dropped: ImageId[] = [];
   rig.wait(1_000);
-  for (let folder = 0; folder < 256; folder++) {
-    rig.done("list_indexes", { kind: "images", images: folder === 0 ? images : [] });
+  const folders = ["00", "7f", "ff"];
+  rig.done("list_index_folders", { kind: "folders", folders });
+  for (const folder of folders) {
+    const asked = rig.pending.find(({ request }) => request.kind === "list_indexes");
+    expect(asked?.request).toEqual({ kind: "list_indexes", folder });
+    rig.done("list_indexes", { kind: "images", images: folder === "00" ? images : [] });
     for (;;) {
       const next = rig.pending.find(({ request }) => request.kind === "drop_index");
       if (next?.request.kind !== "drop_index") break;
@@ -33,7 +37,7 @@ test("once a day what nothing refers to is dropped: not what is here, nor what i
   const rig = createRig();
   rig.start([found("a", 1)]);
   rig.wait(1_000);
-  expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_indexes");
+  expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_index_folders");
   rig.wait(DAY - 2_000);
   rig.open(9);
   rig.upload(9, 1, "b", imageOf(2)); // its promise is not on the disk yet
@@ -51,7 +55,7 @@ test("nothing is dropped when a state could not be read", () => {
   rig.done("recover", { kind: "recovered", found: [], transfer, problems: ["a"], complete: false });
   rig.wait(2 * DAY);
   rig.wait(1_000);
-  expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_indexes");
+  expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_index_folders");
 });
 
 test.each(worlds)(
@@ -64,6 +68,7 @@ test.each(worlds)(
     const folder = image.slice(0, 2);
     upload(world, { place: placeAt(world), sealed, stage: "s1", mode: "append" });
     const listed = () => done(world, "images", { kind: "list_indexes", folder }).images;
+    expect(done(world, "folders", { kind: "list_index_folders" }).folders).toEqual([folder]);
     expect(listed()).toEqual([image]);
     done(world, "done", { kind: "drop_index", image });
     done(world, "done", { kind: "drop_index", image });
