@@ -35,10 +35,10 @@ import {
   retain,
 } from "./node/retaining.ts";
 import { isReadOf, request, serveFrom } from "./node/serving.ts";
-import { adoptNext, adopted, checkKeyNames, configChanged } from "./node/reload.ts";
+import { adoptNext, adopted, checkKeyNames, configCame, configChanged } from "./node/reload.ts";
 import { wordsOfDisk } from "./node/problems.ts";
 import { spaceFound } from "./node/space.ts";
-import { recovered, restored } from "./node/start.ts";
+import { lookAgain, looked, recovered, restored } from "./node/start.ts";
 import { type NodeState, type Tag, disk, problem, tell, trace } from "./node/state.ts";
 import { perform, publishView } from "./node/uploads.ts";
 import { keyed, next } from "./prng.ts";
@@ -86,6 +86,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     keys: { master: [], named: new Map(), ending: [] },
     keysChecked: false,
     phase: "starting",
+    look: null,
     catalog: createCatalog(),
     digests: new Map(),
     links: createLinks(config.limits),
@@ -128,7 +129,7 @@ export function step(node: NodeState, event: Event, now: Now): readonly Effect[]
   if (node.phase === "running") {
     admitTakes(node, now, out);
     refreshDigests(node, now, out);
-    adoptNext(node, out);
+    adoptNext(node, now, out);
   }
   return out;
 }
@@ -136,6 +137,7 @@ export function step(node: NodeState, event: Event, now: Now): readonly Effect[]
 /** The earliest moment at which a `wake` is useful. */
 export function wakeAt(node: NodeState): MonoMs {
   if (!node.started) return node.startedAt;
+  if (node.phase === "starting" && node.look?.asked.length === 0) return node.look.at;
   if (node.phase !== "running") return (node.startedAt + 1e12) as MonoMs;
   return Math.min(node.rounds.nextAt, isBusy(node) ? node.sweepAt : node.rounds.nextAt) as MonoMs;
 }
@@ -219,6 +221,7 @@ function wake(node: NodeState, now: Now, out: Effect[]): void {
     const tag = next(node.prng).toString(16);
     return disk(node, { kind: "recover" }, { kind: "recover", places, tag }, out);
   }
+  if (node.phase === "starting") return lookAgain(node, now, out);
   if (node.phase !== "running") return;
   if (now.mono >= node.sweepAt) sweep(node, now, out);
   if (now.mono >= node.rounds.nextAt) round(node, now, out);
@@ -276,7 +279,11 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
   if (waiting === null) return;
   switch (waiting.kind) {
     case "recover":
-      return recovered(node, result, now, out);
+      recovered(node, result, now, out);
+      return configCame(node, now, out);
+    case "look":
+      looked(node, waiting, result, now, out);
+      return configCame(node, now, out);
     case "adopt":
       return adopted(node, waiting.directory, result, now, out);
     case "store": {

@@ -2,7 +2,7 @@
  * A configuration that changes while the server runs.
  *
  *   wanted -> what goes has ended, what stays has its new rules -> nothing of a new key is on its way any more
- *          -> adopting (the disk says what is there) -> served, or a problem for the operator
+ *          -> adopting (the disk says what is there, or cannot just now and is asked again) -> served, or a problem
  *
  * A directory that moves to another place, or has other levels, goes and comes again. One that goes leaves its images
  * and their states on the disk, as a start without it would; only what was on its way is dropped.
@@ -13,17 +13,17 @@ import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
 import { type Download, commitOf } from "../fetch/state.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
-import { next } from "../prng.ts";
 import { commitEnded } from "../publish/publish.ts";
 import { forgetContainedOf } from "../reconcile/reconcile.ts";
 import { directoryGone, rulesChanged } from "../retention/retention.ts";
 import type { DiskResult } from "../storage/request.ts";
 import { digestOfConfigList } from "../wire/state-file.ts";
 import { cleanUp } from "./cleaning.ts";
+import { againOf, askLook, lookedAt, tellFound } from "./looking.ts";
 import { keyForgotten } from "./problems.ts";
 import { tellAborted } from "./receipts.ts";
-import { takeAll, tellFound } from "./start.ts";
-import { type NodeState, disk, problem, tell, trace } from "./state.ts";
+import { takeAll } from "./start.ts";
+import { type NodeState, problem, tell, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 
 export function configChanged(
@@ -32,13 +32,26 @@ export function configChanged(
   now: Now,
   out: Effect[],
 ): void {
-  if (node.phase !== "running") return;
-  for (const key of node.reload?.failed ?? []) problem(node, aboutDirectory(key), null);
+  if (node.phase === "stopping" || node.phase === "failed") return;
+  const last = node.reload;
+  for (const key of last?.failed ?? []) problem(node, aboutDirectory(key), null);
+  const isWanted = ({ directory }: { readonly directory: DirectoryConfig }): boolean =>
+    wanted.some((each) => isSamePlace(each, directory));
+  const looks = [...(last?.looks ?? [])].filter(([, look]) => isWanted(look));
+  node.reload = { wanted, failed: new Set(), looks: new Map(looks) };
+  if (node.phase === "running") change(node, wanted, now, out); // a start ends first with what it has begun with
+}
+
+/** A start is over: what has changed meanwhile changes now. */
+export function configCame(node: NodeState, now: Now, out: Effect[]): void {
+  if (node.phase === "running" && node.reload !== null) change(node, node.reload.wanted, now, out);
+}
+
+function change(node: NodeState, wanted: readonly DirectoryConfig[], now: Now, out: Effect[]): void {
   const before = new Map(node.config.directories.map((each) => [each.key, each]));
   const stay = wanted.filter((each) => isSamePlace(each, before.get(each.key)));
   const staying = new Set(stay.map(({ key }) => key));
   setDirectories(node, stay);
-  node.reload = { wanted, failed: new Set() };
   for (const key of before.keys()) if (!staying.has(key)) drop(node, key, now, out);
   for (const each of stay) {
     const old = before.get(each.key);
@@ -104,7 +117,7 @@ function newRules(node: NodeState, old: DirectoryConfig, { key, ...rules }: Dire
 }
 
 /** Asks the disk for the next directory that is wanted and not served, once nothing else is under way there. */
-export function adoptNext(node: NodeState, out: Effect[]): void {
+export function adoptNext(node: NodeState, now: Now, out: Effect[]): void {
   const { reload } = node;
   if (reload === null) return;
   for (const { kind } of node.waiting.values()) if (kind === "adopt") return;
@@ -112,11 +125,9 @@ export function adoptNext(node: NodeState, out: Effect[]): void {
     ({ key }) => !node.configPaths.has(`/${key}` as VPath) && !reload.failed.has(key),
   );
   if (coming.length === 0 && reload.failed.size === 0) node.reload = null;
-  const directory = coming.find(({ key }) => !isBusy(node, key));
-  if (directory === undefined) return;
-  const { key, root, numLevels } = directory;
-  const tag = next(node.prng).toString(16);
-  disk(node, { kind: "adopt", directory }, { kind: "adopt", key, root, numLevels, tag }, out);
+  const isDue = (key: string): boolean => now.mono >= (reload.looks.get(key)?.at ?? 0);
+  const directory = coming.find(({ key }) => isDue(key) && !isBusy(node, key));
+  if (directory !== undefined) askLook(node, { kind: "adopt", directory }, out);
 }
 
 /** Something of this key is still on its way to the disk. */
@@ -139,21 +150,25 @@ export function adopted(
   const directory = reload?.wanted.find((each) => isSamePlace(each, asked));
   if (reload === null || directory === undefined) return; // it was changed again meanwhile
   const { key, root } = directory;
-  if (!result.ok || result.value.kind !== "adopted") {
+  const look = reload.looks.get(key);
+  const after = result.ok && result.value.kind === "adopted" ? result.value : look?.inventory;
+  if (after === undefined) {
     reload.failed.add(key);
     const why = result.ok ? "unexpected" : `${result.code}: ${result.detail}`;
     return tell(node, aboutDirectory(key), `${root} is not served: ${why}`, out);
   }
+  const inventory = look === undefined ? after : lookedAt(look.inventory, directory, after);
+  const again = againOf(inventory, look?.looks ?? 0, now, out);
+  if (again !== null) return void reload.looks.set(key, { ...again, directory });
+  reload.looks.delete(key);
   const isServed = ({ key: each }: DirectoryConfig): boolean =>
     each === key || node.configPaths.has(`/${each}` as VPath);
   setDirectories(node, reload.wanted.filter(isServed));
-  const { found, problems, complete } = result.value;
-  if (!complete) node.collect = null;
-  tellFound(node, problems, out);
-  takeAll(node, found, now, out);
+  tellFound(node, inventory, out);
+  takeAll(node, inventory.found, now, out);
   node.rounds.nextAt = now.mono;
   node.pollAt = now.mono; // a peer may have more
-  trace(out, "directory_added", { directory: key, images: found.length });
+  trace(out, "directory_added", { directory: key, images: inventory.found.length });
 }
 
 function aboutDirectory(key: string): About {

@@ -1,4 +1,5 @@
 /** What was found on disk at the start becomes the catalog; what was on its way goes on. */
+import { assert } from "../assert.ts";
 import {
   type Intent,
   abortIntent,
@@ -12,16 +13,18 @@ import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf } from "../ids.ts";
 import { next } from "../prng.ts";
 import { isRemoved } from "../retention/retention.ts";
-import type { DiskRequest, DiskResult, FoundImage } from "../storage/request.ts";
+import type { DiskRequest, DiskResult, FoundImage, Inventory } from "../storage/request.ts";
 import { compareVersions, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
 import { removeOn } from "./retaining.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
+import { againOf, askLook, lookedAt, tellFound } from "./looking.ts";
 import { aboutImages } from "./problems.ts";
 import { tellAborted } from "./receipts.ts";
 import { type NodeState, type Waiting, disk, tell, trace } from "./state.ts";
 
 export function recovered(node: NodeState, result: DiskResult, now: Now, out: Effect[]): void {
+  if (node.phase !== "starting") return; // it is to stop
   if (!result.ok || result.value.kind !== "recovered") {
     node.phase = "failed";
     const why = result.ok ? { code: "unexpected", detail: "" } : { code: result.code, detail: result.detail };
@@ -30,20 +33,56 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
     return;
   }
   node.transfer = result.value.transfer;
-  if (!result.value.complete) node.collect = null;
-  tellFound(node, result.value.problems, out);
+  lookedThrough(node, result.value, 0, now, out);
+}
+
+function lookedThrough(node: NodeState, inventory: Inventory, looks: number, now: Now, out: Effect[]): void {
+  const again = againOf(inventory, looks, now, out);
+  node.look = again === null ? null : { ...again, asked: [] };
+  if (again === null) begin(node, inventory, now, out);
+}
+
+/** One key after the other: two of one place would try its exchange at once. */
+export function lookAgain(node: NodeState, now: Now, out: Effect[]): void {
+  const { look } = node;
+  if (look === null || look.asked.length > 0 || now.mono < look.at) return;
+  look.asked.push(...new Set(look.inventory.unread.map(({ key }) => key)));
+  askNext(node, look.asked, out);
+}
+
+function askNext(node: NodeState, [key]: readonly string[], out: Effect[]): void {
+  const directory = node.config.directories.find((each) => each.key === key);
+  assert(directory !== undefined, "a start looks at what is configured");
+  askLook(node, { kind: "look", directory }, out);
+}
+
+export function looked(
+  node: NodeState,
+  { directory }: Extract<Waiting, { kind: "look" }>,
+  result: DiskResult,
+  now: Now,
+  out: Effect[],
+): void {
+  const { look } = node;
+  if (look === null || node.phase !== "starting") return; // it is to stop
+  const { inventory: before } = look;
+  const after = result.ok && result.value.kind === "adopted" ? result.value : null;
+  const inventory = after === null ? before : lookedAt(before, directory, after);
+  const asked = look.asked.slice(1);
+  node.look = { ...look, inventory, asked };
+  if (asked.length > 0) askNext(node, asked, out);
+  else lookedThrough(node, inventory, look.looks, now, out);
+}
+
+function begin(node: NodeState, inventory: Inventory, now: Now, out: Effect[]): void {
+  tellFound(node, inventory, out);
   node.phase = "running";
-  takeAll(node, result.value.found, now, out);
+  takeAll(node, inventory.found, now, out);
   node.rounds.nextAt = now.mono;
   node.pollAt = now.mono;
   node.sweepAt = now.mono;
   trace(out, "recovered", { images: node.catalog.images, downloads: node.downloads.size });
   out.push({ kind: "ready" });
-}
-
-/** What the disk could not read or understand. */
-export function tellFound(node: NodeState, problems: readonly string[], out: Effect[]): void {
-  for (const what of problems) tell(node, `start: ${what}`, what, out);
 }
 
 export function takeAll(node: NodeState, found: readonly FoundImage[], now: Now, out: Effect[]): void {

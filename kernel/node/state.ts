@@ -17,7 +17,7 @@ import type { RetentionState } from "../retention/retention.ts";
 import type { Links } from "../rpc/links.ts";
 import type { ScrubState } from "../scrub/scrub.ts";
 import type { RootName } from "../storage/call.ts";
-import type { DiskRequest, Transfer } from "../storage/request.ts";
+import type { DiskRequest, Inventory, Transfer } from "../storage/request.ts";
 import type { BlockHint, Hosts } from "../wire/message.ts";
 import type { Listing } from "../wire/signed-state.ts";
 import type { Version } from "../winner.ts";
@@ -35,6 +35,8 @@ export type Asker = { readonly conn: ConnId; readonly request: number };
 export type Waiting =
   | { readonly kind: "recover" }
   | { readonly kind: "adopt"; readonly directory: DirectoryConfig }
+  /** The same of a start that could not look at all of a directory. */
+  | { readonly kind: "look"; readonly directory: DirectoryConfig }
   | { readonly kind: "verify"; readonly ticket: Ticket }
   | { readonly kind: "store"; readonly ticket: Ticket }
   | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: DiskPurpose }
@@ -82,8 +84,16 @@ export type Waiting =
   | { readonly kind: "drop_index"; readonly image: ImageId }
   | { readonly kind: "save" };
 
+/** A look that has not seen all, and when the next one is due. */
+export type Look = { readonly inventory: Inventory; readonly looks: number; readonly at: MonoMs };
+
 /** `wanted`: all directories of the changed configuration. `failed`: keys that the disk does not let us serve. */
-type Reload = { readonly wanted: readonly DirectoryConfig[]; readonly failed: Set<string> };
+type Reload = {
+  readonly wanted: readonly DirectoryConfig[];
+  readonly failed: Set<string>;
+  /** By key. */
+  readonly looks: Map<string, Look & { readonly directory: DirectoryConfig }>;
+};
 
 /** What is to go from a disk. */
 export type Cleanup = Extract<DiskRequest, { kind: "delete_old" | "abort" }>;
@@ -105,7 +115,7 @@ type OldTree = {
 export type NodeState = {
   /** Replaced as a whole when the operator changes it. */
   config: Config;
-  /** Directories that the operator wants and that are not served yet; null when there are none. */
+  /** Directories that the operator wants and that are not served yet, or that came while it starts; null when there are none. */
   reload: Reload | null;
   /** Directories, and null for the database, whose disks have no room for more. */
   short: ReadonlySet<RootName | null>;
@@ -114,6 +124,8 @@ export type NodeState = {
   /** The names in `upload-keys` were compared with these keys. */
   keysChecked: boolean;
   phase: "starting" | "running" | "stopping" | "failed";
+  /** Of a start that could not look at everything. `asked`: keys of the look that is under way, in turn. */
+  look: (Look & { readonly asked: string[] }) | null;
   readonly catalog: Catalog;
   readonly digests: Map<VPath, { digest: Digest; revision: number /** When it was computed. */; at: UnixMs }>;
   readonly links: Links<Tag>;

@@ -10,7 +10,8 @@
  *   a file that does not say what it should    set aside under a name of its own, and told
  *   a stage, trash or temporary of no intent   removed
  *
- * What cannot be looked at is a problem in words, and is left as it is. Running it twice is running it once.
+ * What cannot be looked at is left as it is, and said: a moment later the disk may say something else. Running it twice is
+ * running it once.
  */
 import { unreachable } from "../assert.ts";
 import type { VPath } from "../ids.ts";
@@ -23,6 +24,7 @@ import { decodeState } from "../wire/state-file.ts";
 import { readOwn, setAside } from "./aside.ts";
 import {
   type FileName,
+  type FsCode,
   FsFailure,
   type Handle,
   type RootName,
@@ -53,25 +55,24 @@ import { type Intent, STATE_BYTES_MAX, decodeIntent } from "./intent.ts";
 import { imageFolders, imageName, probeName, stageName } from "./names.ts";
 import { finishRemoval } from "./remove.ts";
 import { StorageRefusal, refuse } from "./refusal.ts";
-import type { DiskRequest, FoundImage, Transfer } from "./request.ts";
+import type { DiskRequest, FoundImage, Inventory, Transfer } from "./request.ts";
 import { loadTransfer } from "./transfer.ts";
 import { isImage } from "./verify.ts";
 
 type Recover = Extract<DiskRequest, { kind: "recover" }>;
 type Adopt = Extract<DiskRequest, { kind: "adopt" }>;
-export type Adopted = {
-  readonly found: readonly FoundImage[];
-  readonly problems: readonly string[];
-  readonly complete: boolean;
-};
-export type Recovered = Adopted & { readonly transfer: Transfer };
+export type Recovered = Inventory & { readonly transfer: Transfer };
 type Run = {
   readonly db: RootName;
   readonly tag: string;
   readonly found: FoundImage[];
   readonly problems: string[];
+  readonly unread: Unread[];
+  /** Whose part is looked at; null for what belongs to all. */
+  key: string | null;
   complete: boolean;
 };
+type Unread = Inventory["unread"][number];
 
 const LOCK = "lock" as FileName;
 const SIGNATURES = "signatures" as FileName;
@@ -80,6 +81,8 @@ const TEMPORARY = ".tmp.";
 const FOREIGN = ".tmp.foreign.";
 const PROBE = ".tmp.probe.";
 const FILES_AT_ONCE = 64;
+/** These say what is there: another look finds the same. */
+const LASTING: readonly FsCode[] = ["not_a_directory", "is_a_directory", "is_a_link", "name_too_long"];
 
 export function* recover(
   db: RootName,
@@ -89,14 +92,14 @@ export function* recover(
   const top = yield* root(db);
   const held = yield* takeLock(top);
   try {
-    const run: Run = { db, tag, found: [], problems: [], complete: true };
+    const run = newRun(db, tag);
     yield* attempt(run, "database", sweep(top, new Set()));
     yield* attempt(run, "indexes", sweepIndexes(top));
     const transfer = yield* loadTransfer(top, tag, run.problems);
     yield* probeAll(run, [...roots, ...places.map((place) => place.root)]);
     for (const place of places) yield* recoverPlace(run, top, place);
     yield* attempt(run, "database", findStrangers(run, top, places));
-    return { ...adopted(run), transfer };
+    return { ...inventoryOf(run), transfer };
   } catch (failure) {
     yield* close(held);
     throw failure;
@@ -104,15 +107,19 @@ export function* recover(
 }
 
 /** One directory more, while the server runs. What belongs to all of them is in use, and left alone. */
-export function* adopt(db: RootName, place: Adopt): StorageProgram<Adopted> {
-  const run: Run = { db, tag: place.tag, found: [], problems: [], complete: true };
+export function* adopt(db: RootName, place: Adopt): StorageProgram<Inventory> {
+  const run = newRun(db, place.tag);
   yield* probeAll(run, [place.root]);
   yield* recoverPlace(run, yield* root(db), place);
-  return adopted(run);
+  return inventoryOf(run);
 }
 
-function adopted({ found, problems, complete }: Run): Adopted {
-  return { found: found.toSorted((a, b) => compareVPath(a.path, b.path)), problems, complete };
+function newRun(db: RootName, tag: string): Run {
+  return { db, tag, found: [], problems: [], unread: [], key: null, complete: true };
+}
+
+function inventoryOf({ found, problems, unread, complete }: Run): Inventory {
+  return { found: found.toSorted((a, b) => compareVPath(a.path, b.path)), problems, unread, complete };
 }
 
 function* probeAll(run: Run, roots: readonly RootName[]): StorageProgram<void> {
@@ -137,7 +144,9 @@ function* recoverPlace(
   const open = usingPath(db, [SIGNATURES, name], (dir) =>
     recoverLevel(run, dir, path, images, numLevels - 1),
   );
+  run.key = key;
   yield* attempt(run, path, unless("missing", open));
+  run.key = null;
 }
 
 const STUCK =
@@ -167,14 +176,19 @@ function* takeLock(db: Handle): StorageProgram<Handle> {
   return held;
 }
 
-/** A failure of one part is told and stops that part. */
+/** A failure of one part is said and stops that part. */
 function* attempt<T>(run: Run, about: string, program: StorageProgram<T>): StorageProgram<T | null> {
   try {
     return yield* program;
   } catch (failure) {
     if (!(failure instanceof FsFailure) && !(failure instanceof StorageRefusal)) throw failure;
-    run.problems.push(`${about}: ${failure.code} (${failure.message})`);
-    run.complete = false;
+    const what = `${about}: ${failure.code} (${failure.message})`;
+    const isPassing = failure instanceof FsFailure && !LASTING.includes(failure.code);
+    if (run.key !== null && isPassing) run.unread.push({ key: run.key, what });
+    else {
+      run.problems.push(what);
+      run.complete = false;
+    }
     return null;
   }
 }

@@ -157,20 +157,8 @@ export type Transfer = {
 export type Amount = { readonly bytes: number; readonly blocks: number };
 
 export type DiskValue =
-  | {
-      readonly kind: "recovered";
-      readonly found: readonly FoundImage[];
-      readonly transfer: Transfer;
-      readonly problems: readonly string[];
-      /** All states of the database are known: no index is needed by one that could not be read. */
-      readonly complete: boolean;
-    }
-  | {
-      readonly kind: "adopted";
-      readonly found: readonly FoundImage[];
-      readonly problems: readonly string[];
-      readonly complete: boolean;
-    }
+  | ({ readonly kind: "recovered"; readonly transfer: Transfer } & Inventory)
+  | ({ readonly kind: "adopted" } & Inventory)
   /** Sorted. */
   | { readonly kind: "folders"; readonly folders: readonly string[] }
   | { readonly kind: "images"; readonly images: readonly ImageId[] }
@@ -192,6 +180,16 @@ export type DiskValue =
       readonly reusedBlocks: number;
       readonly reusedBytes: number;
     };
+
+/** What a look through the disk has found. */
+export type Inventory = {
+  readonly found: readonly FoundImage[];
+  readonly problems: readonly string[];
+  /** What of a key could not be looked at just now, in words: of that key not all was found. */
+  readonly unread: readonly { readonly key: string; readonly what: string }[];
+  /** Apart from that, all states of the database are known: no index is needed by one that could not be read. */
+  readonly complete: boolean;
+};
 
 export type FoundImage = {
   readonly path: VPath;

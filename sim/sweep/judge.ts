@@ -42,8 +42,9 @@ export function judgeStarts(disk: SimDisk, plot: Plot, answered: Answered): stri
   const { before, after, beside } = plot;
   const first = perform(disk, RECOVER);
   if (!first.ok) return `the start fails: ${first.code} ${first.detail}`;
-  const { found, problems } = valueOf("recovered", first);
-  if (problems.length > 0) return `the start has problems: ${problems.join("; ")}`;
+  const { found, problems, unread } = valueOf("recovered", first);
+  const told = [...problems, ...unread.map(({ what }) => what)];
+  if (told.length > 0) return `the start has problems: ${told.join("; ")}`;
   const own = found.find(({ path }) => path === PATH);
   const wrong =
     after === null ? judgeRemoval(own, before, answered) : judgeUpload(own, before, after, answered);

@@ -35,7 +35,14 @@ export function createToyDisk(): ToyDisk {
   function answer(request: DiskRequest): DiskResult {
     switch (request.kind) {
       case "recover":
-        return good({ kind: "recovered", found: [], transfer: NO_TRANSFER, problems: [], complete: true });
+        return good({
+          kind: "recovered",
+          found: [],
+          transfer: NO_TRANSFER,
+          problems: [],
+          unread: [],
+          complete: true,
+        });
       case "put_intent":
         promised.set(request.place.path, { state: request.state, stage: request.stage });
         return DONE;

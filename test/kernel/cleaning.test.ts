@@ -92,7 +92,7 @@ test("nor is what is of a directory that has moved, where it was before", () => 
   rig.disk("delete_old", NO);
   const moved = directoryOf("site", { root: "/mnt/site" as RootName });
   rig.feed({ kind: "config_changed", directories: [moved] });
-  rig.done("adopt", { kind: "adopted", found: [], problems: [], complete: true });
+  rig.done("adopt", { kind: "adopted", found: [], problems: [], unread: [], complete: true });
   for (let seconds = 0; seconds < 120; seconds++) rig.wait(1_000);
   expect(isAsked(rig)).toBe(false);
   expect(problems(rig)).toEqual([]);

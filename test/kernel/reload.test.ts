@@ -37,7 +37,7 @@ function here(path: VPath, image = A, timestamp = WALL): FoundImage {
 const change = (rig: Rig, ...directories: readonly DirectoryConfig[]): readonly Effect[] =>
   rig.feed({ kind: "config_changed", directories });
 const adopted = (rig: Rig, ...found: readonly FoundImage[]): readonly Effect[] =>
-  rig.done("adopt", { kind: "adopted", found, problems: [], complete: true });
+  rig.done("adopt", { kind: "adopted", found, problems: [], unread: [], complete: true });
 const open = (rig: Rig): readonly string[] => rig.pending.map(({ request }) => request.kind);
 const aborted = { notification: { type: "AbortedImage", reason: "no_config" } };
 const problemsOf = (rig: Rig): unknown =>

@@ -133,6 +133,7 @@ export function createRig(more: RigOptions = {}) {
         found,
         transfer: NO_TRANSFER,
         problems: [],
+        unread: [],
         complete: true,
       });
     },

@@ -277,7 +277,9 @@ class World {
       case "adopt": {
         const complete = chance(this.prng, 1, 2);
         const found = this.many(() => this.found());
-        return { ok: true, value: { kind: "adopted", found, problems: [], complete } };
+        const { key } = request as Extract<DiskRequest, { kind: "adopt" }>;
+        const unread = chance(this.prng, 1, 3) ? [{ key, what: `/${key}: io` }] : [];
+        return { ok: true, value: { kind: "adopted", found, problems: [], unread, complete } };
       }
       default:
         return { ok: true, value: { kind: "done" } };

@@ -52,7 +52,14 @@ test("nothing is dropped when a state could not be read", () => {
   rig.feed({ kind: "wake" });
   const nothing = { bytes: 0, blocks: 0 };
   const transfer = { fetched: nothing, reused: nothing, linked: nothing, served: nothing };
-  rig.done("recover", { kind: "recovered", found: [], transfer, problems: ["a"], complete: false });
+  rig.done("recover", {
+    kind: "recovered",
+    found: [],
+    transfer,
+    problems: ["a"],
+    unread: [],
+    complete: false,
+  });
   rig.wait(2 * DAY);
   rig.wait(1_000);
   expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_index_folders");

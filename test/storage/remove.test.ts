@@ -248,9 +248,9 @@ describe.each(worlds)("in $world", ({ make }) => {
     };
     const states = () => [...world.tree(world.roots.db)].filter(([path]) => path.startsWith("signatures"));
     const before = states();
-    const { found, problems } = done({ ...world, fs: full }, "recovered", recoverRequest(world));
+    const { found, unread } = done({ ...world, fs: full }, "recovered", recoverRequest(world));
     expect(found).toEqual([]);
-    expect(problems).toEqual([expect.stringContaining(PATH)]);
+    expect(unread).toEqual([{ key: "key", what: expect.stringContaining(PATH) }]);
     expect(states()).toEqual(before);
     world.restart();
     expect(done(world, "recovered", recoverRequest(world)).found).toMatchObject([{ committed: null, floor }]);
