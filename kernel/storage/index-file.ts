@@ -6,7 +6,7 @@ import { type DigestBytes, type IndexRefusal, parseIndex } from "../index/parse.
 import { printIndex } from "../index/print.ts";
 import type { IndexBody } from "../index/builder.ts";
 import type { Result } from "../result.ts";
-import { byteString, toHex, utf8Encode } from "../text.ts";
+import { byteString, compareText, toHex, utf8Encode } from "../text.ts";
 import { readOwn, replaceFile, setAside } from "./aside.ts";
 import type { RootName, StorageProgram } from "./call.ts";
 import { digest, list, root, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
@@ -73,7 +73,7 @@ export function* readIndexText(db: RootName, image: ImageId): StorageProgram<Uin
 /** Folders that may hold indexes, sorted. */
 export function* listIndexFolders(db: RootName): StorageProgram<readonly string[]> {
   const names = yield* unless("missing", usingPath(yield* root(db), INDEX_FOLDERS, list));
-  return (names ?? []).filter((name) => /^[0-9a-f]{2}$/.test(name)).toSorted();
+  return (names ?? []).filter((name) => /^[0-9a-f]{2}$/.test(name)).toSorted(compareText);
 }
 
 /** Images whose indexes are in one folder; other names there are somebody else's. */
