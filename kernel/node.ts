@@ -266,9 +266,12 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
 }
 
 function stop(node: NodeState, out: Effect[]): void {
+  const isRead = node.phase !== "starting" || node.look !== null;
   node.phase = "stopping";
   for (const conn of node.links.conns.keys()) out.push({ kind: "close", conn });
-  saveTransfer(node, out);
+  // Before the start has read the counters there are none to write: they would begin anew.
+  if (isRead) saveTransfer(node, out);
+  else out.push({ kind: "stopped" });
 }
 
 /** What a missing index or a peer's wrong bytes come back as; all else is what an operator has to know of. */

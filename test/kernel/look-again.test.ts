@@ -107,6 +107,13 @@ test("a start that is stopped while it waits does not go on", () => {
   expect(rig.all.at(-1)).toMatchObject({ kind: "stopped" });
 });
 
+test("a start that is stopped before it has read its counters leaves them alone", () => {
+  const rig = createRig();
+  rig.feed({ kind: "wake" });
+  expect(rig.feed({ kind: "stop" })).toMatchObject([{ kind: "stopped" }]);
+  expect(rig.pending.map(({ request }) => request.kind)).toEqual(["recover"]);
+});
+
 test("a configuration that changes while a start waits is taken when it is over", () => {
   const rig = begun({ unread: unread("site") });
   rig.feed({ kind: "config_changed", directories: [directoryOf("other")] });
