@@ -19,6 +19,7 @@ const MARKS = [
   "image_missing",
   "index_refused",
   "listing_asked",
+  "looks_again",
   "own_machine_id_heard",
   "recovered",
   "start_failed",
