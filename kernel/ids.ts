@@ -1,6 +1,6 @@
 /** Names of things, each made by one parser. Ids are hex text here and bytes only on the wire. */
 import type { Brand } from "./brand.ts";
-import { compareText } from "./text.ts";
+import { compareText, toHex } from "./text.ts";
 
 /** 16 bytes of `/etc/machine-id` as 32 lowercase hex digits: who a server is. */
 export type MachineId = Brand<string, "MachineId">;
@@ -45,6 +45,23 @@ export function parseDigest(text: string): Digest | null {
   return HEX_32_BYTES.test(text) ? (text as Digest) : null;
 }
 
+/** Ids as they are on the wire; null when they have another length. */
+export function imageIdOfBytes(bytes: Uint8Array): ImageId | null {
+  return bytes.length === 32 ? (toHex(bytes) as ImageId) : null;
+}
+
+export function blockHashOfBytes(bytes: Uint8Array): BlockHash | null {
+  return bytes.length === 32 ? (toHex(bytes) as BlockHash) : null;
+}
+
+export function digestOfBytes(bytes: Uint8Array): Digest | null {
+  return bytes.length === 32 ? (toHex(bytes) as Digest) : null;
+}
+
+export function machineIdOfBytes(bytes: Uint8Array): MachineId | null {
+  return bytes.length === 16 ? (toHex(bytes) as MachineId) : null;
+}
+
 /** Longest virtual path in UTF-16 units: Linux paths end at 4,096 bytes, and the base directory comes in front. */
 export const VPATH_LENGTH_MAX = 1024;
 /** Most components of a virtual path: `num-levels` is at most 16, and the key comes in front. */
@@ -53,11 +70,28 @@ export const VPATH_PARTS_MAX = 17;
 /** A virtual path in normal form, or null. Level and configuration are judged elsewhere. */
 export function parseVPath(text: string): VPath | null {
   if (text.length < 2 || text.length > VPATH_LENGTH_MAX || !text.startsWith("/")) return null;
-  if (text.includes("\0") || LONE_SURROGATE.test(text)) return null;
-  const parts = text.slice(1).split("/");
-  if (parts.length > VPATH_PARTS_MAX) return null;
-  for (const part of parts) if (part === "" || part === "." || part === "..") return null;
-  return text as VPath;
+  let parts = 1;
+  let plain = true;
+  for (let at = 1, begin = 1; at <= text.length; at++) {
+    const unit = at < text.length ? text.charCodeAt(at) : SLASH;
+    if (unit === 0) return null;
+    if (unit > 0x7f) plain = false;
+    if (unit !== SLASH) continue;
+    if (isSpecial(text, begin, at) || parts > VPATH_PARTS_MAX) return null;
+    begin = at + 1;
+    parts += 1;
+  }
+  return plain || !LONE_SURROGATE.test(text) ? (text as VPath) : null;
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** An empty part, `.` or `..`. */
+function isSpecial(text: string, begin: number, end: number): boolean {
+  if (end - begin > 2) return false;
+  for (let at = begin; at < end; at++) if (text.charCodeAt(at) !== DOT) return false;
+  return true;
 }
 
 /** First component: selects the configuration. */
@@ -69,7 +103,7 @@ export function keyOf(path: VPath): string {
 /** Number of components after the key. */
 export function levelOf(path: VPath): number {
   let level = -1;
-  for (const character of path) if (character === "/") level++;
+  for (let at = 0; at < path.length; at++) if (path.charCodeAt(at) === SLASH) level++;
   return level;
 }
 
@@ -96,5 +130,11 @@ export function joinVPath(base: VPath, name: string): VPath | null {
 
 /** Component-wise byte order, the order of sorted maps on the wire. */
 export function compareVPath(a: VPath, b: VPath): number {
-  return compareText(a.replaceAll("/", "\0"), b.replaceAll("/", "\0"));
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  // The end of a part comes before all that may follow in it.
+  if (at < length && a.charCodeAt(at) === SLASH) return -1;
+  if (at < length && b.charCodeAt(at) === SLASH) return 1;
+  return compareText(a, b);
 }

@@ -4,15 +4,17 @@
  */
 import {
   type BlockHash,
+  blockHashOfBytes,
   type Digest,
+  digestOfBytes,
   type ImageId,
+  imageIdOfBytes,
   type MachineId,
-  parseBlockHash,
+  machineIdOfBytes,
   parseDigest,
-  parseImageId,
   parseMachineId,
 } from "../ids.ts";
-import { toHex, utf8Encode } from "../text.ts";
+import { utf8Encode } from "../text.ts";
 import { ENTRIES_MAX, TIMESTAMP_MAX } from "./limits.ts";
 import type { Signature, SignedState } from "./signed-state.ts";
 
@@ -33,26 +35,22 @@ export function readBytes(value: unknown, length: number): Uint8Array | null {
 }
 
 export function readImageId(value: unknown): ImageId | null {
-  const bytes = readBytes(value, 32);
-  return bytes === null ? null : parseImageId(toHex(bytes));
+  return value instanceof Uint8Array ? imageIdOfBytes(value) : null;
 }
 
 export function readBlockHash(value: unknown): BlockHash | null {
-  const bytes = readBytes(value, 32);
-  return bytes === null ? null : parseBlockHash(toHex(bytes));
+  return value instanceof Uint8Array ? blockHashOfBytes(value) : null;
 }
 
 /** 32 bytes, or 64 hex digits as text, which 0.6.12 reads too. */
 export function readDigest(value: unknown): Digest | null {
-  const bytes = readBytes(value, 32);
-  if (bytes !== null) return parseDigest(toHex(bytes));
+  if (value instanceof Uint8Array) return digestOfBytes(value);
   return typeof value === "string" ? parseDigest(value.toLowerCase()) : null;
 }
 
 /** 16 bytes, or 32 hex digits as text. */
 export function readMachineId(value: unknown): MachineId | null {
-  const bytes = readBytes(value, 16);
-  if (bytes !== null) return parseMachineId(toHex(bytes));
+  if (value instanceof Uint8Array) return machineIdOfBytes(value);
   return typeof value === "string" ? parseMachineId(value.toLowerCase()) : null;
 }
 
