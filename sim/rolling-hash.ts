@@ -1,7 +1,10 @@
 /**
  * A hash of plain values in the order in which they come: four 32-bit lanes of multiply and rotate, not for secrets.
- * Long arrays of bytes are summed up once: whoever hands one over never changes it.
+ * Long arrays of bytes are summed up once: whoever hands one over never changes it. So are texts, most of which are names
+ * of fields and hosts that come again and again.
  */
+import { type Sum, sumOfText } from "./text-sum.ts";
+
 export type RollingHash = {
   number(value: number): void;
   text(value: string): void;
@@ -12,8 +15,6 @@ export type RollingHash = {
   /** 32 hex digits of all so far. */
   digest(): string;
 };
-
-type Sum = { readonly low: number; readonly high: number };
 
 const SUMMED_BYTES_MIN = 64;
 const REMEMBERED_BYTES_MIN = 2_048; // a shorter one is summed up in less time than it is found
@@ -54,9 +55,10 @@ export function createRollingHash(): RollingHash {
   }
 
   function text(value: string): void {
+    const { low, high } = sumOfText(value);
     word(2);
-    word(value.length);
-    for (let at = 0; at < value.length; at++) word(value.charCodeAt(at));
+    word(low);
+    word(high);
     settle();
   }
 

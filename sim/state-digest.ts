@@ -4,6 +4,7 @@
  * must not matter.
  */
 import { type Prng, shuffle } from "../kernel/prng.ts";
+import { sumOfText } from "./text-sum.ts";
 
 export type Known = {
   readonly inspect: () => object;
@@ -148,9 +149,8 @@ function viewDigest(view: ArrayBufferView): number {
 }
 
 function textDigest(begin: number, text: string): number {
-  let hash = mix(begin, text.length);
-  for (let at = 0; at < text.length; at++) hash = mix(hash, text.charCodeAt(at));
-  return hash;
+  const { low, high } = sumOfText(text);
+  return mix(mix(begin, low), high);
 }
 
 function mix(hash: number, value: number): number {
