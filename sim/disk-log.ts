@@ -75,14 +75,24 @@ export function createDiskLog(): DiskLog {
 
   /** Operations that touch the directory, and those of other directories that its sub-directories came through. */
   function syncNames(dir: DirectoryNode): void {
-    const needed = new Set<Node | string>();
-    for (const each of operations.toReversed()) {
-      const directories = each.edits.flatMap(directoriesOf);
-      const places = each.edits.map((edit) => `${edit.dir.id}/${edit.name}`);
-      const involved = [...directories, ...places].some((one) => needed.has(one));
-      if (!each.synced && !involved && !each.edits.some((edit) => edit.dir === dir)) continue;
+    const moved = new Set<Node>();
+    const places = new Map<DirectoryNode, Set<FileName>>();
+    const isMoved = (node: Node | null): boolean => node !== null && moved.has(node);
+    const isNeeded = (edit: Edit): boolean =>
+      edit.dir === dir ||
+      isMoved(edit.from) ||
+      isMoved(edit.to) ||
+      places.get(edit.dir)?.has(edit.name) === true;
+    for (let at = operations.length - 1; at >= 0; at--) {
+      const each = operations[at] as Operation;
+      if (!each.synced && !each.edits.some(isNeeded)) continue;
       each.synced = true;
-      for (const one of [...directories, ...places]) needed.add(one);
+      for (const edit of each.edits) {
+        for (const directory of directoriesOf(edit)) moved.add(directory);
+        const names = places.get(edit.dir);
+        if (names === undefined) places.set(edit.dir, new Set([edit.name]));
+        else names.add(edit.name);
+      }
     }
     settle();
   }

@@ -7,7 +7,7 @@ import type { FsCall } from "../kernel/storage/call.ts";
 import type { DiskRequest } from "../kernel/storage/request.ts";
 import type { OpId } from "../kernel/ids.ts";
 import type { Host } from "./computer.ts";
-import { type Phase, phasesOf } from "./phases.ts";
+import { type Activity, type Phase, phasesOf } from "./phases.ts";
 
 export type Counts = Readonly<Record<string, number>>;
 
@@ -60,13 +60,16 @@ const REMOVAL_STEPS: readonly Sight[] = ["cut_between_RM2_RM3", "cut_between_RM3
 
 export function createTally(isServer: (host: string) => boolean): Tally {
   const faults: Record<string, number> = {};
-  const cells: Record<string, number> = {};
+  const cells = new Map<string, Map<Phase, number>>();
   const sights: Record<string, number> = {};
   const downloads = new Map<string, Set<string>>();
   /** By server and request, how many of U11, U12 and U13 are done. */
   const commits = new Map<string, Map<OpId, number>>();
   /** The same of RM2 and RM3. */
   const removals = new Map<string, Map<OpId, number>>();
+
+  /** What a host was about when it was looked at last: most faults hit it in the same. */
+  const looked = new Map<Host, Activity & { readonly phases: ReadonlySet<Phase> }>();
 
   let traffic = (): number => 0;
   let calm: number | null = null;
@@ -76,14 +79,26 @@ export function createTally(isServer: (host: string) => boolean): Tally {
   }
 
   function phasesAt(host: Host): ReadonlySet<Phase> {
-    return phasesOf({
-      down: host.state() === "down",
-      starting: host.station.state === "closed",
-      requests: host.requests(),
-      connecting: host.isConnecting(),
-      reconciling: host.isReconciling(),
-      fetching: (downloads.get(host.name)?.size ?? 0) > 0,
-    });
+    const last = looked.get(host);
+    const down = host.state() === "down";
+    const starting = host.station.state === "closed";
+    const requests = host.requests();
+    const connecting = host.isConnecting();
+    const reconciling = host.isReconciling();
+    const fetching = (downloads.get(host.name)?.size ?? 0) > 0;
+    if (
+      last?.down === down &&
+      last.starting === starting &&
+      last.requests === requests &&
+      last.connecting === connecting &&
+      last.reconciling === reconciling &&
+      last.fetching === fetching
+    )
+      return last.phases;
+    const activity = { down, starting, requests, connecting, reconciling, fetching };
+    const phases = phasesOf(activity);
+    looked.set(host, { ...activity, phases });
+    return phases;
   }
 
   function powerCut(host: Host, phases: ReadonlySet<Phase>): void {
@@ -112,10 +127,9 @@ export function createTally(isServer: (host: string) => boolean): Tally {
       faults[kind] = (faults[kind] ?? 0) + 1;
       if (host === null || !isServer(host.name)) return;
       const phases = phasesAt(host);
-      for (const phase of phases) {
-        const cell = `${kind} ${phase}`;
-        cells[cell] = (cells[cell] ?? 0) + 1;
-      }
+      let met = cells.get(kind);
+      if (met === undefined) cells.set(kind, (met = new Map<Phase, number>()));
+      for (const phase of phases) met.set(phase, (met.get(phase) ?? 0) + 1);
       if (kind === "crash_weak" || kind === "crash_ordered") powerCut(host, phases);
     },
     marked(host, mark, path) {
@@ -146,7 +160,12 @@ export function createTally(isServer: (host: string) => boolean): Tally {
       }
     },
     faults: () => faults,
-    cells: () => cells,
+    cells: () =>
+      Object.fromEntries(
+        [...cells].flatMap(([kind, met]) =>
+          Array.from(met, ([phase, count]) => [`${kind} ${phase}`, count] as const),
+        ),
+      ),
     sights: () => sights,
   };
 }

@@ -39,8 +39,8 @@ import { type NodeState, trace } from "./state.ts";
 
 /** Packets that one packet brings about: its sender's address may be made up. */
 const TOLD_AT_ONCE_MAX = 8;
-/** Packets that are kept to be recognised: at most 90 KB, and of no use in a cluster of many more servers. */
-const PACKETS_KEPT_MAX = 64;
+/** Packets that are kept to be recognised: at most 180 KB, and of no use in a cluster of many more servers. */
+const PACKETS_KEPT_MAX = 128;
 
 export function newsOf(node: NodeState): News {
   const inProgress = [...node.downloads.values()].map(
