@@ -60,9 +60,12 @@ export type LinkTable = {
 export function createLinkTable(network: Network): LinkTable {
   const { timeline, draws } = network;
   const links = new Set<Link>();
+  /** Those of a station: also when its own end is gone and the other one is not. */
+  const linksAt = new Map<Station, Set<Link>>();
   const ends = new Map<Station, Map<ConnId, { readonly link: Link; readonly end: End }>>();
-  network.onChange(() => {
-    for (const link of links) review(link);
+  network.onChange((station) => {
+    if (station === null) for (const link of links) review(link);
+    else for (const link of linksAt.get(station) ?? []) review(link);
   });
 
   function endOf(station: Station, conn: ConnId) {
@@ -112,6 +115,7 @@ export function createLinkTable(network: Network): LinkTable {
     setEnd(open, acceptor);
     setEnd(open, dialler);
     links.add(open);
+    for (const at of [station, target]) linksAt.set(at, (linksAt.get(at) ?? new Set()).add(open));
     const host = station.address.slice(0, station.address.lastIndexOf(":"));
     const port = 32_768 + (station.ports % 28_000);
     target.ear.opened(acceptor.conn, `${host}:${port}` as Address, "accepted");
@@ -137,7 +141,10 @@ export function createLinkTable(network: Network): LinkTable {
     gone.state = "ended";
     gone.held = [];
     ends.get(gone.station)?.delete(gone.conn);
-    if (link.dialler.state === "ended" && link.acceptor.state === "ended") links.delete(link);
+    if (link.dialler.state === "ended" && link.acceptor.state === "ended") {
+      links.delete(link);
+      for (const each of [link.dialler, link.acceptor]) linksAt.get(each.station)?.delete(link);
+    }
     if (why !== null) {
       const { station, conn } = gone;
       const { lives } = station;

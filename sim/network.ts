@@ -56,8 +56,9 @@ export type Pair = {
   rule: Rule;
   /** No cut is in between. */
   reached: boolean;
-  /** Which state of rules and cuts that was. */
-  version: number;
+  /** How many rules and changes of cuts there were then. */
+  rulesSeen: number;
+  cutsSeen: number;
   /** When a burst of losses ends. */
   burstEnd: number;
 };
@@ -164,8 +165,8 @@ export type Network = {
   ruleOf(from: Station, to: Station): Rule;
   pairOf(from: Station, to: Station): Pair;
   delay(rule: Rule, stream: Prng): number;
-  /** Told after each change of who reaches whom and of a station's state. */
-  onChange(heard: () => void): void;
+  /** Told of a station after its state, or who it reaches, has changed; with null of all of them. */
+  onChange(heard: (station: Station | null) => void): void;
   /** Told of each fault as it hits. */
   onMishap(heard: (mishap: Mishap) => void): void;
   mishap(mishap: Mishap): void;
@@ -174,18 +175,27 @@ export type Network = {
 
 export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const byAddress = new Map<Address, Station>();
+  const byName = new Map<string, Station>();
   const names = new Map<string, readonly Address[]>();
   const cuts = new Map<string, Set<string>>();
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
   const pairs = new Map<Station, Map<Station, Pair>>();
-  /** Counts changes of rules and cuts. */
-  let version = 1;
-  const listeners: (() => void)[] = [];
+  let cutChanges = 0;
+  const listeners: ((station: Station | null) => void)[] = [];
   const watchers: ((mishap: Mishap) => void)[] = [];
   const counts = { sent: 0, delivered: 0, lost: 0, doubled: 0, tooLong: 0, dropped: 0, bytes: 0 };
 
-  function changed(): void {
-    for (const heard of listeners) heard();
+  function changed(station: Station | null): void {
+    for (const heard of listeners) heard(station);
+  }
+
+  /** Of a way between one host and all others only that host's connections are looked at. */
+  function cutsChanged(ways: Ways): void {
+    cutChanges += 1;
+    const ends = new Set<Station | null>();
+    for (const [a, b] of ways) ends.add(byName.get(a) ?? byName.get(b) ?? null);
+    if (ends.has(null)) return changed(null);
+    for (const end of ends) changed(end);
   }
 
   function mishap(each: Mishap): void {
@@ -206,13 +216,17 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     let pair = known.get(to);
     if (pair === undefined) {
       const datagrams = draws.own("datagram", from.name, to.name);
-      pair = { from, to, datagrams, frames: null, rule: CALM, reached: true, version: 0, burstEnd: 0 };
+      const unseen = { rule: CALM, reached: true, rulesSeen: 0, cutsSeen: 0 };
+      pair = { from, to, datagrams, frames: null, ...unseen, burstEnd: 0 };
       known.set(to, pair);
     }
-    if (pair.version !== version) {
+    if (pair.rulesSeen !== rules.length) {
       pair.rule = findRule(from, to);
+      pair.rulesSeen = rules.length;
+    }
+    if (pair.cutsSeen !== cutChanges) {
       pair.reached = cuts.size === 0 || !isCut(from.name, to.name);
-      pair.version = version;
+      pair.cutsSeen = cutChanges;
     }
     return pair;
   }
@@ -279,6 +293,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         readsAt: 0,
       };
       byAddress.set(address, station);
+      byName.set(name, station);
       if (!names.has(name)) names.set(name, [address]);
       return station;
     },
@@ -286,7 +301,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
     size: () => byAddress.size,
     setState(station, state) {
       station.state = state;
-      changed();
+      changed(station);
     },
     send(from, to, bytes) {
       if (bytes.length > DATAGRAM_BYTES_MAX) {
@@ -368,8 +383,7 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         cuts.set(a, known);
         return !known.has(b) && known.add(b);
       });
-      version += 1;
-      changed();
+      cutsChanged(ways);
       return done.length;
     },
     heal(ways) {
@@ -380,14 +394,12 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
           if (b === "*" || to?.size === 0) cuts.delete(from);
         }
       }
-      version += 1;
-      changed();
+      cutsChanged(ways);
       return healed;
     },
     reaches,
     addRule(from, to, rule) {
       rules.push({ from, to, rule });
-      version += 1;
     },
     ruleOf,
     pairOf,
