@@ -43,6 +43,10 @@ export type Station = {
   lives: number;
   /** Until when its process reads no connection. */
   readsAt: number;
+  /** Counts stations from 0. */
+  readonly index: number;
+  /** Its traffic to others, by their index; a gap where there was none. */
+  readonly pairs: (Pair | undefined)[];
 };
 
 /** All traffic from one host to another. */
@@ -179,7 +183,6 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   const names = new Map<string, readonly Address[]>();
   const cuts = new Map<string, Set<string>>();
   const rules: { readonly from: string; readonly to: string; readonly rule: Partial<Rule> }[] = [];
-  const pairs = new Map<Station, Map<Station, Pair>>();
   let cutChanges = 0;
   const listeners: ((station: Station | null) => void)[] = [];
   const watchers: ((mishap: Mishap) => void)[] = [];
@@ -211,14 +214,12 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
   }
 
   function pairOf(from: Station, to: Station): Pair {
-    let known = pairs.get(from);
-    if (known === undefined) pairs.set(from, (known = new Map<Station, Pair>()));
-    let pair = known.get(to);
+    let pair = from.pairs[to.index];
     if (pair === undefined) {
       const datagrams = draws.own("datagram", from.name, to.name);
       const unseen = { rule: CALM, reached: true, rulesSeen: 0, cutsSeen: 0 };
       pair = { from, to, datagrams, frames: null, ...unseen, burstEnd: 0 };
-      known.set(to, pair);
+      from.pairs[to.index] = pair;
     }
     if (pair.rulesSeen !== rules.length) {
       pair.rule = findRule(from, to);
@@ -291,6 +292,8 @@ export function createNetwork(timeline: Timeline, draws: Draws): Network {
         accepted: 0,
         lives: 0,
         readsAt: 0,
+        index: byAddress.size,
+        pairs: [],
       };
       byAddress.set(address, station);
       byName.set(name, station);
