@@ -200,7 +200,8 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
         database.dropping(
           site,
           call.name.slice(0, call.name.indexOf(".")),
-          (path, image) => verdicts.fetchedAt(site.host, path) === image,
+          // Whoever lies is not listened to, also not when it says that it has what it fetched.
+          (path, image) => !isHostile(site.host) && verdicts.fetchedAt(site.host, path) === image,
         );
       if (changesNames(call)) trees.review(site, false);
       judgeCall(ledger, trees, site, call);
