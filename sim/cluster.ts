@@ -53,6 +53,8 @@ export type Cluster = {
   readonly damaged: Set<string>;
   /** Those of them that a server has refused since: it may have refused something else, and they say no more to it. */
   readonly misheard: Set<string>;
+  /** Clients with an image that a server has given up, or left for a newer one: it tells them once. */
+  readonly deserted: Set<string>;
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
@@ -92,6 +94,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const hostile = new Set<string>();
   const damaged = new Set<string>();
   const misheard = new Set<string>();
+  const deserted = new Set<string>();
   const oracle = createOracle({
     db: DB,
     speaks: cast.speaks,
@@ -155,6 +158,8 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         const site = sites.get(host.name);
         const moment = { time: world.timeline.now(), latest: host.clock.now().wall + FUTURE_MS };
         if (site !== undefined) oracle.said(site, mark, fields, moment);
+        if (mark === "download_superseded" || mark === "download_aborted")
+          for (const [client, image] of signed) if (image === fields["image"]) deserted.add(client);
         hear(host, { kind: "mark", mark, fields });
         options.marked?.(host.name, mark, fields);
       },
@@ -246,6 +251,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     hostile,
     damaged,
     misheard,
+    deserted,
     robbed: new Set(),
     peerFiles: new Map(),
     imageOf: (client) => signed.get(client) ?? null,

@@ -93,6 +93,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
       if (cluster.misheard.has(spec.name)) return true;
+      // Whether it was told of the end of its upload in words that it could read nobody knows.
+      if (cluster.damaged.has(spec.name) && cluster.deserted.has(spec.name)) return true;
       // Who was sent to those alone that lie is told of nobody else.
       return !spec.upload.to.some((name) => isCore(script, name) && !cluster.hostile.has(name));
     };
