@@ -39,7 +39,11 @@ export function createDriver(machine: Machine, ports: Ports): Driver {
       case "dial":
         return ports.links.dial(effect.conn, effect.address);
       case "send_frame":
-        return ports.links.send(effect.conn, effect.bytes);
+        return ports.links.send(
+          effect.conn,
+          effect.bytes,
+          effect.told ? () => feed({ kind: "sent", conn: effect.conn }) : undefined,
+        );
       case "close":
         return ports.links.close(effect.conn);
       case "disk":

@@ -19,7 +19,8 @@ export type Datagrams = { send(to: Address, bytes: Uint8Array): void };
 /** Framed, ordered byte messages. Openings, frames and ends come as events. */
 export type Links = {
   dial(conn: ConnId, address: Address): void;
-  send(conn: ConnId, bytes: Uint8Array): void;
+  /** `sent`: called when the frame has gone out, in the order of sending; not when the connection ends before. */
+  send(conn: ConnId, bytes: Uint8Array, sent?: () => void): void;
   close(conn: ConnId): void;
 };
 

@@ -4,6 +4,7 @@
  * silent, and no reading from a socket whose answers pile up.
  */
 import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import type { CloseReason, ConnSide } from "../kernel/event.ts";
@@ -18,7 +19,8 @@ const PING_MS = 1_000; // 0.6.12 drops a connection after 5 s without a byte
 const SILENCE_MS = 5_000; // and so do we
 const HANDSHAKE_MS = 3_000; // two retransmissions of a lost SYN
 const FRAGMENTS_MAX = 16; // the protocol has none; the RFC allows them
-const SEND_QUEUE_BYTES = 4 * 1024 * 1024; // above it we stop reading what asks for more
+const SEND_QUEUE_BYTES = 512 * 1024; // above it we stop reading what asks for more
+const SEND_QUEUE_FRAMES = 256; // a short frame costs more memory than its bytes
 const CONNECTIONS_MAX = 1_000; // the original's cap on sockets
 const CONTROL_HEAD_BYTES = 6; // of a masked ping or pong
 const UNENDED_BYTES = 64 * 1024; // of a message that has not ended: two blocks
@@ -55,6 +57,8 @@ type Link = {
   /** Below the framing, once there is one: what one turn of the event loop sends goes out in one call. */
   wire: Duplex | null;
   corked: boolean;
+  /** Frames that were given to it and have not gone out. */
+  unsent: number;
   heardAt: number;
   /** Bytes that came since the last message, less what pings were. */
   unended: number;
@@ -92,6 +96,11 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
     }
   }, PING_MS);
   beat.unref();
+
+  /** Its send queue is at most this part of the longest. */
+  function isShort({ socket, unsent }: Link, part: number): boolean {
+    return socket.bufferedAmount <= SEND_QUEUE_BYTES * part && unsent <= SEND_QUEUE_FRAMES * part;
+  }
 
   let corked: Link[] = [];
   function cork(link: Link): void {
@@ -131,7 +140,15 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
   }
 
   function take(conn: ConnId, socket: WebSocket, why: CloseReason): Link {
-    const link: Link = { socket, wire: null, corked: false, heardAt: performance.now(), unended: 0, why };
+    const link: Link = {
+      socket,
+      wire: null,
+      corked: false,
+      unsent: 0,
+      heardAt: performance.now(),
+      unended: 0,
+      why,
+    };
     links.set(conn, link);
     const control = (data: Buffer) => countUnended(link, link.unended - data.length - CONTROL_HEAD_BYTES);
     socket.on("ping", control);
@@ -175,15 +192,18 @@ export function createWebSocketLinks(options: LinkOptions): WebSocketLinks {
         events.open(conn, address, "dialled");
       });
     },
-    send(conn, bytes) {
+    send(conn, bytes, sent) {
       const link = links.get(conn);
       if (link === undefined || link.socket.readyState !== WebSocket.OPEN) return;
       const { socket } = link;
       cork(link);
-      socket.send(bytes, { binary: true, compress: false, fin: true }, () => {
-        if (socket.isPaused && socket.bufferedAmount < SEND_QUEUE_BYTES / 2) socket.resume();
+      link.unsent += 1;
+      socket.send(bytes, { binary: true, compress: false, fin: true }, (failure) => {
+        link.unsent -= 1;
+        if (socket.isPaused && isShort(link, 1 / 2)) socket.resume();
+        if (failure === undefined || failure === null) sent?.();
       });
-      if (!socket.isPaused && socket.bufferedAmount > SEND_QUEUE_BYTES) socket.pause();
+      if (!socket.isPaused && !isShort(link, 1)) socket.pause();
     },
     close(conn) {
       const link = links.get(conn);
@@ -233,8 +253,11 @@ function dialSocket(address: Address, localHost: string): WebSocket | null {
 /** Ends a link at once. A socket that is paused would never tell its end. */
 function end(link: Link, why: CloseReason): void {
   link.why = why;
-  if (link.socket.isPaused) link.socket.resume();
-  link.socket.terminate();
+  const { socket, wire } = link;
+  if (socket.isPaused) socket.resume();
+  // What nobody reads would stay in the system's memory for minutes after an ordinary end.
+  if (socket.bufferedAmount > 0 && wire instanceof Socket) wire.resetAndDestroy();
+  socket.terminate();
 }
 
 /** The status line of a refusal, or null. */

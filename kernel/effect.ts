@@ -9,7 +9,13 @@ export type Effect =
   | { readonly kind: "send_datagram"; readonly to: Address; readonly bytes: Uint8Array }
   /** Opens a connection; answered by `conn_open` or `conn_closed` with the same id. */
   | { readonly kind: "dial"; readonly conn: ConnId; readonly address: Address }
-  | { readonly kind: "send_frame"; readonly conn: ConnId; readonly bytes: Uint8Array }
+  /** `told`: answered by `sent`, once for each. */
+  | {
+      readonly kind: "send_frame";
+      readonly conn: ConnId;
+      readonly bytes: Uint8Array;
+      readonly told: boolean;
+    }
   | { readonly kind: "close"; readonly conn: ConnId }
   | { readonly kind: "disk"; readonly op: OpId; readonly request: DiskRequest }
   | { readonly kind: "verify"; readonly op: OpId; readonly checks: readonly SignatureCheck[] }

@@ -12,6 +12,8 @@ export type Event =
   | { readonly kind: "conn_open"; readonly conn: ConnId; readonly address: Address; readonly side: ConnSide }
   /** One unfragmented binary message. The bytes belong to the receiver. */
   | { readonly kind: "frame"; readonly conn: ConnId; readonly bytes: Uint8Array }
+  /** A frame has gone out as far as this process can see, and does not fill its memory any more. In order. */
+  | { readonly kind: "sent"; readonly conn: ConnId }
   /** The end of a connection, also of a dial that failed; nothing follows for this id. */
   | { readonly kind: "conn_closed"; readonly conn: ConnId; readonly why: CloseReason }
   | { readonly kind: "disk_done"; readonly op: OpId; readonly result: DiskResult }

@@ -94,6 +94,11 @@ function isSpecial(text: string, begin: number, end: number): boolean {
   return true;
 }
 
+/** An address without its port. */
+export function hostOf(address: Address): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
+
 /** First component: selects the configuration. */
 export function keyOf(path: VPath): string {
   const end = path.indexOf("/", 1);

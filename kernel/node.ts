@@ -34,7 +34,7 @@ import {
   removed,
   retain,
 } from "./node/retaining.ts";
-import { isReadOf, request, serveFrom } from "./node/serving.ts";
+import { endStuck, isReadOf, request, serveFrom, serveParked } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configCame, configChanged } from "./node/reload.ts";
 import { wordsOfDisk } from "./node/problems.ts";
 import { spaceFound } from "./node/space.ts";
@@ -60,6 +60,7 @@ import {
 } from "./rpc/links.ts";
 import { cleanAgain, cleaned, cleanUp } from "./node/cleaning.ts";
 import { scrub, scrubAnswered } from "./node/scrubbing.ts";
+import { createCredit, ended, sent } from "./rpc/credit.ts";
 import { createScrub } from "./scrub/scrub.ts";
 import type { DiskResult, Transfer } from "./storage/request.ts";
 import { decodeFrame } from "./wire/frame.ts";
@@ -90,6 +91,7 @@ export function createNode(config: Config, seed: string, now: Now): NodeState {
     catalog: createCatalog(),
     digests: new Map(),
     links: createLinks(config.limits),
+    credit: createCredit(),
     view: createView(config.machine, config.limits),
     rounds: createRounds(now.mono),
     publish: createPublish(),
@@ -130,6 +132,7 @@ export function step(node: NodeState, event: Event, now: Now): readonly Effect[]
     admitTakes(node, now, out);
     refreshDigests(node, now, out);
     adoptNext(node, now, out);
+    serveParked(node, now, out);
   }
   return out;
 }
@@ -154,6 +157,8 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
       return datagram(node, event.from, event.bytes, now, out);
     case "conn_open":
       return opened(node.links, event.conn, event.address, event.side, out);
+    case "sent":
+      return sent(node.credit, event.conn, now.mono);
     case "conn_closed":
       return connClosed(node, event.conn, now, out);
     case "frame":
@@ -255,6 +260,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   advance(node.rounds, news);
   if (node.transferDirty) saveTransfer(node, out);
   checkKeyNames(node, out);
+  endStuck(node, now, out);
   retain(node, now, out);
   collectIndexes(node, now, out);
   scrub(node, now, out);
@@ -309,9 +315,9 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
     case "serve_index": {
       const data = result.ok && result.value.kind === "bytes" ? result.value.bytes : null;
       if (waiting.at)
-        return answer(node, waiting.asker, { type: "GetIndexAt", data, hosts: waiting.hosts }, out);
-      if (data !== null) return answer(node, waiting.asker, { type: "GetIndex", data }, out);
-      return answerError(node, waiting.asker, "index not found", out);
+        return answer(node, waiting.asker, { type: "GetIndexAt", data, hosts: waiting.hosts }, now, out);
+      if (data !== null) return answer(node, waiting.asker, { type: "GetIndex", data }, now, out);
+      return answerError(node, waiting.asker, "index not found", now, out);
     }
     case "serve_load": {
       const waiters = node.indexWaiters.get(waiting.image) ?? [];
@@ -320,18 +326,18 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       if (index !== null) cacheIndex(node.indexes, index);
       for (const { asker, hash, hint } of waiters) {
         if (index === null || !serveFrom(node, asker, index, hash, hint, null, out)) {
-          answerError(node, asker, "block not found", out);
+          answerError(node, asker, "block not found", now, out);
         }
       }
       return;
     }
     case "serve_block": {
       if (!result.ok || result.value.kind !== "bytes" || result.value.bytes.length !== waiting.length) {
-        return answerError(node, waiting.asker, result.ok ? "block not found" : result.code, out);
+        return answerError(node, waiting.asker, result.ok ? "block not found" : result.code, now, out);
       }
-      if (!isReadOf(node, waiting)) return answerError(node, waiting.asker, "block not found", out);
+      if (!isReadOf(node, waiting)) return answerError(node, waiting.asker, "block not found", now, out);
       countMoved(node, { served: { bytes: waiting.length, blocks: 1 } });
-      return answer(node, waiting.asker, { type: "GetBlock", data: result.value.bytes }, out);
+      return answer(node, waiting.asker, { type: "GetBlock", data: result.value.bytes }, now, out);
     }
     case "restore":
       return restored(node, waiting, result, now, out);
@@ -357,6 +363,7 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
 
 function connClosed(node: NodeState, conn: ConnId, now: Now, out: Effect[]): void {
   const tags = closed(node.links, conn, now.mono);
+  ended(node.credit, conn);
   const { images } = connectionEnded(node.watch, conn);
   for (const tag of tags) tagFailed(node, tag, "lost", now, out);
   for (const download of node.downloads.values()) {
@@ -380,12 +387,9 @@ function frame(node: NodeState, conn: ConnId, bytes: Uint8Array, now: Now, out: 
     trace(out, "frame_refused", { code: decoded.code, detail: decoded.detail });
     countRefusal(node.links, conn, out);
     if (decoded.about?.kind === "request") {
-      return send(
-        node.links,
-        conn,
-        { kind: "response", id: decoded.about.id, response: { type: "Error", text: decoded.code } },
-        out,
-      );
+      const response: Response = { type: "Error", text: decoded.code };
+      send(node.links, conn, { kind: "response", id: decoded.about.id, response }, out);
+      return;
     }
     const tag = decoded.about === null ? null : answered(node.links, conn, decoded.about.id);
     if (tag !== null) tagFailed(node, tag, "refused", now, out);

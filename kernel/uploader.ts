@@ -278,13 +278,10 @@ function frameRefused(
   out: Effect[],
 ): void {
   countRefusal(state.links, conn, out);
-  if (about?.kind === "request")
-    return send(
-      state.links,
-      conn,
-      { kind: "response", id: about.id, response: { type: "Error", text: code } },
-      out,
-    );
+  if (about?.kind === "request") {
+    send(state.links, conn, { kind: "response", id: about.id, response: { type: "Error", text: code } }, out);
+    return;
+  }
   // The call stays open, so that the connection has ended before its answer, and its address rests.
   if (about?.kind === "response" && state.links.conns.get(conn)?.calls.has(about.id) === true)
     out.push({ kind: "close", conn });

@@ -69,11 +69,11 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
       }
       network.send(host.station, to, bytes);
     },
-    frameOut(bytes, conn) {
+    frameOut(bytes, conn, sent) {
       if (how.includes("silent")) return;
       const { lives } = host.station;
       const send = (): void => {
-        if (host.station.lives === lives) links.send(host.station, conn, bytes);
+        if (host.station.lives === lives) links.send(host.station, conn, bytes, sent);
       };
       if (how.includes("slow")) timeline.after(SLOWNESS, send);
       else send();

@@ -17,6 +17,7 @@ import { MILLISECOND } from "./timeline.ts";
 /** Whom it knows, what they said, and what is here: whoever chooses among these has to sort them first. */
 const BAGS: ReadonlySet<string> = new Set([
   "listed",
+  "hosts",
   "selfAt",
   "selfTold",
   "toldConfigAt",

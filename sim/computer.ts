@@ -83,7 +83,7 @@ export type Tamper = {
   datagramIn(bytes: Uint8Array): void;
   frameIn(conn: ConnId, bytes: Uint8Array): void;
   datagramOut(bytes: Uint8Array, to: Address): void;
-  frameOut(bytes: Uint8Array, conn: ConnId): void;
+  frameOut(bytes: Uint8Array, conn: ConnId, sent: (() => void) | undefined): void;
 };
 
 export type Host = {

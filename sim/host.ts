@@ -215,9 +215,10 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
           links.dial(station, conn, address);
           observer.changed?.(host);
         }),
-        send: counted((conn, bytes) => {
-          if (tamper === null) links.send(station, conn, bytes);
-          else tamper.frameOut(bytes, conn);
+        send: counted((conn, bytes, sent) => {
+          const told = sent === undefined ? undefined : () => mine === lives && whenRunning(sent);
+          if (tamper === null) links.send(station, conn, bytes, told);
+          else tamper.frameOut(bytes, conn, told);
         }),
         close: counted((conn) => links.close(station, conn)),
       },

@@ -46,7 +46,8 @@ type Link = { readonly dialler: End; readonly acceptor: End };
 
 export type LinkTable = {
   dial(station: Station, conn: ConnId, address: Address): void;
-  send(station: Station, conn: ConnId, bytes: Uint8Array): void;
+  /** `sent`: called when the frame has left the line of its station, if the connection is still there. */
+  send(station: Station, conn: ConnId, bytes: Uint8Array, sent?: () => void): void;
   close(station: Station, conn: ConnId): void;
   /** The process is gone: its ends are, too, and hear nothing. */
   drop(station: Station): void;
@@ -155,7 +156,7 @@ export function createLinkTable(network: Network): LinkTable {
     if (links.has(link)) review(link);
   }
 
-  function send(station: Station, conn: ConnId, bytes: Uint8Array): void {
+  function send(station: Station, conn: ConnId, bytes: Uint8Array, told?: () => void): void {
     const found = endOf(station, conn);
     if (found === undefined || found.end.state !== "open") return;
     const { link, end: from } = found;
@@ -184,6 +185,10 @@ export function createLinkTable(network: Network): LinkTable {
       say("flip");
     }
     timeline.at(arrival, () => arrive(link, to, sent));
+    if (told === undefined) return;
+    timeline.at(left, () => {
+      if (from.state === "open") told();
+    });
   }
 
   function arrive(link: Link, to: End, bytes: Uint8Array): void {

@@ -14,6 +14,7 @@ import {
   type MonoMs,
   type VPath,
   compareVPath,
+  hostOf,
   keyOf,
   levelOf,
 } from "../ids.ts";
@@ -41,6 +42,8 @@ export type View = {
   readonly self: MachineId;
   readonly limits: Limits;
   listed: ReadonlyMap<Address, string>;
+  /** The same without ports: where connections of peers come from. */
+  hosts: ReadonlySet<string>;
   /** Addresses of the list at which we found ourselves, and when: believed for a while, because anybody can say so. */
   readonly selfAt: Map<Address, MonoMs>;
   /** Those of which that was told: it is tried again and again whether they are still our own. */
@@ -76,6 +79,7 @@ export function createView(self: MachineId, limits: Limits): View {
     self,
     limits,
     listed: new Map(),
+    hosts: new Set(),
     selfAt: new Map(),
     selfTold: new Set(),
     toldConfigAt: new Map(),
@@ -95,6 +99,7 @@ export function createView(self: MachineId, limits: Limits): View {
 export function setListed(view: View, listed: readonly ListedPeer[]): void {
   const map = new Map(listed.slice(0, view.limits.peersMax).map(({ address, name }) => [address, name]));
   view.listed = map;
+  view.hosts = new Set(Array.from(map.keys(), hostOf));
   view.strangers = null;
   for (const peer of view.peers.values()) {
     const name = map.get(peer.address);

@@ -1,14 +1,23 @@
 /** Answers to requests of others, each once. */
 import type { Effect } from "../effect.ts";
+import type { Now } from "../ids.ts";
+import { given } from "../rpc/credit.ts";
 import { endAnswer, send } from "../rpc/links.ts";
 import type { Response } from "../wire/message.ts";
 import type { Asker, NodeState } from "./state.ts";
 
-export function answer(node: NodeState, asker: Asker, response_: Response, out: Effect[]): void {
-  endAnswer(node.links, asker.conn);
-  send(node.links, asker.conn, { kind: "response", id: asker.request, response: response_ }, out);
+export function answer(
+  node: NodeState,
+  { conn, request, bulk }: Asker,
+  response: Response,
+  now: Now,
+  out: Effect[],
+): void {
+  endAnswer(node.links, conn);
+  const followed = send(node.links, conn, { kind: "response", id: request, response }, out);
+  if (bulk) given(node.credit, conn, followed, now.mono);
 }
 
-export function answerError(node: NodeState, asker: Asker, text: string, out: Effect[]): void {
-  answer(node, asker, { type: "Error", text }, out);
+export function answerError(node: NodeState, asker: Asker, text: string, now: Now, out: Effect[]): void {
+  answer(node, asker, { type: "Error", text }, now, out);
 }

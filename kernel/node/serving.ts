@@ -3,19 +3,20 @@ import { unreachable } from "../assert.ts";
 import { getEntry, listingOf } from "../catalog.ts";
 import type { Effect } from "../effect.ts";
 import { commitOf, type Download, hasStored } from "../fetch/state.ts";
-import { type ConnId, type ImageId, type Now, type VPath, keyOf, levelOf } from "../ids.ts";
+import { type ConnId, type ImageId, type Now, type VPath, hostOf, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import { findHinted } from "../fetch/hint.ts";
 import { pathOf, placeOfBlock } from "../index/view.ts";
 import { type Arrival, receive } from "../publish/publish.ts";
 import { watchPath } from "../publish/watch.ts";
+import { begin, next, stuck } from "../rpc/credit.ts";
 import { beginAnswer, send } from "../rpc/links.ts";
-import type { BlockHint, Request } from "../wire/message.ts";
+import type { BlockHint, Request, Response } from "../wire/message.ts";
 import { listedNames } from "../retention/retention.ts";
 import { digestOfKeepList } from "../wire/state-file.ts";
 import { answer, answerError } from "./answers.ts";
-import { type Asker, type NodeState, disk } from "./state.ts";
+import { type Asker, type NodeState, type Parked, disk } from "./state.ts";
 import { hostsFor, perform, publishView } from "./uploads.ts";
 
 export function request(
@@ -26,21 +27,18 @@ export function request(
   now: Now,
   out: Effect[],
 ): void {
-  const asker: Asker = { conn, request: id };
+  const asker: Asker = { conn, request: id, bulk: false };
   if (!beginAnswer(node.links, conn)) {
-    return send(
-      node.links,
-      conn,
-      { kind: "response", id, response: { type: "Error", text: "too_many_requests" } },
-      out,
-    );
+    const response: Response = { type: "Error", text: "too_many_requests" };
+    send(node.links, conn, { kind: "response", id, response }, out);
+    return;
   }
-  if (node.phase !== "running") return answerError(node, asker, "not_running", out);
+  if (node.phase !== "running") return answerError(node, asker, "not_running", now, out);
   switch (message.type) {
     case "AppendDir":
     case "ReplaceDir": {
       if (!watchPath(node.watch, conn, message.path, node.config.limits))
-        return answerError(node, asker, "too_many_watches", out);
+        return answerError(node, asker, "too_many_watches", now, out);
       const { path, image, timestamp, signatures } = message;
       const arrival: Arrival = {
         origin: {
@@ -56,6 +54,38 @@ export function request(
       return perform(node, receive(node.publish, arrival, publishView(node, now)), now, out);
     }
     case "GetIndex":
+    case "GetIndexAt":
+    case "GetBlock":
+    case "GetBaseDir": {
+      const question: Parked = { asker: { ...asker, bulk: true }, request: message };
+      if (begin(node.credit, conn, isOfPeer(node, conn), question)) serve(node, question, now, out);
+      return;
+    }
+    default:
+      return unreachable(message);
+  }
+}
+
+function isOfPeer(node: NodeState, conn: ConnId): boolean {
+  const address = node.links.conns.get(conn)?.address;
+  return address !== undefined && node.view.hosts.has(hostOf(address));
+}
+
+/** Once a round: whoever asks, and does not read, has no place here. */
+export function endStuck(node: NodeState, now: Now, out: Effect[]): void {
+  for (const conn of stuck(node.credit, now.mono)) out.push({ kind: "close", conn });
+}
+
+/** What has waited for credit, as far as there is some now. */
+export function serveParked(node: NodeState, now: Now, out: Effect[]): void {
+  if (node.credit.waiting.size === 0) return;
+  for (let question = next(node.credit); question !== null; question = next(node.credit))
+    serve(node, question, now, out);
+}
+
+function serve(node: NodeState, { asker, request: message }: Parked, now: Now, out: Effect[]): void {
+  switch (message.type) {
+    case "GetIndex":
       return disk(
         node,
         { kind: "serve_index", asker, at: false, hosts: new Map() },
@@ -65,7 +95,7 @@ export function request(
     case "GetIndexAt": {
       const hosts = hostsFor(node, message.path);
       const committed = levelOf(message.path) > 0 ? getEntry(node.catalog, message.path).committed : null;
-      if (committed === null) return answer(node, asker, { type: "GetIndexAt", data: null, hosts }, out);
+      if (committed === null) return answer(node, asker, { type: "GetIndexAt", data: null, hosts }, now, out);
       return disk(
         node,
         { kind: "serve_index", asker, at: true, hosts },
@@ -74,14 +104,14 @@ export function request(
       );
     }
     case "GetBlock":
-      return serveBlock(node, asker, message.hash, message.hint, out);
+      return serveBlock(node, asker, message.hash, message.hint, now, out);
     case "GetBaseDir": {
       const directory = node.config.directories.find(({ key }) => key === keyOf(message.path));
-      if (directory === undefined) return answerError(node, asker, "No such config", out);
+      if (directory === undefined) return answerError(node, asker, "No such config", now, out);
       const listing = listingOf(node.catalog, message.path);
       const { configHash } = directory;
       const keepListHash = digestOfKeepList(listedNames(node.retention, message.path));
-      return answer(node, asker, { type: "GetBaseDir", configHash, keepListHash, listing }, out);
+      return answer(node, asker, { type: "GetBaseDir", configHash, keepListHash, listing }, now, out);
     }
     default:
       return unreachable(message);
@@ -94,21 +124,23 @@ function serveBlock(
   asker: Asker,
   hash: string,
   hint: BlockHint | null,
+  now: Now,
   out: Effect[],
 ): void {
-  if (hint === null) return answerError(node, asker, "Hint is required for fetching blocks from server", out);
-  if (levelOf(hint.path) < 1) return answerError(node, asker, "block not found", out);
+  if (hint === null)
+    return answerError(node, asker, "Hint is required for fetching blocks from server", now, out);
+  if (levelOf(hint.path) < 1) return answerError(node, asker, "block not found", now, out);
   const download = node.downloads.get(hint.path);
   // After a commit that failed nobody knows which tree the stage's name has.
   if (download !== undefined && download.index !== null && download.phase.kind !== "resting") {
     if (serveFrom(node, asker, download.index, hash, hint, download, out)) return;
   }
   const { committed } = getEntry(node.catalog, hint.path);
-  if (committed === null) return answerError(node, asker, "block not found", out);
+  if (committed === null) return answerError(node, asker, "block not found", now, out);
   const index = cachedIndex(node.indexes, committed.image);
   if (index !== null) {
     if (!serveFrom(node, asker, index, hash, hint, null, out))
-      answerError(node, asker, "block not found", out);
+      answerError(node, asker, "block not found", now, out);
     return;
   }
   const waiters = node.indexWaiters.get(committed.image);

@@ -14,11 +14,12 @@ import type { WatchState } from "../publish/watch.ts";
 import type { ReconcileState } from "../reconcile/reconcile.ts";
 import type { CollectState } from "../retention/indexes.ts";
 import type { RetentionState } from "../retention/retention.ts";
+import type { Credit } from "../rpc/credit.ts";
 import type { Links } from "../rpc/links.ts";
 import type { ScrubState } from "../scrub/scrub.ts";
 import type { RootName } from "../storage/call.ts";
 import type { DiskRequest, Inventory, Transfer } from "../storage/request.ts";
-import type { BlockHint, Hosts } from "../wire/message.ts";
+import type { BlockHint, Hosts, Request } from "../wire/message.ts";
 import type { Listing } from "../wire/signed-state.ts";
 import type { Version } from "../winner.ts";
 import { operation } from "../operations.ts";
@@ -28,8 +29,11 @@ export type Tag =
   | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: AskPurpose }
   | { readonly kind: "listing"; readonly key: string };
 
-/** Whom to answer. */
-export type Asker = { readonly conn: ConnId; readonly request: number };
+/** Whom to answer. `bulk`: with what was read for it, on credit. */
+export type Asker = { readonly conn: ConnId; readonly request: number; readonly bulk: boolean };
+/** What may be answered with much, and waits for credit. */
+export type BulkRequest = Extract<Request, { type: "GetIndex" | "GetIndexAt" | "GetBlock" | "GetBaseDir" }>;
+export type Parked = { readonly asker: Asker; readonly request: BulkRequest };
 
 /** What waits for the disk, a verification or a digest. */
 export type Waiting =
@@ -129,6 +133,7 @@ export type NodeState = {
   readonly catalog: Catalog;
   readonly digests: Map<VPath, { digest: Digest; revision: number /** When it was computed. */; at: UnixMs }>;
   readonly links: Links<Tag>;
+  readonly credit: Credit<Parked>;
   readonly view: View;
   readonly rounds: RoundState;
   readonly publish: PublishState;

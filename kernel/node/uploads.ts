@@ -157,7 +157,8 @@ function answerUpload(
   }
   const type = upload.mode === "append" ? "AppendDir" : "ReplaceDir";
   const hosts = hostsFor(node, upload.path);
-  answer(node, { conn: origin.conn, request: origin.request }, { type, accepted, reason, hosts }, out);
+  const asker = { conn: origin.conn, request: origin.request, bulk: false };
+  answer(node, asker, { type, accepted, reason, hosts }, now, out);
   if (!accepted) return;
   uploadedImage(node.watch, origin.conn, upload.version.image, node.config.limits);
   const { image, timestamp } = upload.version;

@@ -15,6 +15,7 @@ import type { ConnSide } from "../event.ts";
 import type { Address, ConnId, MonoMs } from "../ids.ts";
 import { encodeFrame } from "../wire/frame.ts";
 import type { Message, Request, RequestId } from "../wire/message.ts";
+import { TOLD_BYTES_MIN } from "./credit.ts";
 
 type Call<Tag> = { readonly tag: Tag; readonly until: MonoMs };
 
@@ -111,7 +112,7 @@ export function opened<Tag>(
   }
   conn.open = true;
   links.failures.delete(conn.address);
-  for (const bytes of conn.waiting.splice(0)) out.push({ kind: "send_frame", conn: id, bytes });
+  for (const bytes of conn.waiting.splice(0)) out.push(frameOf(id, bytes));
 }
 
 /** The tags of the requests that will have no answer. */
@@ -144,12 +145,22 @@ export function ask<Tag>(
   return true;
 }
 
-export function send<Tag>(links: Links<Tag>, id: ConnId, message: Message, out: Effect[]): void {
+/** Returns how many bytes of it are followed until they are sent: none of a short one. */
+export function send<Tag>(links: Links<Tag>, id: ConnId, message: Message, out: Effect[]): number {
   const conn = links.conns.get(id);
-  if (conn === undefined) return;
+  if (conn === undefined) return 0;
   const bytes = encodeFrame(message);
-  if (conn.open) out.push({ kind: "send_frame", conn: id, bytes });
+  if (conn.open) out.push(frameOf(id, bytes));
   else conn.waiting.push(bytes);
+  return isTold(bytes) ? bytes.length : 0;
+}
+
+function frameOf(conn: ConnId, bytes: Uint8Array): Effect {
+  return { kind: "send_frame", conn, bytes, told: isTold(bytes) };
+}
+
+function isTold(bytes: Uint8Array): boolean {
+  return bytes.length >= TOLD_BYTES_MIN;
 }
 
 /** The tag of the request that this answers, or null for an answer that nobody waits for. */

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BlockHash, ImageId, MachineId, VPath } from "../../kernel/ids.ts";
+import { utf8Decode } from "../../kernel/text.ts";
 import { encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Message, Request } from "../../kernel/wire/message.ts";
 import { encodePacket } from "../../kernel/wire/packet.ts";
@@ -21,6 +22,10 @@ const SLOW_MS_MAX = 40_000;
 const UPLOADS = 200;
 const NOTIFICATIONS = 100_000;
 const UNREAD = 5_000;
+const GREEDY = 240; // of one address: a few less than it gets
+const BLOCKS_ASKED = 250;
+const REFUSED_ASKED = 10_000;
+const UNREAD_MS = 30_000;
 
 let victims: Victims;
 let host: string;
@@ -263,5 +268,44 @@ test("T27: answers that nobody reads are not piled up", { timeout: 120_000 }, as
   await victims.judge(
     `T27: ${UNREAD} requests of somebody who reads no answer`,
     heard === "ended" ? "the server has ended it" : "the server goes on when the answers are read",
+  );
+});
+
+/** A block that both servers have, as everybody may learn it: the first of `in/large`. */
+async function aBlock(): Promise<Request> {
+  const link = await Link.to(host, port);
+  const answer = await link.ask({ type: "GetIndexAt", path });
+  link.close();
+  const index = answer?.type === "GetIndexAt" && answer.data !== null ? utf8Decode(answer.data) : null;
+  const found = /\n {2}large f \d+ ([0-9a-f]{64})/.exec(index ?? "")?.[1];
+  if (found === undefined) throw new Error(`no block in ${index}`);
+  return { type: "GetBlock", hash: found as BlockHash, hint: { path, file: "/in/large", offset: 0 } };
+}
+
+test.each([
+  [
+    `T27: ${GREEDY} connections that ask for ${BLOCKS_ASKED} blocks each, and read none`,
+    BLOCKS_ASKED,
+    aBlock,
+  ],
+  [
+    `T27: ${GREEDY} connections that ask ${REFUSED_ASKED} times for what nobody has, and read no answer`,
+    REFUSED_ASKED,
+    async (): Promise<Request> => ({ type: "GetBlock", hash, hint: null }),
+  ],
+])("%s", { timeout: 300_000 }, async (attack, count, asked) => {
+  const question = await asked();
+  const links: Link[] = [];
+  for (let at = 0; at < GREEDY; at++) {
+    const link = await Link.to(host, port);
+    link.pause();
+    links.push(link);
+    for (let id = 1; id <= count; id++) link.raw(encodeFrame({ kind: "request", id, request: question }));
+  }
+  await pause(UNREAD_MS);
+  for (const each of links) each.close();
+  await victims.judge(
+    attack,
+    `answers wait until there is room for them; after ${UNREAD_MS / 1_000} s an upload goes on`,
   );
 });

@@ -20,6 +20,7 @@ function linked(count: number, change: (world: World) => void = () => {}) {
           kind: "send_frame",
           conn,
           bytes: bytes(String(at)),
+          told: false,
         }));
       }, dialler),
     ),
@@ -28,7 +29,9 @@ function linked(count: number, change: (world: World) => void = () => {}) {
     processOf(
       toy(
         (event) =>
-          event.kind === "frame" ? [{ kind: "send_frame", conn: event.conn, bytes: event.bytes }] : [],
+          event.kind === "frame"
+            ? [{ kind: "send_frame", conn: event.conn, bytes: event.bytes, told: false }]
+            : [],
         acceptor,
       ),
     ),

@@ -135,7 +135,7 @@ function node(spec: NodeSpec, bug: ToyBug) {
       }
       for (const { conn, offer } of waiting) {
         if (stored.get(offer.path)?.image !== offer.image) continue;
-        out.push({ kind: "send_frame", conn, bytes: sealed("have") });
+        out.push({ kind: "send_frame", conn, bytes: sealed("have"), told: false });
       }
       if (now.mono >= roundAt) {
         roundAt = now.mono + 1_000;
@@ -223,7 +223,7 @@ function client(spec: ClientSpec) {
         out.push({ kind: "trace", mark: "signed", fields: { upload: spec.id, timestamp: now.wall, image } });
       }
       if (event.kind === "conn_open")
-        out.push({ kind: "send_frame", conn: event.conn, bytes: sealed(JSON.stringify(offer)) });
+        out.push({ kind: "send_frame", conn: event.conn, bytes: sealed(JSON.stringify(offer)), told: false });
       if (event.kind === "conn_closed") open.delete(event.conn);
       const said = event.kind === "frame" ? opened(event.bytes) : null;
       const from = event.kind === "frame" && said === "have" ? open.get(event.conn) : undefined;
