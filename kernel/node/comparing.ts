@@ -209,7 +209,10 @@ export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
       running += 1;
     }
   }
+  const isAvoided = ({ path, version }: Take): boolean =>
+    (node.avoided.get(`${path} ${version.image}`)?.until ?? 0) > now.mono;
   const allows = (take: Take): boolean => {
+    if (isAvoided(take)) return true; // it is decided at once, and takes the place of none that waits
     if (pending >= pendingUploadsMax / 2) return false;
     if (!take.light) {
       const base = parentOf(take.path);
@@ -225,7 +228,7 @@ export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
   node.admitted = { backlog: node.reconcile.backlog, catalog, ended };
   for (const take of takes) {
     const { path, version, address, key } = take;
-    if ((node.avoided.get(`${path} ${version.image}`)?.until ?? 0) > now.mono) {
+    if (isAvoided(take)) {
       decided(node.reconcile, key, now.mono, node.config.limits.containedMs);
       continue;
     }
