@@ -165,10 +165,11 @@ export function adopted(
     each === key || node.configPaths.has(`/${each}` as VPath);
   setDirectories(node, reload.wanted.filter(isServed));
   tellFound(node, inventory, out);
-  takeAll(node, inventory.found, now, out);
+  const found = inventory.found.filter(({ path }) => keyOf(path) === key);
+  takeAll(node, found, now, out); // of another key there may be downloads that run
   node.rounds.nextAt = now.mono;
   node.pollAt = now.mono; // a peer may have more
-  trace(out, "directory_added", { directory: key, images: inventory.found.length });
+  trace(out, "directory_added", { directory: key, images: found.length });
 }
 
 function aboutDirectory(key: string): About {
