@@ -138,6 +138,7 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
       promisesEnd(host, path);
     }
     verdicts.said(site, mark, { path, image, reason: word("reason"), time, latest, doubt });
+    if (mark === "download_done") database.committed(site, path, image);
     if (mark === "download_aborted") database.givenUp(host, path, image);
   }
 
@@ -210,13 +211,14 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
     copied(from, to) {
       trees.copied(from, to);
       retention.copied(from, to);
+      database.copied(from, to);
     },
     check: (site) => trees.review(site, false),
     crashed(site) {
       trees.review(site, true);
       if (speaks) database.crashed(site);
     },
-    convergence: (circumstances) => judgeConvergence(ledger, trees, retention, circumstances),
+    convergence: (circumstances) => judgeConvergence(ledger, trees, retention, database, circumstances),
     restBegins: (sites, time) => rest.begin(sites, time),
     restEnds: (end) => rest.end(end),
     clientsRest(waiting) {

@@ -28,7 +28,7 @@ import {
   nextTakes,
   ownDigestChanged,
 } from "../reconcile/reconcile.ts";
-import { isRemoved, keptIn } from "../retention/retention.ts";
+import { isPast, isRemoved, keptIn } from "../retention/retention.ts";
 import { ask, connectionTo } from "../rpc/links.ts";
 import { utf8Decode } from "../text.ts";
 import { digestOfListing, encodeListing } from "../wire/state-file.ts";
@@ -137,7 +137,8 @@ export function reconcileView(node: NodeState, now: Now): ReconcileView {
     catalog: node.catalog,
     now,
     ownDigest: (base) => ownDigest(node, base),
-    isRemoved: (path, version) => isRemoved(node.retention, path, version),
+    isUnwelcome: (path, version) =>
+      isRemoved(node.retention, path, version) || isPast(node.retention, path, version),
     keptWith: (base, directory, offered) =>
       keptIn(node.retention, base, directory, { catalog: node.catalog, now }, offered),
   };

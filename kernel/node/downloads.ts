@@ -26,6 +26,7 @@ import {
 import { cacheIndex } from "../index-cache.ts";
 import { sample } from "../prng.ts";
 import { isUploader, servers } from "../publish/watch.ts";
+import { committedAt } from "../retention/retention.ts";
 import { ask, connectionTo, isOpen, mayDial } from "../rpc/links.ts";
 import type { Transfer } from "../storage/request.ts";
 import type { Request } from "../wire/message.ts";
@@ -217,11 +218,15 @@ export function countMoved(node: NodeState, amount: Partial<Transfer>): void {
   node.transferDirty = true;
 }
 
-/** Nothing fetches what was not on the disk at the start: from now on it counts as never here. */
+/**
+ * Nothing fetches what was not on the disk at the start: from now on it counts as never here. Nobody has it, so that it
+ * keeps nothing out that others have.
+ */
 export function forgetMissing(node: NodeState, path: VPath): void {
   const { committed } = getEntry(node.catalog, path);
   if (!missingOver(node, path) || committed === null) return;
   removeCommitted(node.catalog, path, committed);
+  node.retention.published.delete(path);
 }
 
 function downloadDone(node: NodeState, download: Download, now: Now, out: Effect[]): void {
@@ -229,6 +234,7 @@ function downloadDone(node: NodeState, download: Download, now: Now, out: Effect
   if (node.downloads.get(path) !== download) return;
   node.downloads.delete(path);
   commitIntent(node.catalog, path, intent.stage);
+  committedAt(node.retention, path, intent);
   missingOver(node, path);
   imageChanged(node, path);
   if (download.index !== null) cacheIndex(node.indexes, download.index);

@@ -12,9 +12,9 @@ import {
 import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf } from "../ids.ts";
 import { next } from "../prng.ts";
-import { isRemoved } from "../retention/retention.ts";
+import { isPast, isRemoved } from "../retention/retention.ts";
 import type { DiskRequest, DiskResult, FoundImage, Inventory } from "../storage/request.ts";
-import { compareVersions, stateOf, versionOf } from "../winner.ts";
+import { compareVersions, type Rank, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
 import { removeOn } from "./retaining.ts";
 import { forgetMissing, startFetch } from "./downloads.ts";
@@ -110,6 +110,7 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
     const { timestamp, image } = found.floor;
     node.retention.floors.set(found.path, { timestamp, image });
   }
+  readPublished(node, found, out);
   if (found.committed === null && found.intent === null) return;
   const room = roomFor(node.catalog, found.path, 0);
   if (!room.ok) {
@@ -160,6 +161,24 @@ function takeFound(node: NodeState, found: FoundImage, now: Now, out: Effect[]):
   const intent = { ...version, stage: found.intent.stage, mode: found.intent.mode };
   putIntent(node.catalog, found.path, intent);
   startFetch(node, found.path, directory, now, out);
+}
+
+/** What is here is the floor of its path, unless something greater was published. */
+function readPublished(
+  node: NodeState,
+  { path, committed, intent, floor, published }: FoundImage,
+  out: Effect[],
+): void {
+  const here = committed === null ? null : versionOf(committed);
+  const isSaid = (by: Rank | null): boolean =>
+    by !== null && published !== null && compareVersions(by, published) >= 0;
+  if (published === null || isSaid(here) || isSaid(floor)) return;
+  node.retention.published.set(path, published);
+  const when = `what was published here, ${published.image.slice(0, 8)} of ${published.timestamp}`;
+  const mend = "another server brings that or a newer one, or upload it anew";
+  const what = `${path}: ${here === null ? "the state is lost of" : "older than"} ${when}: ${mend}`;
+  const isTold = here === null ? intent === null : isPast(node.retention, path, here);
+  if (isTold) tell(node, `start: ${path}`, what, out);
 }
 
 /** What was missing is promised again, or not: then it counts as never here, and a peer's listing brings it. */

@@ -7,7 +7,7 @@ import { peersFor } from "../gossip/view.ts";
 import { type Now, type VPath, keyOf } from "../ids.ts";
 import { type Arrival, type PublishOut, type PublishView, takeTurn } from "../publish/publish.ts";
 import { uploadedImage } from "../publish/watch.ts";
-import { isRemoved } from "../retention/retention.ts";
+import { isPast, isRemoved } from "../retention/retention.ts";
 import { decided, notCovered } from "../reconcile/reconcile.ts";
 import type { DiskRequest } from "../storage/request.ts";
 import { stateOf } from "../winner.ts";
@@ -31,6 +31,8 @@ export function publishView(node: NodeState, now: Now): PublishView {
     commitOf: (path) => (node.retention.running.has(path) ? "running" : commitOf(node.downloads.get(path))),
     isShort: ({ root }) => node.short.has(root) || node.short.has(null),
     isRemoved: (path, version) => isRemoved(node.retention, path, version),
+    isPast: (path, version) => isPast(node.retention, path, version),
+    publishedAt: (path) => node.retention.published.get(path)?.image ?? null,
   };
 }
 
@@ -115,7 +117,9 @@ function uploadAccepted(
     const { intent, committed } = getEntry(node.catalog, path);
     if (committed !== null && committed.image === outcome.version.image) {
       putCommitted(node.catalog, path, outcome.version);
-      if (!isRemoved(node.retention, path, outcome.version)) startMended(node, path);
+      const isOld =
+        isRemoved(node.retention, path, outcome.version) || isPast(node.retention, path, outcome.version);
+      if (!isOld) startMended(node, path);
       if (intent !== null && intent.image !== outcome.version.image) {
         cancelDownload(node, path, intent.stage, now, out);
         abortIntent(node.catalog, path, intent.stage);

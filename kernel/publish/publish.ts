@@ -114,6 +114,10 @@ export type PublishView = {
   isShort(directory: DirectoryConfig): boolean;
   /** It was removed here, so that nobody brings it back by sending its signature again. */
   isRemoved(path: VPath, version: Version): boolean;
+  /** Something greater was published here, and is here no more. */
+  isPast(path: VPath, version: Version): boolean;
+  /** Its image, when its state is lost: what stands at its name may be that. */
+  publishedAt(path: VPath): ImageId | null;
 };
 
 export function createPublish(): PublishState {
@@ -281,6 +285,8 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
   const entry = getEntry(view.catalog, upload.path);
   if (isBelowFloor(upload.path, version, headOf(entry), view))
     return [refuse(upload, "already_removed", "sign it again to bring it back"), ...finish(state, upload)];
+  if (headOf(entry)?.image !== version.image && view.isPast(upload.path, version))
+    return [refuse(upload, "older_than_present", "a newer one was published here"), ...finish(state, upload)];
   const judged =
     upload.origin.kind === "client"
       ? judge(
@@ -340,7 +346,8 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
         const full = { ...refuse(upload, room.code, room.detail), passing: true };
         return [full, ...finish(state, upload)];
       }
-      const intent: Intent = { ...version, stage: newStage(view.prng), mode: verdict.mode };
+      const mode = mayReplace(upload, version, directory, view) ? "replace" : verdict.mode;
+      const intent: Intent = { ...version, stage: newStage(view.prng), mode };
       state.storing.set(upload.ticket, { kind: "intent", intent, superseded: verdict.supersedes });
       return [
         { kind: "put_intent", ticket: upload.ticket, path: upload.path, directory: upload.directory, intent },
@@ -358,6 +365,17 @@ function take(state: PublishState, upload: Upload, view: PublishView): readonly 
 function isBelowFloor(path: VPath, version: Version, head: Version | null, view: PublishView): boolean {
   if (head !== null && (head.image === version.image || !view.isRemoved(path, head))) return false;
   return view.isRemoved(path, version);
+}
+
+/** A tree without a state refuses an append, as another's; where its state is lost it is the one that was published. */
+function mayReplace(
+  { origin, path }: Upload,
+  { image }: Version,
+  { appendOnly }: DirectoryConfig,
+  view: PublishView,
+): boolean {
+  const published = view.publishedAt(path);
+  return published !== null && (published === image || (origin.kind === "peer" && !appendOnly));
 }
 
 /** The winner rule: what a peer has is taken when it is greater, or, of the same version, for its signatures. */

@@ -73,8 +73,8 @@ export type ReconcileView = {
   readonly now: Now;
   /** Of our own base directory as it is now, or null while it is being computed. */
   ownDigest(base: VPath): Digest | null;
-  /** It was removed here and does not come back. */
-  isRemoved(path: VPath, version: Version): boolean;
+  /** It was removed here, or something greater was published: it does not come back. */
+  isUnwelcome(path: VPath, version: Version): boolean;
   /** Of an auto-clean base directory with these images beside ours: the names that would stay. */
   keptWith(base: VPath, directory: DirectoryConfig, offered: readonly Offered[]): ReadonlySet<string>;
 };
@@ -228,7 +228,7 @@ function wantedIn(
     }));
   const kept = directory.autoClean && offered.length > 0 ? view.keptWith(base, directory, offered) : null;
   return (name, { path, version, light }) =>
-    light || (!view.isRemoved(path, version) && (kept === null || kept.has(name)));
+    light || (!view.isUnwelcome(path, version) && (kept === null || kept.has(name)));
 }
 
 function isHidden({ catalog }: ReconcileView, base: VPath, name: string): boolean {

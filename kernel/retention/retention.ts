@@ -5,7 +5,8 @@
  *
  * A look judges base directories one after the other. Nothing is removed while the wall clock cannot be trusted, nor
  * while the keep list of a directory cannot be read. What was removed is known as long as its floor: the same version,
- * and all smaller ones, are not taken again from anybody, unless the keep list names exactly that.
+ * and all smaller ones, are not taken again from anybody, unless the keep list names exactly that. What was published
+ * here keeps out what is smaller, also when its state is lost.
  *
  * Source: specification of the configuration, section 5; reliability notes, section 2.4; architecture decisions, 6.
  */
@@ -25,6 +26,8 @@ export type Removal = {
 
 export type RetentionState = {
   readonly floors: Map<VPath, Floor>;
+  /** What a start knows to have been published, where what is here says less: its state is lost, or an older one came. */
+  readonly published: Map<VPath, Floor>;
   /** By directory; null when its file cannot be read. A directory without a file has none. */
   readonly keepLists: Map<string, ReadonlySet<VPath> | null>;
   /** What was not kept at the last look at its base directory. */
@@ -69,6 +72,7 @@ const HOLD_MS = 600_000;
 export function createRetention(now: Now): RetentionState {
   return {
     floors: new Map(),
+    published: new Map(),
     keepLists: new Map(),
     condemned: new Map(),
     running: new Map(),
@@ -86,6 +90,18 @@ export function isRemoved(state: RetentionState, path: VPath, version: Rank): bo
   if (floor === undefined) return false;
   const order = compareVersions(version, floor);
   return order < 0 || (order === 0 && !isListed(state, path));
+}
+
+/** Whether something greater was published here, so that this version would turn its path back. */
+export function isPast(state: RetentionState, path: VPath, version: Rank): boolean {
+  const floor = state.published.get(path);
+  return floor !== undefined && floor.image !== version.image && compareVersions(version, floor) < 0;
+}
+
+/** From here on what is committed says as much. */
+export function committedAt(state: RetentionState, path: VPath, version: Rank): void {
+  const floor = state.published.get(path);
+  if (floor !== undefined && compareVersions(version, floor) >= 0) state.published.delete(path);
 }
 
 export function isListed(state: RetentionState, path: VPath): boolean {
@@ -119,7 +135,8 @@ export function rulesChanged(state: RetentionState, key: string): void {
 export function directoryGone(state: RetentionState, key: string): void {
   rulesChanged(state, key);
   state.keepLists.delete(key);
-  for (const path of state.floors.keys()) if (keyOf(path) === key) state.floors.delete(path);
+  for (const floors of [state.floors, state.published])
+    for (const path of floors.keys()) if (keyOf(path) === key) floors.delete(path);
 }
 
 /** Looks at some base directories, if it is time. */

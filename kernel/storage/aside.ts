@@ -12,25 +12,37 @@ import {
   sync,
   unless,
   unlink,
+  wholeReplace,
 } from "./calls.ts";
 import { backupName, temporaryName, trashName } from "./names.ts";
 
 const BACKUPS_MAX = 1000; // of one file by one tag: nobody breaks a file that often
 
-/**
- * Replaces a file whose writers exclude each other, so that a temporary of this name can only be what a killed process
- * left.
- */
+/** Replaces a file durably. */
 export function* replaceFile(
   dir: Handle,
   name: FileName,
   bytes: Uint8Array,
   tag: string,
 ): StorageProgram<void> {
-  const first = yield* unless("exists", durableReplace(dir, name, bytes, tag));
+  yield* overLeftover(dir, temporaryName(name, tag), () => durableReplace(dir, name, bytes, tag));
+}
+
+/** The same, and its name is durable when the directory is synced. */
+export function* putFile(dir: Handle, name: FileName, bytes: Uint8Array, tag: string): StorageProgram<void> {
+  yield* overLeftover(dir, temporaryName(name, tag), () => wholeReplace(dir, name, bytes, tag));
+}
+
+/** Writers of one file exclude each other, so that a temporary of its name can only be what a killed process left. */
+function* overLeftover(
+  dir: Handle,
+  temporary: FileName,
+  put: () => StorageProgram<void>,
+): StorageProgram<void> {
+  const first = yield* unless("exists", put());
   if (first !== null) return;
-  yield* unlink(dir, temporaryName(name, tag));
-  yield* durableReplace(dir, name, bytes, tag);
+  yield* unlink(dir, temporary);
+  yield* put();
 }
 
 /** Moves a file out of the way, never over an older one. Returns its new name. */

@@ -217,6 +217,17 @@ export function* durableReplace(
   bytes: Uint8Array,
   tag: string,
 ): StorageProgram<void> {
+  yield* wholeReplace(dir, name, bytes, tag);
+  yield* sync(dir);
+}
+
+/** The same, up to the sync of the directory: that is the caller's, with what else it changes there. */
+export function* wholeReplace(
+  dir: Handle,
+  name: FileName,
+  bytes: Uint8Array,
+  tag: string,
+): StorageProgram<void> {
   const aside = temporaryName(name, tag);
   const made = yield* createFile(dir, aside); // one that is there already is another's, and stays
   try {
@@ -231,7 +242,6 @@ export function* durableReplace(
     yield* unless("missing", unlink(dir, aside));
     throw failure;
   }
-  yield* sync(dir);
 }
 
 type Level = { readonly handle: Handle; readonly name: FileName; readonly left: FileName[] };

@@ -5,7 +5,7 @@
  *   verify     the whole stage is read again
  *   sync       what is new, and every directory
  *   publish    one rename, or one exchange with what stands there; then the parent is synced
- *   state      the intent is renamed to the state, and its directory is synced
+ *   state      the floor is raised, the intent is renamed to the state, and their directory is synced
  *
  * A power cut at any place leaves the old image or the new one, whole. After the exchange the displaced tree has the
  * stage's name. A sync that fails has forgotten which pages were dirty: nothing of that stage is used again.
@@ -16,6 +16,9 @@ import type { ImageId } from "../ids.ts";
 import { nameOf } from "../ids.ts";
 import { KIND_LINK, type PackedIndex } from "../index/packed.ts";
 import { entryOf, kindOf, sizeOf } from "../index/view.ts";
+import { versionOf } from "../winner.ts";
+import type { Floor } from "../wire/floor-file.ts";
+import type { SignedState } from "../wire/signed-state.ts";
 import { decodeState } from "../wire/state-file.ts";
 import { discard, readOwn } from "./aside.ts";
 import { openMade } from "./block.ts";
@@ -39,6 +42,7 @@ import {
   using,
   usingPath,
 } from "./calls.ts";
+import { raiseFloor } from "./floor.ts";
 import { loadIndex } from "./index-file.ts";
 import { STATE_BYTES_MAX, readIntent } from "./intent.ts";
 import { type Folder, entryName, foldersOf } from "./layout.ts";
@@ -79,16 +83,27 @@ export function* commit(db: RootName, { place, image, stage, mode, again }: Comm
       if (!there && (yield* makeReady(base, name, stage, index)))
         yield* publish(base, name, stage, mode, isOurs, index);
       else if (!isOurs) yield* spareForeign(base, name, stage); // an earlier try may have got no further
-      yield* finish(base, states, name);
+      yield* finish(base, states, name, intent.state);
     });
   });
 }
 
-/** U12 to U14; also what recovery has left to do when the image is at its name. */
-export function* finish(base: Handle, states: Handle, name: string): StorageProgram<void> {
+/**
+ * U12 to U14; also what recovery has left to do when the image is at its name. The floor goes first: a state is never
+ * visible before it. Returns the floor.
+ */
+export function* finish(
+  base: Handle,
+  states: Handle,
+  name: string,
+  state: SignedState,
+): StorageProgram<Floor | null> {
   yield* sync(base);
+  const version = versionOf(state);
+  const floor = version === null ? null : yield* raiseFloor(states, name, version);
   yield* rename(states, intentFile(name), states, stateFile(name), "replace");
   yield* sync(states);
+  return floor;
 }
 
 function* hasState(states: Handle, name: string, image: ImageId): StorageProgram<boolean> {

@@ -9,6 +9,7 @@ import type { SignedState } from "../wire/signed-state.ts";
 import { decodeState, decodeStateFile, encodeState } from "../wire/state-file.ts";
 import { type OwnFile, discard, readOwn, replaceFile } from "./aside.ts";
 import type { Handle, RootName, StorageProgram } from "./call.ts";
+import { raiseFloor } from "./floor.ts";
 import { root, statName, sync, unless, unlink, usingMadePath, usingPath } from "./calls.ts";
 import {
   imageFolders,
@@ -95,6 +96,8 @@ export function* putState(
 ): StorageProgram<void> {
   const name = nameOf(path);
   yield* usingMadePath(yield* root(db), stateFolders(path), function* (dir) {
+    const version = versionOf(state);
+    if (version !== null) yield* raiseFloor(dir, name, version);
     yield* replaceFile(dir, stateFile(name), encodeState(state), STATE_TAG);
     if (supersedes !== null) yield* dropIntent(dir, name, supersedes);
   });

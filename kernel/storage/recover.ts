@@ -5,6 +5,7 @@
  *   intent, and its image stands at the name   the last steps of the commit are done
  *   intent, anything else                      reported: its download goes on in the same stage
  *   floor, and the state that it removed       the last steps of the removal are done
+ *   floor, and neither state nor promise       reported: its path has nothing, and nothing smaller may come to it
  *   floor that cannot be looked at, no tree    not reported, and so not promised again: the next start knows
  *   state, and nothing stands at the name      reported as missing: a state is a promise, not a proof
  *   a file that does not say what it should    set aside under a name of its own, and told
@@ -18,7 +19,7 @@ import type { VPath } from "../ids.ts";
 import { compareVPath, joinVPath, nameOf, parseVPath } from "../ids.ts";
 import { type ByteString, byteStringOfText, textOfByteString } from "../text.ts";
 import { compareVersions, versionOf } from "../winner.ts";
-import { type FloorFile, decodeFloor } from "../wire/floor-file.ts";
+import { type Floor, type RemovedFloor, decodeFloor } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
 import { decodeState } from "../wire/state-file.ts";
 import { readOwn, setAside } from "./aside.ts";
@@ -238,7 +239,8 @@ type Records = {
   readonly path: VPath;
   committed: SignedState | null;
   intent: Intent | null;
-  floor: FloorFile | null;
+  floor: RemovedFloor | null;
+  published: Floor | null;
   /** A floor is there and could not be looked at: what is gone may have been removed. */
   floorUnread: boolean;
 };
@@ -284,7 +286,7 @@ function* recoverImage(run: Run, base: Handle, states: Handle, record: Records):
   try {
     if (intent !== null && (yield* isCommitted(run, base, imageName(name), intent))) {
       if (record.committed === null) yield* spareForeign(base, name, intent.stage ?? run.tag);
-      yield* finish(base, states, name);
+      record.published = (yield* finish(base, states, name, intent.state)) ?? record.published;
       record.committed = intent.state;
       record.intent = null;
     }
@@ -302,7 +304,7 @@ function* recoverImage(run: Run, base: Handle, states: Handle, record: Records):
 }
 
 /** The floor was written, and the power went before the state was gone. */
-function isBeingRemoved({ committed, intent }: Records, floor: FloorFile): boolean {
+function isBeingRemoved({ committed, intent }: Records, floor: RemovedFloor): boolean {
   const version = committed === null ? null : versionOf(committed);
   return floor.removing && intent === null && version !== null && compareVersions(version, floor) <= 0;
 }
@@ -317,9 +319,9 @@ function* isCommitted(run: Run, base: Handle, name: FileName, intent: Intent): S
 }
 
 function report(run: Run, record: Records, missing: boolean): void {
-  const { path, committed, intent, floor } = record;
+  const { path, committed, intent, floor, published } = record;
   // To promise it again would bring back what was removed, and hide its floor from every later start.
-  const nothing = committed === null && intent === null && floor === null;
+  const nothing = committed === null && intent === null && floor === null && published === null;
   if (record.floorUnread && (nothing || (missing && intent === null))) return;
   run.found.push({
     path,
@@ -327,6 +329,7 @@ function report(run: Run, record: Records, missing: boolean): void {
     missing,
     intent: intent === null ? null : { ...intent, stage: intent.stage ?? run.tag },
     floor: floor === null ? null : { ...floor, removing: floor.removing && committed !== null },
+    published,
   });
 }
 
@@ -351,14 +354,17 @@ function* readRecords(run: Run, states: Handle, path: VPath): StorageProgram<Rea
     const done = yield* attempt(run, image, readRecord(run, states, file, role.of, record));
     if (done === null) unreadable = true;
     if (done === null && role.of === "floor") record.floorUnread = true;
-    if (record.committed !== null || record.intent !== null || record.floor !== null || record.floorUnread)
-      records.set(image, record);
+    if (isSome(record)) records.set(image, record);
   }
   return { records: [...records.values()].toSorted((a, b) => compareVPath(a.path, b.path)), unreadable };
 }
 
 function nothingOf(path: VPath): Records {
-  return { path, committed: null, intent: null, floor: null, floorUnread: false };
+  return { path, committed: null, intent: null, floor: null, published: null, floorUnread: false };
+}
+
+function isSome({ committed, intent, floor, published, floorUnread }: Records): boolean {
+  return floorUnread || [committed, intent, floor, published].some((each) => each !== null);
 }
 
 type Role = { readonly name: ByteString; readonly of: "state" | "intent" | "floor" };
@@ -409,7 +415,8 @@ function take(record: Records, of: Role["of"], bytes: Uint8Array): boolean {
     }
     case "floor": {
       const floor = decodeFloor(bytes);
-      if (floor.ok) record.floor = floor.value;
+      if (floor.ok) record.floor = floor.value.removed;
+      if (floor.ok) record.published = floor.value.published;
       return floor.ok;
     }
     default:

@@ -13,18 +13,16 @@
 import type { VPath } from "../ids.ts";
 import { type ImageId, nameOf } from "../ids.ts";
 import { versionOf } from "../winner.ts";
-import { decodeFloor, encodeFloor, type Floor, type FloorFile } from "../wire/floor-file.ts";
+import type { Floor } from "../wire/floor-file.ts";
 import { decodeState } from "../wire/state-file.ts";
-import { readOwn, replaceFile } from "./aside.ts";
+import { readOwn } from "./aside.ts";
 import { FsFailure, type Handle, type RootName, type StorageProgram } from "./call.ts";
 import { orElse, rename, root, statName, sync, unless, unlink, usingPath } from "./calls.ts";
+import { putFloor, putRemoved, readFloor } from "./floor.ts";
 import { STATE_BYTES_MAX, readIntent } from "./intent.ts";
-import { floorFile, imageFolders, imageName, stageName, stateFile, stateFolders } from "./names.ts";
+import { imageFolders, imageName, stageName, stateFile, stateFolders } from "./names.ts";
 import { refuse } from "./refusal.ts";
 import type { Place } from "./request.ts";
-
-/** Temporary name of a floor that is replaced; its path's lock excludes other writers. */
-const FLOOR_TAG = "floor";
 
 /**
  * RM1 to RM4. `stage` names what the tree becomes.
@@ -38,12 +36,14 @@ export function* remove(db: RootName, place: Place, floor: Floor, stage: string)
       yield* judge(states, path, floor);
       const before = yield* readFloor(states, nameOf(path));
       try {
-        yield* putFloor(states, nameOf(path), { ...floor, removing: true });
+        yield* putRemoved(states, nameOf(path), { ...floor, removing: true });
         yield* finishRemoval(base, states, nameOf(path), floor, stage);
       } catch (failure) {
         if (!(failure instanceof FsFailure)) throw failure;
         if ((yield* unless("missing", statName(base, imageName(nameOf(path))))) !== null) {
-          yield* orElse(undefined, takeBack(states, nameOf(path), before)); // else it stays decided for the next start
+          // Nothing of it was done, and a keep list may name the image before it is judged again. Where this fails too it
+          // stays decided for the next start.
+          yield* orElse(undefined, putFloor(states, nameOf(path), before));
           throw failure;
         }
         refuse("removal_begun", `${failure.code} (${failure.message})`);
@@ -65,9 +65,9 @@ function* judge(states: Handle, path: VPath, { timestamp, image }: Floor): Stora
 }
 
 function* hasFloor(states: Handle, name: string, timestamp: number, image: ImageId): StorageProgram<boolean> {
-  const floor = yield* readFloor(states, name);
-  if (floor === null || (yield* readIntent(states, name)) !== null) return false;
-  return floor.timestamp === timestamp && floor.image === image;
+  const { removed } = yield* readFloor(states, name);
+  if (removed === null || (yield* readIntent(states, name)) !== null) return false;
+  return removed.timestamp === timestamp && removed.image === image;
 }
 
 /** RM3 and RM4; also what recovery has left to do when the floor is there and the state still is. */
@@ -83,23 +83,5 @@ export function* finishRemoval(
   yield* sync(base);
   yield* unless("missing", unlink(states, stateFile(name)));
   yield* sync(states);
-  yield* putFloor(states, name, { ...floor, removing: false });
-}
-
-/** Nothing of it was done: a keep list may name the image before it is judged again, and a start must not end it then. */
-function* takeBack(states: Handle, name: string, before: FloorFile | null): StorageProgram<void> {
-  if (before === null) {
-    yield* unlink(states, floorFile(name));
-    yield* sync(states);
-  } else yield* putFloor(states, name, before);
-}
-
-function* readFloor(states: Handle, name: string): StorageProgram<FloorFile | null> {
-  const own = yield* readOwn(states, floorFile(name), STATE_BYTES_MAX);
-  const floor = own.kind === "bytes" ? decodeFloor(own.bytes) : null;
-  return floor?.ok === true ? floor.value : null;
-}
-
-function* putFloor(states: Handle, name: string, floor: FloorFile): StorageProgram<void> {
-  yield* replaceFile(states, floorFile(name), encodeFloor(floor), FLOOR_TAG);
+  yield* putRemoved(states, name, { ...floor, removing: false });
 }

@@ -7,7 +7,7 @@ import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import type { Pieces } from "../index/pieces.ts";
 import type { ByteString } from "../text.ts";
-import type { Floor, FloorFile } from "../wire/floor-file.ts";
+import type { Floor, RemovedFloor } from "../wire/floor-file.ts";
 import type { SignedState } from "../wire/signed-state.ts";
 import type { FsCode, RootName } from "./call.ts";
 
@@ -197,9 +197,10 @@ export type FoundImage = {
   /** `committed` is promised, but nothing stands at its name: it has to be fetched again. */
   readonly missing: boolean;
   readonly intent: { readonly state: SignedState; readonly stage: string; readonly mode: UploadMode } | null;
-  /** What was removed here last. */
-  /** `removing`, and it is committed: the start could not end its removal. */
-  readonly floor: FloorFile | null;
+  /** What was removed here last. `removing`, and it is committed: the start could not end its removal. */
+  readonly floor: RemovedFloor | null;
+  /** The greatest that was committed here; null where nothing was since floors say so. */
+  readonly published: Floor | null;
 };
 
 /** `code` is an `FsCode`, an index refusal, or one of the codes of `storage/`. */

@@ -1,6 +1,7 @@
 /** Whether all servers hold the calculated winner of each path, or whether nobody can have it any more. */
 import { SECOND } from "../timeline.ts";
-import { isLess, keyOf, type Ledger, levelOf, printIds, sameVersion } from "./ledger.ts";
+import { isLess, keyOf, type Ledger, levelOf, printIds, sameVersion, type Signed } from "./ledger.ts";
+import type { Database } from "./database.ts";
 import type { Retention } from "./retention.ts";
 import type { Site, Trees } from "./trees.ts";
 
@@ -17,6 +18,7 @@ export type Excuse = {
   readonly why:
     | "never_whole" // its client went before any server had all of it
     | "copies_lost" // by faults, and its client went
+    | "below_floor" // something greater was here, and is lost
     | "outside"; // only who lies or is broken for ever may have it
 };
 
@@ -37,6 +39,7 @@ export function judgeConvergence(
   ledger: Ledger,
   trees: Trees,
   retention: Retention,
+  database: Pick<Database, "floorAt">,
   { sites, gone, abandoned, alone, time }: Circumstances,
 ): Convergence {
   const excused: Excuse[] = [];
@@ -75,13 +78,17 @@ export function judgeConvergence(
         keys.some((each) => known.includes(each)) &&
         (winner?.timestamp ?? 0) <= wall() + FUTURE_MS, // before its time nobody may take it
     );
+    const below = new Set<string>();
     for (const site of holders) {
       const lack = lackOf(site, path, ids);
-      if (lack !== null) return { missing: lack, excused };
+      if (lack === null) continue;
+      if (!isBelowFloor(site, path, winner)) return { missing: lack, excused };
+      below.add(site.host);
     }
+    if (below.size > 0) excused.push({ path, why: "below_floor" });
     // Append-only conflicts stay, for the operator to resolve.
     const held = holders
-      .filter((site) => (!site.append || here.length === 1) && isWanted(path, ids))
+      .filter((site) => !below.has(site.host) && (!site.append || here.length === 1) && isWanted(path, ids))
       .map(({ host }) => trees.shownAt(host, path).ids);
     const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
     // What is in the way of the next one stays where it is, too.
@@ -100,6 +107,12 @@ export function judgeConvergence(
       (site) =>
         retention.hasRemoved(site.host, path, winner) || retention.isUnwanted(site, path, winner.image, time),
     );
+  }
+
+  /** A server takes nothing that is smaller than what it has committed there. */
+  function isBelowFloor(site: Site, path: string, winner: Signed | null): boolean {
+    const floor = database.floorAt(site, path);
+    return floor !== null && winner !== null && floor.image !== winner.image && isLess(winner, floor);
   }
 
   function lackOf(site: Site, path: string, candidates: readonly number[]): string | null {

@@ -1,11 +1,12 @@
 /**
  * What a server keeps of its promises, without a look at how it is written: a file there appears whole under its name,
- * a power cut leaves it as it was or was before, and what was accepted is on the disk until something greater is.
+ * a power cut leaves it as it was or was before, and what was accepted is on the disk until something greater is. What was
+ * committed is the floor of its path from then on.
  */
 import type { FsCall, RootName } from "../../kernel/storage/call.ts";
 import { byteString, equalBytes, fromHex } from "../../kernel/text.ts";
 import type { TreeEntry } from "../disk.ts";
-import { isLess, type Ledger, placeOf, printIds } from "./ledger.ts";
+import { isLess, type Ledger, placeOf, printIds, type Signed } from "./ledger.ts";
 import type { Site, Trees } from "./trees.ts";
 import { Violation } from "./violation.ts";
 
@@ -17,7 +18,13 @@ export type Database = {
   givenUp(host: string, path: string, image: string): void;
   /** An index goes: `isFetched` says what is on its way. */
   dropping(site: Site, image: string, isFetched: (path: string, image: string) => boolean): void;
+  /** A server has said so: the floor says it from now on. */
+  committed(site: Site, path: string, image: string): void;
+  /** What the floor of a path names, the greatest. */
+  floorAt(site: Site, path: string): Signed | null;
   forget(host: string, path?: string): void;
+  /** The disk of one server is that of another from now on. */
+  copied(from: string, to: string): void;
   /** After a power cut, before anything runs. */
   crashed(site: Site): void;
   /** A start is over: `isFetched` says what goes on. */
@@ -31,6 +38,8 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
   /** Bytes of each file as it was when it got its name, by server and inode. */
   const whole = new Map<string, Uint8Array>();
   const promises = new Map<string, Set<number>>();
+  /** By place, what its floor has said. */
+  const floors = new Map<string, Signed>();
 
   function isNamed(name: string): boolean {
     return name !== LOCK && !(name.split("/").at(-1) ?? "").startsWith(".");
@@ -82,7 +91,30 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
     }
   }
 
+  function floorAt({ disk }: Site, path: string): Signed | null {
+    return ledger.versionOf(namedIn(disk.tree(db), path, ".floor"));
+  }
+
+  function checkFloor(site: Site, path: string): void {
+    const before = floors.get(placeOf(site.host, path));
+    const now = floorAt(site, path);
+    if (before === undefined || (now !== null && !isLess(now, before))) return;
+    const [was, is] = [before, now].map((each) => each?.image.slice(0, 8) ?? "nothing");
+    throw new Violation("floor_lost", `${site.host} has a floor of ${is} at ${path}, which was ${was}`);
+  }
+
   return {
+    floorAt,
+    committed({ host }, path, image) {
+      // It may have been signed several times, and be here under any of these.
+      const versions = ledger.uploadsOf(path, image).flatMap(({ id }) => ledger.signed.get(id) ?? []);
+      const place = placeOf(host, path);
+      for (const each of versions.slice(0, 1)) {
+        const least = versions.reduce((a, b) => (isLess(a, b) ? a : b), each);
+        const before = floors.get(place);
+        if (before === undefined || isLess(before, least)) floors.set(place, least);
+      }
+    },
     performed({ host, disk }, call) {
       if (call.call === "write" || call.call === "truncate") {
         if (disk.rootOf(call.handle) !== db) return;
@@ -123,10 +155,16 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
           promises.delete(place);
       }
       if (path !== undefined) return;
+      for (const place of floors.keys()) if (place.startsWith(`${host} `)) floors.delete(place);
       for (const file of whole.keys()) if (file.startsWith(`${host} `)) whole.delete(file);
+    },
+    copied(from, to) {
+      for (const [place, floor] of floors)
+        if (place.startsWith(`${from} `)) floors.set(`${to}${place.slice(from.length)}`, floor);
     },
     crashed(site) {
       const files = site.disk.tree(db);
+      for (const path of ledger.pathsBelow(site.key)) checkFloor(site, path);
       if (trees.isReadable(site.host)) checkWhole(site, files);
       checkPromises(site, files);
     },

@@ -11,6 +11,7 @@ export const PROMISES = {
   append_replaced: "an append-only path keeps its first image",
   torn_file: "a file of a database is written aside, and a power cut leaves it whole",
   promise_lost: "what a server has accepted is on its disk, and is fetched after a start",
+  floor_lost: "what a server has committed is the floor of its path, and that never goes down",
   unauthorised: "only who has a key that may write there can publish",
   future_taken: "a signature from more than five minutes ahead is refused",
   older_taken: "a server never takes what is smaller than what it has or fetches",

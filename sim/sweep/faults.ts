@@ -27,6 +27,11 @@ const HARMLESS: readonly (readonly [story: RegExp, bug: RegExp, why: string])[] 
     "an earlier image has made the folder last",
   ],
   [/./, /delete_old|^unlink \w+ before recover/, "a deletion that is interrupted is done by the next start"],
+  [
+    /./,
+    /^rename app\.new\.state to app\.state before \w+: rename \S+ to app\.floor/,
+    "one sync makes both last, and until then the state says as much as the floor",
+  ],
   [/removal/, /\.floor .*\(again\)$/, "the floor says already what goes: it is removed once more"],
   [/^start/, /^(without|sync before) recover/, "a start has promised nothing: the next one does the same"],
 ];

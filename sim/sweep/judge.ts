@@ -91,6 +91,9 @@ function judgeUpload(
   if (promised && committed !== image && intent !== image) return "a promise is lost";
   if (before !== null && committed !== image && committed !== before.index.image)
     return "the state before is lost";
+  const floor = own?.published?.image ?? null;
+  if (done && floor !== image) return "a commit without its floor";
+  if (before !== null && floor !== image && floor !== before.index.image) return "the floor before is lost";
   return null;
 }
 

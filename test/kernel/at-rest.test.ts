@@ -28,6 +28,7 @@ const HERE = {
   missing: false,
   intent: null,
   floor: null,
+  published: null,
 };
 
 const packetsOf = (effects: readonly Effect[]) =>

@@ -88,6 +88,7 @@ test("one packet brings about a few, however many paths it names; the rounds say
     missing: false,
     intent: null,
     floor: null,
+    published: null,
   }));
   rig.start(found);
   hear(rig, 1, 1, NOTHING);
@@ -204,6 +205,7 @@ test("base directories take turns: of fifty, all are told within five rounds", (
       missing: false,
       intent: null,
       floor: null,
+      published: null,
     })),
   );
   rig.wait(1_000);

@@ -69,7 +69,9 @@ test("a promise that has lost is dropped in the end", () => {
     signatures: [{ timestamp, bytes: new Uint8Array(64) }],
   });
   const intent = { state: stateOf(2, WALL - 1), stage: "s", mode: "replace" } as const;
-  rig.start([{ path: pathOf("a"), committed: stateOf(1, WALL), missing: false, intent, floor: null }]);
+  rig.start([
+    { path: pathOf("a"), committed: stateOf(1, WALL), missing: false, intent, floor: null, published: null },
+  ]);
   rig.disk("abort", NO);
   expect(isAsked(rig, "abort")).toBe(false);
   rig.wait(1_000);

@@ -13,6 +13,7 @@ function found(name: string, missing: boolean): FoundImage {
     missing,
     intent: null,
     floor: null,
+    published: null,
   };
 }
 

@@ -9,7 +9,7 @@ test("a directory has its page under its own path, and under no other spelling o
   const rig = createRig();
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: imageOf(1), signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null }]);
+  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
   const asked = rig.pending.length;
   for (const path of ["/list-dir/site", "/list-dir/site/"])
     expect(statusPage(rig.node, path)).toMatchObject({ x: { image: imageOf(1) } });
@@ -41,6 +41,6 @@ test.each([
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: imageOf(1), signatures };
   const image = `${path}/x` as VPath;
-  rig.start([{ path: image, committed, missing: false, intent: null, floor: null }]);
+  rig.start([{ path: image, committed, missing: false, intent: null, floor: null, published: null }]);
   expect(statusPage(rig.node, asked)).toMatchObject({ x: { image: imageOf(1) } });
 });

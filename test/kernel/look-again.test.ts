@@ -13,7 +13,7 @@ const unread = (key: string): Inventory["unread"] => [{ key, what: `/${key}: io 
 function here(name: string): FoundImage {
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: imageOf(1), signatures };
-  return { path: pathOf(name), committed, missing: false, intent: null, floor: null };
+  return { path: pathOf(name), committed, missing: false, intent: null, floor: null, published: null };
 }
 
 /** A start whose first look has found this. */

@@ -7,7 +7,7 @@ test("a signature that is learnt of what is here is told at once", () => {
   const rig = createRig();
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: imageOf(1), signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null }]);
+  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
   rig.gossip(1, NOTHING);
   rig.gossip(1, { type: "ConfigSync", paths: ["/site" as VPath] });
   const told = (effects: ReturnType<typeof rig.feed>) =>

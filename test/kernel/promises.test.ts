@@ -20,7 +20,14 @@ test("a download that loses to what is committed is promised no more, on disk ei
   const [a, b] = [imageOf(1), imageOf(2)];
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   rig.start([
-    { path: pathOf("x"), committed: { image: a, signatures }, missing: false, intent: null, floor: null },
+    {
+      path: pathOf("x"),
+      committed: { image: a, signatures },
+      missing: false,
+      intent: null,
+      floor: null,
+      published: null,
+    },
   ]);
   rig.open(2);
   rig.upload(2, 1, "x", b, WALL + 1);
@@ -48,6 +55,7 @@ test("a promise that is older than what is committed is not taken up again", () 
       missing: false,
       intent: { state: state(b, WALL + 1), stage: "s", mode: "replace" },
       floor: null,
+      published: null,
     },
   ]);
   expect(rig.node.downloads.size).toBe(0);
@@ -59,7 +67,7 @@ function committing(images: { readonly committed: ImageId; readonly coming: Imag
   const rig = createRig();
   const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
   const committed = { image: images.committed, signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null }]);
+  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
   rig.open(2);
   rig.upload(2, 1, "x", images.coming, WALL + 1);
   rig.done("put_intent");

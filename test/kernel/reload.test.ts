@@ -31,7 +31,14 @@ const OTHER = directoryOf("other");
 
 function here(path: VPath, image = A, timestamp = WALL): FoundImage {
   const signatures = [{ timestamp, bytes: new Uint8Array(64) }];
-  return { path, committed: { image, signatures }, missing: false, intent: null, floor: null };
+  return {
+    path,
+    committed: { image, signatures },
+    missing: false,
+    intent: null,
+    floor: null,
+    published: null,
+  };
 }
 
 const change = (rig: Rig, ...directories: readonly DirectoryConfig[]): readonly Effect[] =>

@@ -71,7 +71,7 @@ test("one that a start has found decided, and could not end, is ended by the ser
   const rig = createRig({ settings: CLEANED });
   const committed = { image: imageOf(7), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] };
   const floor = { timestamp: WALL, image: imageOf(7), removing: true };
-  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor }]);
+  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor, published: null }]);
   expect(rig.node.catalog.hidden.has(pathOf("a"))).toBe(true);
   rig.wait(ROUND_MS);
   expect(isAsked(rig)).toBe(true);
@@ -86,7 +86,7 @@ test("what was signed again after it was decided stays", () => {
   const rig = createRig({ settings: CLEANED });
   const committed = { image: imageOf(7), signatures: [{ timestamp: WALL + 1, bytes: new Uint8Array(64) }] };
   const floor = { timestamp: WALL, image: imageOf(7), removing: true };
-  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor }]);
+  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor, published: null }]);
   rig.wait(ROUND_MS);
   expect([isAsked(rig), rig.node.catalog.hidden.size]).toEqual([false, 0]);
 });

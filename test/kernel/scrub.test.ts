@@ -26,7 +26,7 @@ const A = pathOf("a");
 function found(name: string, number: number): FoundImage {
   const signatures = [{ timestamp: WALL - number, bytes: new Uint8Array(64) }];
   const committed = { image: imageOf(number), signatures };
-  return { path: pathOf(name), committed, missing: false, intent: null, floor: null };
+  return { path: pathOf(name), committed, missing: false, intent: null, floor: null, published: null };
 }
 
 function started(images: readonly FoundImage[] = [found("a", 1), found("b", 2)]): Rig {

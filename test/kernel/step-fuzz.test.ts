@@ -253,6 +253,7 @@ class World {
         null,
         { timestamp: this.time(), image: this.image(), removing: this.pick([true, false]) },
       ]),
+      published: this.pick([null, { timestamp: this.time(), image: this.image() }]),
     };
   }
   diskResult(request: DiskRequest): DiskResult {

@@ -11,6 +11,7 @@ const found = (name: string, number: number): FoundImage => ({
   missing: false,
   intent: null,
   floor: null,
+  published: null,
 });
 
 /** One turn through all folders; the first of them holds these images. */

@@ -27,6 +27,7 @@ function found(name: string, number: number, ...agesHours: readonly number[]): F
     missing: false,
     intent: null,
     floor: null,
+    published: null,
   };
 }
 
@@ -99,7 +100,9 @@ test("what was removed does not come back by its old signature, from nobody; a n
 
 test("a floor that was found on disk counts as well", () => {
   const floor = { timestamp: WALL, image: imageOf(1), removing: false };
-  const rig = started([{ path: pathOf("a"), committed: null, missing: false, intent: null, floor }]);
+  const rig = started([
+    { path: pathOf("a"), committed: null, missing: false, intent: null, floor, published: null },
+  ]);
   const [refused] = sentFrames(rig.upload(9, 1, "a", imageOf(1), WALL), 9);
   expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
 });

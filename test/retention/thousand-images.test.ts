@@ -53,7 +53,7 @@ test.each([
   const found = all.map(({ name, age }, at): FoundImage => {
     const signatures = [{ timestamp: WALL - age, bytes: new Uint8Array(64) }];
     const committed = { image: imageOf(at), signatures };
-    return { path: pathOf(name), committed, missing: false, intent: null, floor: null };
+    return { path: pathOf(name), committed, missing: false, intent: null, floor: null, published: null };
   });
   const listed = all.filter((each) => each.listed).map(({ name }) => pathOf(name));
   // By counting, not by the selection: the newest of those that are younger than a day, and what is listed.

@@ -297,5 +297,5 @@ test.each(STORIES)("every sync of the $kind upload is missed when it does nothin
     IDLE[story.kind].test(site) ? "idle" : noticed(story, at, whole.calls),
   );
   expect(whole.sites.filter((_, at) => missed[at] === null)).toEqual([]);
-  expect(missed.filter((each) => each !== "idle")).toHaveLength(story.kind === "first" ? 20 : 13);
+  expect(missed.filter((each) => each !== "idle")).toHaveLength(story.kind === "first" ? 21 : 14);
 });

@@ -71,6 +71,7 @@ describe.each(worlds)("$world", ({ make }) => {
       "signatures",
       "signatures/key",
       "signatures/key/group",
+      "signatures/key/group/app.floor",
       "signatures/key/group/app.state",
     ]);
   });

@@ -5,8 +5,8 @@ of each image directory the id that follows from its tree. Nothing is changed.
     check.py --tree DIRECTORY          prints the image id of any tree
     check.py DATABASE IMAGES KEY       prints one JSON object:
 
-    {"paths": {"/key/name": {"state": ID, "intent": ID, "floor": [TIMESTAMP, ID], "tree": ID,
-                             "signed": {ID: TIMESTAMP of its newest signature}}},
+    {"paths": {"/key/name": {"state": ID, "intent": ID, "floor": [TIMESTAMP, ID], "published": the same,
+                             "tree": ID, "signed": {ID: TIMESTAMP of its newest signature}}},
      "wrong": ["what is there and is not what its name says", ...],
      "left": ["temporary names", ...]}
 
@@ -115,7 +115,7 @@ def look(database, images, key):
     paths, wrong, left = {}, [], []
 
     def own(path):
-        return paths.setdefault(path, dict(state=None, intent=None, floor=None, tree=None, signed={}))
+        return paths.setdefault(path, dict(state=None, intent=None, floor=None, published=None, tree=None, signed={}))
 
     for folder, folders, files in os.walk(os.path.join(database, "signatures", key)):
         prefix = os.path.relpath(folder, os.path.join(database, "signatures"))
@@ -131,8 +131,11 @@ def look(database, images, key):
                 elif name.endswith(STATE):
                     remember(own("/%s/%s" % (prefix, name[: -len(STATE)])), "state", value)
                 elif name.endswith(FLOOR):
-                    floor = [value["timestamp"], value["image"].hex()]
-                    own("/%s/%s" % (prefix, name[: -len(FLOOR)]))["floor"] = floor
+                    here = own("/%s/%s" % (prefix, name[: -len(FLOOR)]))
+                    if "image" in value:
+                        here["floor"] = [value["timestamp"], value["image"].hex()]
+                    if "published" in value:
+                        here["published"] = [value["published"], value["published_image"].hex()]
                 if name.endswith(STATE) and not value["signatures"]:
                     wrong.append("%s has no signature" % path)
             except Exception as error:  # whatever it is, the file is not what its name says

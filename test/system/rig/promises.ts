@@ -41,7 +41,8 @@ export function violations({ images }: Scene, story: Story, told: Told): readonl
   if (isRemoval(story)) out.push(...removalLosses(images.old, first, last));
   if (last.tree !== null && last.state !== last.tree) out.push("the state is not of what is there");
   if (last.tree === null && last.state !== null) out.push("a state of nothing");
-  if (isLower(last.floor, first.floor)) out.push("a floor went down");
+  if (isLower(last.floor, first.floor) || isLower(last.published, first.published))
+    out.push("a floor went down");
   // Who has promised an image keeps its stage, and nothing else.
   const stage = last.intent === null ? null : `.tmp.${story.path.slice("/site/".length)}.`;
   const over = after.left.filter((name) => stage === null || !name.startsWith(stage));
@@ -55,6 +56,8 @@ export function losses({ young }: Images, last: SeenPath, reports: readonly stri
   const out: string[] = [];
   if (reports.includes("accepted") && ![last.state, last.intent].includes(young)) out.push("acceptance lost");
   if (reports.includes("received") && (last.tree !== young || last.state !== young)) out.push("receipt lost");
+  if (reports.includes("received") && last.published?.[1] !== young)
+    out.push("received, and no floor says so");
   return out;
 }
 

@@ -21,14 +21,23 @@ export type Seen = {
 export type SeenPath = {
   readonly state: string | null;
   readonly intent: string | null;
+  /** What was removed, and what was published. */
   readonly floor: readonly [timestamp: number, image: string] | null;
+  readonly published: readonly [timestamp: number, image: string] | null;
   /** The image id that follows from the tree at the path. */
   readonly tree: string | null;
   /** Of state and intent: the newest timestamp that an image is signed with. */
   readonly signed: Readonly<Record<string, number>>;
 };
 
-export const NOTHING: SeenPath = { state: null, intent: null, floor: null, tree: null, signed: {} };
+export const NOTHING: SeenPath = {
+  state: null,
+  intent: null,
+  floor: null,
+  published: null,
+  tree: null,
+  signed: {},
+};
 
 export function check(root: string): Seen {
   return JSON.parse(runPython("check.py", join(root, "db"), join(root, "site"), "site")) as Seen;
