@@ -1,5 +1,5 @@
 /** A state that is damaged while its server is down: who sends an older signature again turns nothing back. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { fromHex, toHex } from "../../kernel/text.ts";
@@ -9,7 +9,7 @@ import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Response } from "../../kernel/wire/message.ts";
 import { decodeState } from "../../kernel/wire/state-file.ts";
 import { build } from "../adapters/built.ts";
-import { Rig } from "./rig.ts";
+import { Rig, until } from "./rig.ts";
 
 let rig: Rig;
 beforeAll(async () => {
@@ -20,14 +20,14 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 
 const PATH = "/site/app" as VPath;
-const stateFile = (): string => rig.path("server-1/db/signatures/site/app.state");
-const shown = (): string => readFileSync(`${rig.rootOf(1)}/app/file`, "utf8");
+const stateFile = (server = 1): string => rig.path(`server-${server}/db/signatures/site/app.state`);
+const shown = (server = 1): string => readFileSync(`${rig.rootOf(server)}/app/file`, "utf8");
 
-async function publish(text: string): Promise<void> {
+async function publish(text: string, server = 1): Promise<void> {
   const source = rig.path("source");
   mkdirSync(source, { recursive: true });
   writeFileSync(`${source}/file`, text);
-  const ended = await rig.sync("--replace", `${source}:${PATH}`, rig.addressOf(1));
+  const ended = await rig.sync("--replace", `${source}:${PATH}`, rig.addressOf(server));
   expect(ended.status, ended.stderr).toBe(0);
 }
 
@@ -48,8 +48,8 @@ async function replay(state: Uint8Array): Promise<Response> {
   return frame.message.response;
 }
 
-const problems = async (): Promise<readonly string[]> =>
-  ((await rig.page(1)) as { problems: { what: string }[] }).problems.map(({ what }) => what);
+const problems = async (server = 1): Promise<readonly string[]> =>
+  ((await rig.page(server)) as { problems: { what: string }[] }).problems.map(({ what }) => what);
 
 test("an old upload is refused, the bytes stay, the operator is told, and a new upload ends it", async () => {
   await publish("old");
@@ -66,4 +66,18 @@ test("an old upload is refused, the bytes stay, the operator is told, and a new 
   ]);
   await publish("new");
   expect([shown(), await problems()]).toEqual(["new", []]);
+});
+
+test("another server brings back what was published, though its tree stands there", async () => {
+  for (const each of [2, 3]) rig.configure(each, [2, 3]);
+  await Promise.all([rig.start(2), rig.start(3)]);
+  await publish("kept", 2);
+  await until("both have it", () => existsSync(stateFile(3)) && existsSync(stateFile(2)));
+  await rig.stop(2);
+  writeFileSync(stateFile(2), "x");
+  await rig.start(2);
+  await until("its state is there again", () => existsSync(stateFile(2)));
+  await until("nothing is wrong", async () => (await problems(2)).length === 0);
+  expect(shown(2)).toBe("kept");
+  await until("nothing is left over", () => readdirSync(rig.rootOf(2)).join(" ") === "app");
 });
