@@ -299,8 +299,10 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
         for (const place of map.keys()) if (place.startsWith(`${host} `)) map.delete(place);
     },
     copied(from, to) {
-      for (const [place, floor] of floors)
-        if (place.startsWith(`${from} `)) floors.set(`${to}${place.slice(from.length)}`, floor);
+      // A removal that has begun there is ended by whoever starts with that disk.
+      for (const map of [asked, floors])
+        for (const [place, version] of map)
+          if (place.startsWith(`${from} `)) map.set(`${to}${place.slice(from.length)}`, version);
     },
   };
 }
