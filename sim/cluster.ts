@@ -53,6 +53,8 @@ export type Cluster = {
   readonly damaged: Set<string>;
   /** Those of them that a server has refused since: it may have refused something else, and they say no more to it. */
   readonly misheard: Set<string>;
+  /** `CLIENT ADDRESS` of each server that has refused an upload. */
+  readonly refused: Set<string>;
   /** Clients with an image that a server has given up, or left for a newer one: it tells them once. */
   readonly deserted: Set<string>;
   readonly robbed: Set<string>;
@@ -95,6 +97,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const damaged = new Set<string>();
   const misheard = new Set<string>();
   const deserted = new Set<string>();
+  const refused = new Set<string>();
   const oracle = createOracle({
     db: DB,
     speaks: cast.speaks,
@@ -168,6 +171,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
       reported(host, report) {
         hear(host, { kind: "report", report });
         const client = clients.get(host.name);
+        if (report.type === "rejected") refused.add(`${host.name} ${report.host}`);
         if (report.type === "rejected" && damaged.has(host.name)) misheard.add(host.name);
         if (client !== undefined) oracle.reported(client.id, report, (name) => sites.get(name));
       },
@@ -252,6 +256,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     damaged,
     misheard,
     deserted,
+    refused,
     robbed: new Set(),
     peerFiles: new Map(),
     imageOf: (client) => signed.get(client) ?? null,

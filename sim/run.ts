@@ -95,8 +95,13 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       if (cluster.misheard.has(spec.name)) return true;
       // Whether it was told of the end of its upload in words that it could read nobody knows.
       if (cluster.damaged.has(spec.name) && cluster.deserted.has(spec.name)) return true;
-      // Who was sent to those alone that lie is told of nobody else.
-      return !spec.upload.to.some((name) => isCore(script, name) && !cluster.hostile.has(name));
+      // Who was sent to those alone that lie, or was turned away by the others, is told of nobody else.
+      const isOpen = (name: string): boolean =>
+        cluster.hostile.size === 0 ||
+        !cluster.refused.has(`${spec.name} ${world.host(name)?.station.address}`);
+      return !spec.upload.to.some(
+        (name) => isCore(script, name) && !cluster.hostile.has(name) && isOpen(name),
+      );
     };
     return oracle.convergence({
       sites: coreSites(cluster),
