@@ -151,9 +151,9 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         const site = sites.get(host.name);
         if (site !== undefined) oracle.crashed(site);
       },
-      replaced(host) {
+      replaced(host, disk) {
         const site = sites.get(host.name);
-        if (site !== undefined) oracle.forget(site);
+        if (site !== undefined) oracle.replaced(site, sites.has(disk) ? disk : null);
       },
       traced(host, mark, fields) {
         tally.marked(host.name, mark, String(fields["path"] ?? ""));

@@ -72,7 +72,8 @@ export type Observer = {
   readonly reported?: (host: Host, report: Report) => void;
   readonly crashed?: (host: Host) => void;
   /** Its disk is another one. */
-  readonly replaced?: (host: Host) => void;
+  /** `disk` as in `Crash`: of whom it is, or `old` or `empty`. */
+  readonly replaced?: (host: Host, disk: string) => void;
   /** A process has ended by itself. */
   readonly stopped?: (host: Host) => void;
 };

@@ -261,8 +261,7 @@ function crash(cluster: Cluster, host: Host, how: string): boolean {
   const disk = how === "empty" ? null : how === "old" ? saved.get(host.name) : other?.disk.snapshot();
   if (disk === undefined) return false;
   tally.hit(how === "empty" || how === "old" ? `disk_${how}` : "disk_copied", host);
-  host.crash({ disk, name: how }); // what was known of its disk goes with it
-  if (other !== undefined) cluster.oracle.copied(other.name, host.name);
+  host.crash({ disk, name: how });
   cluster.spoilt = true;
   return true;
 }

@@ -308,7 +308,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
     if (how === "kept") return disk.kill();
     if (typeof how === "object") {
       disk.restore(how.disk);
-      observer.replaced?.(host);
+      observer.replaced?.(host, how.name);
       return;
     }
     const stream = draws.next("crash", name);
@@ -357,7 +357,7 @@ export function createHost(spec: HostSpec, around: Surroundings): Host {
       if (life === null) {
         if (typeof how !== "object") return;
         disk.restore(how.disk);
-        return observer.replaced?.(host);
+        return observer.replaced?.(host, how.name);
       }
       trace.note(`crash ${name} ${typeof how === "object" ? how.name : how}`, name);
       end(how);

@@ -70,8 +70,8 @@ export type Oracle = {
   damaged(site: Site, file: string): void;
   /** An index of a site is not what it was, by a fault: nobody can learn from there what is in its image. */
   indexDamaged(site: Site): void;
-  /** One server's disk becomes a copy of another's. */
-  copied(from: string, to: string): void;
+  /** A site's disk becomes another one, in which `from` has a copy of its own where it is a server. */
+  replaced(site: Site, from: string | null): void;
   /** What a site had and had promised is gone, by a fault: all of it, or what is at one path. */
   forget(site: Site, path?: string): void;
   /** After a call of a storage program. */
@@ -117,6 +117,12 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
     ledger.releaseReports(host, path);
     database.forget(host, path);
     verdicts.vanished(host, path);
+  }
+
+  function forget(site: Site, path?: string): void {
+    database.forget(site.host, path);
+    retention.forget(site.host, path);
+    trees.forget(site, path);
   }
 
   function said(site: Site, mark: string, fields: TraceFields, { time, latest }: Moment): void {
@@ -191,11 +197,7 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
     disturbed: (host) => rest.disturbed(host),
     damaged: (site, file) => trees.damaged(site, file),
     indexDamaged: (site) => trees.indexDamaged(site),
-    forget(site, path) {
-      database.forget(site.host, path);
-      retention.forget(site.host, path);
-      trees.forget(site, path);
-    },
+    forget,
     performed(site, call, request) {
       if (request === "drop_index" && call.call === "unlink" && speaks)
         database.dropping(
@@ -208,10 +210,12 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
       judgeCall(ledger, trees, site, call);
       if (speaks) database.performed(site, call);
     },
-    copied(from, to) {
-      trees.copied(from, to);
-      retention.copied(from, to);
-      database.copied(from, to);
+    replaced(site, from) {
+      if (from !== null) trees.copied(from, site.host); // before they are looked at
+      forget(site);
+      if (from === null) return;
+      retention.copied(from, site.host);
+      database.copied(from, site.host);
     },
     check: (site) => trees.review(site, false),
     crashed(site) {
