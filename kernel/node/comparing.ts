@@ -215,7 +215,8 @@ export function admitTakes(node: NodeState, now: Now, out: Effect[]): void {
   const allows = (take: Take): boolean => {
     if (isAvoided(take)) return true; // it is decided at once, and takes the place of none that waits
     if (pending >= pendingUploadsMax / 2) return false;
-    if (!take.light) {
+    // What is newer than a download that runs has its place: nobody may have the older one any more.
+    if (!take.light && !node.downloads.has(take.path)) {
       const base = parentOf(take.path);
       if (base === null || running >= downloadsInflightMax || (perBase.get(base) ?? 0) >= downloadsPerBaseMax)
         return false;
