@@ -12,8 +12,8 @@ import { rowOf } from "./table.ts";
 const NODES_MAX = 10_000;
 const LENGTH_MAX = 86_400;
 const RUNS_MAX = 1_000;
-const RUNS_USUAL = 40;
-const SERVERS_USUAL = 200; // of all runs of a size together
+const RUNS_USUAL = 120;
+const SERVERS_USUAL = 600; // of all runs of a size together
 
 export const speedCommand = command({
   usage: `speed [--nodes 5,100,1000] [--length SECONDS] [--runs N] [--first SEED]
