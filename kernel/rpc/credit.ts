@@ -19,8 +19,10 @@ export const CREDIT_ANSWERS_MAX = 10;
 export const CREDIT_BYTES_MAX = 32 * 1024 * 1024;
 /** A frame of so many bytes is followed until it is sent; smaller ones are the connection's own business. */
 export const TOLD_BYTES_MIN = 4_096;
-/** So long a connection may take for one frame. */
+/** So long a connection may take for one frame, and longer the longer it is: an index of 100 MB may go over a slow line. */
 export const UNSENT_MS_MAX = 20_000;
+/** Bytes a millisecond of the slowest line: 256 kbit/s. */
+const UNSENT_RATE_MIN = 32;
 
 type Account<Parked> = {
   readonly isPeer: boolean;
@@ -111,8 +113,10 @@ export function next<Parked>(credit: Credit<Parked>): Parked | null {
 /** Connections of which nothing has gone out for too long. */
 export function stuck<Parked>(credit: Credit<Parked>, now: MonoMs): readonly ConnId[] {
   const found: ConnId[] = [];
-  for (const [conn, { unsent, since }] of credit.accounts)
-    if (unsent.length > 0 && now - since >= UNSENT_MS_MAX) found.push(conn);
+  for (const [conn, { unsent, since }] of credit.accounts) {
+    const [oldest] = unsent;
+    if (oldest !== undefined && now - since >= UNSENT_MS_MAX + oldest / UNSENT_RATE_MIN) found.push(conn);
+  }
   return found;
 }
 

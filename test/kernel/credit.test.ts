@@ -72,9 +72,18 @@ test("a connection of which nothing goes out is told, and one that goes on is no
     given(credit, conn(each), BLOCK_BYTES, at(0));
     given(credit, conn(each), BLOCK_BYTES, at(0));
   }
-  sent(credit, conn(2), at(UNSENT_MS_MAX - 1));
-  expect(stuck(credit, at(UNSENT_MS_MAX - 1))).toEqual([]);
-  expect(stuck(credit, at(UNSENT_MS_MAX))).toEqual([1]);
+  const block = BLOCK_BYTES / 32; // at 256 kbit/s
+  sent(credit, conn(2), at(UNSENT_MS_MAX));
+  expect(stuck(credit, at(UNSENT_MS_MAX + block - 1))).toEqual([]);
+  expect(stuck(credit, at(UNSENT_MS_MAX + block))).toEqual([1]);
+});
+
+test("a long index may take as long as a slow line needs for it", () => {
+  const credit: Credit<number> = createCredit();
+  begin(credit, conn(1), false, 0);
+  given(credit, conn(1), 32_000_000, at(0));
+  expect(stuck(credit, at(1_000_000))).toEqual([]);
+  expect(stuck(credit, at(1_000_000 + UNSENT_MS_MAX))).toEqual([1]);
 });
 
 test("whatever happens, the pools count what is read or unsent, and nothing waits where there is room", () => {
