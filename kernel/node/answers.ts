@@ -8,14 +8,14 @@ import type { Asker, NodeState } from "./state.ts";
 
 export function answer(
   node: NodeState,
-  { conn, request, bulk }: Asker,
+  { conn, request, credit }: Asker,
   response: Response,
   now: Now,
   out: Effect[],
 ): void {
   endAnswer(node.links, conn);
   const followed = send(node.links, conn, { kind: "response", id: request, response }, out);
-  if (bulk) given(node.credit, conn, followed, now.mono);
+  if (credit > 0) given(node.credit, conn, followed, now.mono, credit);
 }
 
 export function answerError(node: NodeState, asker: Asker, text: string, now: Now, out: Effect[]): void {

@@ -5,12 +5,12 @@ import type { Effect } from "../effect.ts";
 import { commitOf, type Download, hasStored } from "../fetch/state.ts";
 import { type ConnId, type ImageId, type Now, type VPath, hostOf, keyOf, levelOf } from "../ids.ts";
 import { cachedIndex } from "../index-cache.ts";
-import type { PackedIndex } from "../index/packed.ts";
+import { BLOCK_BYTES, type PackedIndex } from "../index/packed.ts";
 import { findHinted } from "../fetch/hint.ts";
 import { pathOf, placeOfBlock } from "../index/view.ts";
 import { type Arrival, receive } from "../publish/publish.ts";
 import { watchPath } from "../publish/watch.ts";
-import { begin, next, stuck } from "../rpc/credit.ts";
+import { begin, INDEX_CREDIT_BYTES_MAX, next, stuck } from "../rpc/credit.ts";
 import { beginAnswer, send } from "../rpc/links.ts";
 import type { BlockHint, Request, Response } from "../wire/message.ts";
 import { listedNames } from "../retention/retention.ts";
@@ -27,7 +27,7 @@ export function request(
   now: Now,
   out: Effect[],
 ): void {
-  const asker: Asker = { conn, request: id, bulk: false };
+  const asker: Asker = { conn, request: id, credit: 0 };
   if (!beginAnswer(node.links, conn)) {
     const response: Response = { type: "Error", text: "too_many_requests" };
     send(node.links, conn, { kind: "response", id, response }, out);
@@ -57,8 +57,10 @@ export function request(
     case "GetIndexAt":
     case "GetBlock":
     case "GetBaseDir": {
-      const question: Parked = { asker: { ...asker, bulk: true }, request: message };
-      if (begin(node.credit, conn, isOfPeer(node, conn), question)) serve(node, question, now, out);
+      const isIndex = message.type === "GetIndex" || message.type === "GetIndexAt";
+      const credit = isIndex ? INDEX_CREDIT_BYTES_MAX : BLOCK_BYTES;
+      const question: Parked = { asker: { ...asker, credit }, request: message };
+      if (begin(node.credit, conn, isOfPeer(node, conn), question, credit)) serve(node, question, now, out);
       return;
     }
     default:

@@ -29,8 +29,8 @@ export type Tag =
   | { readonly kind: "fetch"; readonly path: VPath; readonly stage: string; readonly purpose: AskPurpose }
   | { readonly kind: "listing"; readonly key: string };
 
-/** Whom to answer. `bulk`: with what was read for it, on credit. */
-export type Asker = { readonly conn: ConnId; readonly request: number; readonly bulk: boolean };
+/** Whom to answer. `credit`: bytes that were taken for an answer with much; 0 for a short one. */
+export type Asker = { readonly conn: ConnId; readonly request: number; readonly credit: number };
 /** What may be answered with much, and waits for credit. */
 export type BulkRequest = Extract<Request, { type: "GetIndex" | "GetIndexAt" | "GetBlock" | "GetBaseDir" }>;
 export type Parked = { readonly asker: Asker; readonly request: BulkRequest };

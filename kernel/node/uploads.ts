@@ -161,7 +161,7 @@ function answerUpload(
   }
   const type = upload.mode === "append" ? "AppendDir" : "ReplaceDir";
   const hosts = hostsFor(node, upload.path);
-  const asker = { conn: origin.conn, request: origin.request, bulk: false };
+  const asker = { conn: origin.conn, request: origin.request, credit: 0 };
   answer(node, asker, { type, accepted, reason, hosts }, now, out);
   if (!accepted) return;
   uploadedImage(node.watch, origin.conn, upload.version.image, node.config.limits);

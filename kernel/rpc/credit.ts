@@ -17,6 +17,8 @@ import { BLOCK_BYTES } from "../index/packed.ts";
 export const CREDIT_ANSWERS_MAX = 10;
 /** Bytes that are read or unsent, of all strangers together and of all peers: then the next one waits. */
 export const CREDIT_BYTES_MAX = 32 * 1024 * 1024;
+/** What an index counts while it is read: how long it is is known only then, and a few may be large. */
+export const INDEX_CREDIT_BYTES_MAX = 8 * 1024 * 1024;
 /** A frame of so many bytes is followed until it is sent; smaller ones are the connection's own business. */
 export const TOLD_BYTES_MIN = 4_096;
 /** So long a connection may take for one frame, and longer the longer it is: an index of 100 MB may go over a slow line. */
@@ -27,11 +29,13 @@ const UNSENT_RATE_MIN = 32;
 type Account<Parked> = {
   readonly isPeer: boolean;
   reading: number;
+  /** What they count until their length is known. */
+  readingBytes: number;
   /** Bytes of each frame that is not sent yet, the oldest first. */
   readonly unsent: number[];
   /** When the oldest of them became that. */
   since: MonoMs;
-  readonly parked: Parked[];
+  readonly parked: { readonly question: Parked; readonly bytes: number }[];
 };
 
 export type Credit<Parked> = {
@@ -46,30 +50,38 @@ export function createCredit<Parked>(): Credit<Parked> {
   return { accounts: new Map(), waiting: new Set(), strangers: 0, peers: 0 };
 }
 
-/** Takes credit for one answer. False: none is left, and the question is parked. */
+/** Takes credit for one answer of about so many bytes. False: none is left, and the question is parked. */
 export function begin<Parked>(
   credit: Credit<Parked>,
   conn: ConnId,
   isPeer: boolean,
   question: Parked,
+  bytes = BLOCK_BYTES,
 ): boolean {
   const account = accountOf(credit, conn, isPeer);
   if (account.parked.length === 0 && hasRoom(credit, account)) {
-    take(credit, account);
+    take(credit, account, bytes);
     return true;
   }
-  account.parked.push(question);
+  account.parked.push({ question, bytes });
   credit.waiting.add(conn);
   return false;
 }
 
-/** What was read is given to the connection: so many bytes that are followed, or 0. */
-export function given<Parked>(credit: Credit<Parked>, conn: ConnId, bytes: number, now: MonoMs): void {
+/** What was read is given to the connection: so many bytes that are followed, or 0; `taken` as for `begin`. */
+export function given<Parked>(
+  credit: Credit<Parked>,
+  conn: ConnId,
+  bytes: number,
+  now: MonoMs,
+  taken = BLOCK_BYTES,
+): void {
   const account = credit.accounts.get(conn);
   if (account === undefined) return; // it has ended meanwhile
   assert(account.reading > 0, "what is given was read");
   account.reading -= 1;
-  count(credit, account, bytes - BLOCK_BYTES);
+  account.readingBytes -= taken;
+  count(credit, account, bytes - taken);
   if (bytes === 0) return;
   if (account.unsent.length === 0) account.since = now;
   account.unsent.push(bytes);
@@ -89,7 +101,7 @@ export function ended<Parked>(credit: Credit<Parked>, conn: ConnId): void {
   const account = credit.accounts.get(conn);
   if (account === undefined) return;
   const unsent = account.unsent.reduce((sum, bytes) => sum + bytes, 0);
-  count(credit, account, -unsent - account.reading * BLOCK_BYTES);
+  count(credit, account, -unsent - account.readingBytes);
   credit.accounts.delete(conn);
   credit.waiting.delete(conn);
 }
@@ -100,12 +112,12 @@ export function next<Parked>(credit: Credit<Parked>): Parked | null {
     const account = credit.accounts.get(conn);
     assert(account !== undefined, "who waits has an account");
     if (!hasRoom(credit, account)) continue;
-    const question = account.parked.shift();
-    assert(question !== undefined, "who waits has parked something");
+    const first = account.parked.shift();
+    assert(first !== undefined, "who waits has parked something");
     credit.waiting.delete(conn);
     if (account.parked.length > 0) credit.waiting.add(conn);
-    take(credit, account);
-    return question;
+    take(credit, account, first.bytes);
+    return first.question;
   }
   return null;
 }
@@ -123,7 +135,7 @@ export function stuck<Parked>(credit: Credit<Parked>, now: MonoMs): readonly Con
 function accountOf<Parked>(credit: Credit<Parked>, conn: ConnId, isPeer: boolean): Account<Parked> {
   let account = credit.accounts.get(conn);
   if (account === undefined) {
-    account = { isPeer, reading: 0, unsent: [], since: 0 as MonoMs, parked: [] };
+    account = { isPeer, reading: 0, readingBytes: 0, unsent: [], since: 0 as MonoMs, parked: [] };
     credit.accounts.set(conn, account);
   }
   return account;
@@ -134,10 +146,10 @@ function hasRoom<Parked>(credit: Credit<Parked>, { isPeer, reading, unsent }: Ac
   return (isPeer ? credit.peers : credit.strangers) < CREDIT_BYTES_MAX;
 }
 
-/** What is read counts as a block, until it is known. */
-function take<Parked>(credit: Credit<Parked>, account: Account<Parked>): void {
+function take<Parked>(credit: Credit<Parked>, account: Account<Parked>, bytes: number): void {
   account.reading += 1;
-  count(credit, account, BLOCK_BYTES);
+  account.readingBytes += bytes;
+  count(credit, account, bytes);
 }
 
 function count<Parked>(credit: Credit<Parked>, { isPeer }: Account<Parked>, bytes: number): void {

@@ -10,16 +10,25 @@ import {
   createCredit,
   ended,
   given,
+  INDEX_CREDIT_BYTES_MAX,
   next,
   sent,
   stuck,
   TOLD_BYTES_MIN,
   UNSENT_MS_MAX,
 } from "../../kernel/rpc/credit.ts";
-import type { VPath } from "../../kernel/ids.ts";
-import { createRig, imageOf } from "./rig.ts";
+import { cacheIndex } from "../../kernel/index-cache.ts";
+import { createRig, hashOfNumber, imageOf, indexOf, pathOf, WALL } from "./rig.ts";
 
 const conn = (number: number): ConnId => number as ConnId;
+const HERE = {
+  path: pathOf("x"),
+  committed: { image: imageOf(1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
+  missing: false,
+  intent: null,
+  floor: null,
+  published: null,
+};
 const at = (ms: number): MonoMs => ms as MonoMs;
 
 test("a connection has a window: what is asked beyond it waits until something has gone out", () => {
@@ -120,21 +129,39 @@ test("whatever happens, the pools count what is read or unsent, and nothing wait
 
 test("a server reads no more for a connection than it has credit for, and goes on when frames have gone out", () => {
   const rig = createRig();
+  rig.start([HERE]);
+  rig.open(9);
+  const hint = { path: pathOf("x"), file: "/file", offset: 0 };
+  cacheIndex(rig.node.indexes, indexOf(imageOf(1), 1));
+  for (let nth = 0; nth < CREDIT_ANSWERS_MAX + 3; nth++)
+    rig.request(9, nth + 1, { type: "GetBlock", hash: hashOfNumber(0), hint });
+  const asked = () =>
+    rig.all.filter((each) => each.kind === "disk" && each.request.kind === "read_block").length;
+  expect(asked()).toBe(CREDIT_ANSWERS_MAX);
+  rig.done("read_block", { kind: "bytes", bytes: new Uint8Array(BLOCK_BYTES) });
+  expect(asked()).toBe(CREDIT_ANSWERS_MAX);
+  rig.feed({ kind: "sent", conn: conn(9) });
+  expect(asked()).toBe(CREDIT_ANSWERS_MAX + 1);
+  rig.disk("read_block", { ok: false, code: "io", detail: "" }); // a short answer frees its place at once
+  expect(asked()).toBe(CREDIT_ANSWERS_MAX + 2);
+  rig.feed({ kind: "conn_closed", conn: conn(9), why: "closed" });
+  while (rig.pending.some(({ request }) => request.kind === "read_block"))
+    rig.disk("read_block", { ok: false, code: "io", detail: "" });
+  expect(asked()).toBe(CREDIT_ANSWERS_MAX + 2); // what waited for it is not read any more
+});
+
+test("of indexes, which may be long, few are read at once", () => {
+  const rig = createRig();
   rig.start([]);
   rig.open(9);
-  for (let nth = 0; nth < CREDIT_ANSWERS_MAX + 3; nth++)
+  for (let nth = 0; nth < CREDIT_ANSWERS_MAX; nth++)
     rig.request(9, nth + 1, { type: "GetIndex", image: imageOf(nth), hint: null });
   const reads = () => rig.pending.filter(({ request }) => request.kind === "read_index").length;
-  expect(reads()).toBe(CREDIT_ANSWERS_MAX);
-  rig.done("read_index", { kind: "bytes", bytes: new Uint8Array(TOLD_BYTES_MIN) });
-  expect(reads()).toBe(CREDIT_ANSWERS_MAX - 1);
+  expect(reads()).toBe(CREDIT_BYTES_MAX / INDEX_CREDIT_BYTES_MAX);
+  rig.done("read_index", { kind: "bytes", bytes: new Uint8Array(INDEX_CREDIT_BYTES_MAX + 1) });
+  expect(reads()).toBe(CREDIT_BYTES_MAX / INDEX_CREDIT_BYTES_MAX - 1);
   rig.feed({ kind: "sent", conn: conn(9) });
-  expect(reads()).toBe(CREDIT_ANSWERS_MAX);
-  rig.disk("read_index", { ok: false, code: "index_missing", detail: "" }); // a short answer frees its place at once
-  expect(reads()).toBe(CREDIT_ANSWERS_MAX);
-  rig.request(9, 900, { type: "GetBaseDir", path: "/site" as VPath });
-  rig.feed({ kind: "conn_closed", conn: conn(9), why: "closed" });
-  expect(reads()).toBeLessThanOrEqual(CREDIT_ANSWERS_MAX); // what waited for it is not read any more
+  expect(reads()).toBe(CREDIT_BYTES_MAX / INDEX_CREDIT_BYTES_MAX);
 });
 
 test("a connection that takes nothing for too long is ended", () => {
