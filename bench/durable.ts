@@ -13,7 +13,12 @@ import { Worker } from "node:worker_threads";
 import { build } from "../test/adapters/built.ts";
 import { type Ended, plant, Rig } from "../test/e2e/rig.ts";
 
-const [images = 200] = process.argv.slice(2).map(Number);
+const [asked = "200"] = process.argv.slice(2);
+if (!/^[1-9][0-9]{0,4}$/.test(asked)) {
+  process.stderr.write(`bench: ${asked} is no number of images from 1 to 99999\n`);
+  process.exit(64);
+}
+const images = Number(asked);
 const THREADS = [1, 2, 4, 8];
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
