@@ -187,12 +187,12 @@ function judgeBase(state: RetentionState, base: VPath, view: RetentionView, out:
   const about = `keep list of ${directory.key}` as const;
   const what = `${directory.keepListFile} cannot be read: nothing is removed from ${directory.key}; make it, or make it readable`;
   if (directory.keepListFile !== null) out.push({ kind: "problem", about, what: readable ? null : what });
-  if (!readable) return;
-  const kept = keptHere(state, base, directory, view);
+  // What cannot go for now is shown to others again, and what was seen of it does not count.
+  const kept = readable ? keptHere(state, base, directory, view) : null;
   for (const [name, { committed }] of entriesOf(view.catalog, base)) {
     const path = joinVPath(base, name);
     if (path === null || committed === null) continue;
-    const goes = !kept.has(name);
+    const goes = kept !== null && !kept.has(name);
     if (view.catalog.hidden.has(path) !== goes) out.push({ kind: "hide", path, hidden: goes });
     const before = state.condemned.get(path);
     if (goes && before !== undefined && compareVersions(before, committed) === 0)
