@@ -37,12 +37,12 @@ const NEEDS: readonly Need[] = [
     reason: "who listens gets it",
   },
   {
-    kinds: ["flip", "held", "retransmit", "reset", "halve", "stall"],
+    kinds: ["flip", "held", "retransmit", "reset", "halve"],
     never: ["down", "recovering"],
     reason: "no connection to a server lives before it listens",
   },
   {
-    kinds: ["crash_weak", "crash_ordered", "crash_kept", "mass_crash", "pause"],
+    kinds: ["crash_weak", "crash_ordered", "crash_kept", "mass_crash", "pause", "stall"],
     never: ["down"],
     reason: "there is no process to hit",
   },

@@ -85,6 +85,26 @@ export function addClean({ draw, rules, servers, calm, uploads, moment, add }: C
   }
 }
 
+/** So late that old copies of packets come meanwhile: what the rules have kept goes, since there is something newer. */
+export function addLate({
+  draw,
+  servers,
+  uploads,
+  at,
+  add,
+}: Pick<CleanOptions, "draw" | "servers" | "uploads" | "add"> & { readonly at: number }): void {
+  const stream = draw("clean", "late");
+  const host = one(stream, servers);
+  for (const nth of [1, 2]) {
+    const { verb } = one(stream, uploads);
+    const path = `${verb.path.slice(0, verb.path.lastIndexOf("/"))}/late${nth}`;
+    const client = `c${75 + nth}`;
+    add(at, { ...verb, client, path, content: 75 + nth, mode: "append", skew: 0, old: null, key: "known" });
+  }
+  const deed = { kind: "hang", host, call: "*", lasting: 3 * SECOND } as const;
+  add(at, { kind: "when", host, phase: "removing", nth: 1, call: null, delay: 0, deed });
+}
+
 const CRASHES = ["weak", "ordered", "kept"] as const;
 
 export function drawKeep(

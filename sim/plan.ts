@@ -6,7 +6,7 @@ import { below, chance, keyed, type Prng, sample } from "../kernel/prng.ts";
 import type { CrashModel } from "./disk.ts";
 import { FAILING_CALLS, FAILING_CODES, LIES, type Line, type Script, type Verb } from "./script.ts";
 import { addAim, AIMS_MAX } from "./plan-aim.ts";
-import { addClean, CLEAN, drawRules } from "./plan-clean.ts";
+import { addClean, addLate, CLEAN, drawRules } from "./plan-clean.ts";
 import { addRare, RARE_KINDS, type RareKind, TAKING } from "./plan-rare.ts";
 import { addUploads, BEGIN } from "./plan-uploads.ts";
 import { MILLISECOND, SECOND } from "./timeline.ts";
@@ -198,6 +198,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
   if (isLong) {
     const dup = { hits: 1, outOf: 2 };
     add(BEGIN, { kind: "link", from: "*", to: "*", dup, late: 2 * LONG_MICROS });
+    if (cleaned) addLate({ draw, servers, uploads, at: LONG_MICROS - 5 * SECOND, add });
   }
   const aims = calm ? 0 : isLong ? AIMS_MAX : cleaned ? AIMS_MAX - 1 : below(draw("aims"), AIMS_MAX);
   for (let nth = 0; nth < aims; nth++) {

@@ -168,7 +168,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       oracle.restBegins(sites, world.timeline.now());
       world.runUntil(world.timeline.now() + REST);
       const awaited = new Set([...before, ...pathsAwaited()]).size;
-      oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, awaited });
+      const paths = new Set([...clients.values()].map(({ upload }) => upload.path)).size;
+      oracle.restEnds({ sites, time: world.timeline.now(), servers: nodes.size, awaited, paths });
       if (isSteady()) oracle.clientsRest(waitingClients());
       if (isCalm()) oracle.calmEnds(sites.map(({ host }) => host));
     }

@@ -25,13 +25,15 @@ export type RestEnd = {
   readonly servers: number;
   /** Paths that some client waits for: it is told by packets of its own, each with an answer. */
   readonly awaited: number;
+  /** Paths that any client has waited for: a server that was away is told of them all, and each packet is answered. */
+  readonly paths: number;
 };
 
 /** Old news that were long on their way may still be asked about. */
 const QUESTIONS_MAX = 2;
 const FANOUT = 4;
 const ANSWERS_EACH = 3; // of one path, to one peer, in one round
-const ANSWERS_MAX = 4; // packets that answer what was long on its way
+const ANSWERS_MAX = 4; // packets of one path that answer what was long on its way
 const ANSWERED_WITHIN = 12 * SECOND;
 
 export function createRest(traffic: Traffic, db: RootName): Rest {
@@ -66,7 +68,7 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
       fetched.clear();
       for (const { host } of sites) sentBefore.set(host, traffic.datagrams(host));
     },
-    end({ sites, time, servers, awaited }) {
+    end({ sites, time, servers, awaited, paths }) {
       const rounds = Math.ceil((time - began) / SECOND) + 1;
       for (const site of sites) {
         const { host } = site;
@@ -76,7 +78,8 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
         if ((fetched.get(host) ?? 0) > 0) throw new Violation("not_at_rest", `${host} fetches what all have`);
         const packets = traffic.datagrams(host) - (sentBefore.get(host) ?? 0);
         const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * awaited);
-        const most = (fanout + servers - sites.length + questions) * rounds + ANSWERS_MAX;
+        const most =
+          (fanout + servers - sites.length + questions) * rounds + ANSWERS_MAX * Math.max(1, paths);
         if (packets > most)
           throw new Violation("not_at_rest", `${host} sends ${packets} datagrams in ${rounds} rounds`);
         const waiting = traffic.unanswered(host);
