@@ -24,7 +24,7 @@ import {
   setOwnDigest,
   takeAgain,
 } from "./node/comparing.ts";
-import { SWEEP_MS, countMoved, fetchOuts, fetchView, saveTransfer } from "./node/downloads.ts";
+import { SWEEP_MS, countMoved, fetchOuts, fetchView } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
 import {
   collected,
@@ -34,6 +34,7 @@ import {
   removed,
   retain,
 } from "./node/retaining.ts";
+import { saveAtEnd, saveInRound } from "./node/saving.ts";
 import { endStuck, isReadOf, request, serveFrom, serveParked } from "./node/serving.ts";
 import { adoptNext, adopted, checkKeyNames, configCame, configChanged } from "./node/reload.ts";
 import { wordsOfDisk } from "./node/problems.ts";
@@ -213,7 +214,7 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
       node.pollAt = now.mono;
       return;
     case "stop":
-      return stop(node, out);
+      return stop(node, now, out);
     default:
       return unreachable(event);
   }
@@ -258,7 +259,7 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   const news = newsOf(node);
   sendRound(node.view, node.rounds, news, node.prng, out);
   advance(node.rounds, news);
-  if (node.transferDirty) saveTransfer(node, out);
+  saveInRound(node, now, out);
   checkKeyNames(node, out);
   endStuck(node, now, out);
   retain(node, now, out);
@@ -271,12 +272,12 @@ function round(node: NodeState, now: Now, out: Effect[]): void {
   if (now.mono >= node.pollAt) poll(node, silent, now, out);
 }
 
-function stop(node: NodeState, out: Effect[]): void {
-  const isRead = node.phase !== "starting" || node.look !== null;
+function stop(node: NodeState, now: Now, out: Effect[]): void {
+  const { phase } = node;
   node.phase = "stopping";
   for (const conn of node.links.conns.keys()) out.push({ kind: "close", conn });
   // Before the start has read the counters there are none to write: they would begin anew.
-  if (isRead) saveTransfer(node, out);
+  if (phase === "running" || node.look !== null) saveAtEnd(node, phase === "running", now, out);
   else out.push({ kind: "stopped" });
 }
 

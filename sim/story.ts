@@ -62,6 +62,7 @@ const SAID: Readonly<Record<string, string>> = {
   disk_failed: "is told by its disk that it cannot store",
   signing: "signs",
   recovered: "has looked through its disk",
+  last_run_cut: "was not stopped in order, and reads its images again,",
   looks_again: "could not look at all of its disk, and will look again",
   start_failed: "cannot start",
 };

@@ -45,11 +45,6 @@ export const DELETED_MS = 300_000;
 
 const REUSE_IMAGES_MAX = 37; // 0.6.12's
 
-export function saveTransfer(node: NodeState, out: Effect[]): void {
-  node.transferDirty = false;
-  disk(node, { kind: "save" }, { kind: "save_transfer", transfer: node.transfer }, out);
-}
-
 export function fetchView(node: NodeState, now: Now): FetchView {
   return {
     limits: node.config.limits,
@@ -247,7 +242,6 @@ function downloadDone(node: NodeState, download: Download, now: Now, out: Effect
     fetched_bytes: download.fetchedBytes,
     linked_bytes: download.linkedBytes,
   });
-  saveTransfer(node, out);
   sendReceipts(node, path, intent.image, out);
   for (const peer of watchersOf(node.view, path))
     sendTo(node.view, peer, { type: "Complete", path, image: intent.image }, out);

@@ -12,7 +12,9 @@ import {
 import type { Effect } from "../effect.ts";
 import { type Now, keyOf, levelOf } from "../ids.ts";
 import { next } from "../prng.ts";
+import { lastRunKnown } from "../retention/clock.ts";
 import { isPast, isRemoved } from "../retention/retention.ts";
+import { scrubAtOnce } from "../scrub/scrub.ts";
 import type { DiskRequest, DiskResult, FoundImage, Inventory } from "../storage/request.ts";
 import { compareVersions, type Rank, stateOf, versionOf } from "../winner.ts";
 import { cleanUp } from "./cleaning.ts";
@@ -32,7 +34,14 @@ export function recovered(node: NodeState, result: DiskResult, now: Now, out: Ef
     out.push({ kind: "failed", ...why });
     return;
   }
-  node.transfer = result.value.transfer;
+  const { transfer, wasClean, ranUntil, found } = result.value;
+  node.transfer = transfer;
+  if (!wasClean) {
+    scrubAtOnce(node.scrub, now.mono);
+    if (found.length > 0) trace(out, "last_run_cut", { images: found.length });
+  }
+  const clock = lastRunKnown(node.retention.clock, ranUntil, now);
+  if (clock !== null) tell(node, "clock", clock, out);
   lookedThrough(node, result.value, 0, now, out);
 }
 

@@ -16,6 +16,7 @@ import type { Config, DirectoryConfig } from "../config.ts";
 import { type MonoMs, type Now, type VPath, joinVPath, keyOf, levelOf } from "../ids.ts";
 import { type Rank, type Version, compareVersions } from "../winner.ts";
 import type { Floor } from "../wire/floor-file.ts";
+import { type ClockState, createClock, judgeClock } from "./clock.ts";
 import { type Aged, selectKept } from "./keep.ts";
 
 export type Removal = {
@@ -38,9 +39,7 @@ export type RetentionState = {
   /** Base directories that this turn has not looked at yet. */
   queue: VPath[];
   nextAt: MonoMs;
-  /** The clocks at the last look: both have to go on at one speed. */
-  last: Now;
-  heldUntil: MonoMs;
+  readonly clock: ClockState;
 };
 
 export type RetentionOut =
@@ -64,10 +63,6 @@ const LOOK_IMAGES_MAX = 10_000;
 const REMOVALS_RUNNING_MAX = 4;
 /** Floors of one server: as many as images, about 200 bytes each. At the bound nothing more is removed. */
 export const FLOORS_MAX = 1_000_000;
-/** A step of the wall clock by more than this makes every age doubtful. */
-const STEP_MS_MAX = 60_000;
-/** So long after such a step nothing is removed: somebody may set the clock right. */
-const HOLD_MS = 600_000;
 
 export function createRetention(now: Now): RetentionState {
   return {
@@ -79,8 +74,7 @@ export function createRetention(now: Now): RetentionState {
     waiting: [],
     queue: [],
     nextAt: (now.mono + LOOK_MS) as MonoMs,
-    last: now,
-    heldUntil: now.mono,
+    clock: createClock(now),
   };
 }
 
@@ -164,20 +158,14 @@ function basesToClean({ config, catalog }: RetentionView): VPath[] {
 }
 
 function isClockSteady(state: RetentionState, now: Now, out: RetentionOut[]): boolean {
-  const step = now.wall - state.last.wall - (now.mono - state.last.mono);
-  state.last = now;
-  if (Math.abs(step) > STEP_MS_MAX) {
-    state.heldUntil = (now.mono + HOLD_MS) as MonoMs;
+  const judged = judgeClock(state.clock, now);
+  if (judged.kind === "set") {
     state.condemned.clear();
     state.waiting = [];
-    const seconds = Math.round(step / 1000);
-    const what = `the clock was set by ${seconds} s: nothing is removed for ${HOLD_MS / 60_000} minutes; see that it is right`;
-    out.push({ kind: "problem", about: "clock", what });
-    return false;
   }
-  if (now.mono < state.heldUntil) return false;
-  out.push({ kind: "problem", about: "clock", what: null });
-  return true;
+  const what = judged.kind === "steady" ? null : judged.what;
+  if (judged.kind === "steady" || what !== null) out.push({ kind: "problem", about: "clock", what });
+  return judged.kind === "steady";
 }
 
 function judgeBase(state: RetentionState, base: VPath, view: RetentionView, out: RetentionOut[]): void {

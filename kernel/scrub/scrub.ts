@@ -6,7 +6,8 @@
  *
  * A suspect is read again after a while, for as long as it is one: whoever mends it, or takes it away, says so here. That
  * takes at most every other image of a turn, so that a disk that goes on failing keeps no others from being read. Images
- * of one base directory may share files: where one is found wrong, all of them are read once more.
+ * of one base directory may share files: where one is found wrong, all of them are read once more. After a run that did
+ * not end in order the first turn begins at once.
  *
  * Source: reliability notes, section 2.6. The rate is bounded by one request a round; what is on its way is left out,
  * since a commit reads it anyway.
@@ -97,6 +98,11 @@ export function createScrub(now: MonoMs, afterMs: number): ScrubState {
     damaged: new Map(),
     wasSuspect: false,
   };
+}
+
+/** The last run was cut: what is here is read before anything else has its turn. */
+export function scrubAtOnce(state: ScrubState, now: MonoMs): void {
+  state.nextAt = now;
 }
 
 /** Once a round: what is to be read now, or null. */

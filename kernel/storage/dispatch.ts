@@ -124,7 +124,7 @@ function accessOf(request: DiskRequest): Access {
   return BESIDE.includes(request.kind) ? "beside" : "alone";
 }
 
-/** Images lock their path, indexes their id, counters their file; recovery runs before anything else of its key is asked. */
+/** Images lock their path, indexes their id, files of the server itself each other; recovery runs before anything else of its key is asked. */
 function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":
@@ -142,7 +142,9 @@ function lockOf(request: DiskRequest): string | null {
     case "drop_copy":
       return `copy ${request.root} ${request.name}`;
     case "save_transfer":
-      return "transfer"; // its temporary has one name
+    case "save_time":
+    case "mark_clean":
+      return "own"; // each has a temporary of one name, and the mark comes last
     case "store_index":
     case "load_index":
     case "read_index":

@@ -3,6 +3,7 @@ import { assert, unreachable } from "../assert.ts";
 import { FsFailure, type RootName, type StorageProgram } from "./call.ts";
 import { root } from "./calls.ts";
 import { readBlock, writeBlock } from "./block.ts";
+import { markClean } from "./clean.ts";
 import { commit } from "./commit.ts";
 import { copyBlock, dropCopy, finishCopy } from "./copy-tree.ts";
 import {
@@ -24,6 +25,7 @@ import { scrubBlocks, scrubShape } from "./scrub.ts";
 import type { DiskRequest, DiskResult, DiskValue } from "./request.ts";
 import { digestFiles, readSource, walk } from "./source-tree.ts";
 import { prepareStage } from "./stage.ts";
+import { saveTime } from "./time.ts";
 import { saveTransfer } from "./transfer.ts";
 
 /** What the operator gave: the database, and the configured directories. */
@@ -109,6 +111,12 @@ function* valueOf(request: DiskRequest, { db, roots }: StorageContext): StorageP
       return { kind: "scrubbed", wrong: yield* scrubBlocks(request) };
     case "save_transfer":
       yield* saveTransfer(yield* root(db), request.transfer);
+      return DONE;
+    case "save_time":
+      yield* saveTime(yield* root(db), request.time);
+      return DONE;
+    case "mark_clean":
+      yield* markClean(yield* root(db));
       return DONE;
     case "walk":
       return { kind: "tree", ...(yield* walk(request.root)) };

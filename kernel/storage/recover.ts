@@ -50,19 +50,21 @@ import {
   using,
   usingPath,
 } from "./calls.ts";
+import { takeClean } from "./clean.ts";
 import { finish, spareForeign } from "./commit.ts";
 import { loadIndex } from "./index-file.ts";
 import { type Intent, STATE_BYTES_MAX, decodeIntent } from "./intent.ts";
 import { imageFolders, imageName, probeName, stageName } from "./names.ts";
 import { finishRemoval } from "./remove.ts";
 import { StorageRefusal, refuse } from "./refusal.ts";
-import type { DiskRequest, FoundImage, Inventory, Transfer } from "./request.ts";
+import type { DiskRequest, FoundImage, Inventory, LastRun } from "./request.ts";
+import { loadTime } from "./time.ts";
 import { loadTransfer } from "./transfer.ts";
 import { isImage } from "./verify.ts";
 
 type Recover = Extract<DiskRequest, { kind: "recover" }>;
 type Adopt = Extract<DiskRequest, { kind: "adopt" }>;
-export type Recovered = Inventory & { readonly transfer: Transfer };
+export type Recovered = Inventory & LastRun;
 type Run = {
   readonly db: RootName;
   readonly tag: string;
@@ -94,13 +96,15 @@ export function* recover(
   const held = yield* takeLock(top);
   try {
     const run = newRun(db, tag);
+    const wasClean = (yield* attempt(run, "database", takeClean(top))) ?? false;
     yield* attempt(run, "database", sweep(top, new Set()));
     yield* attempt(run, "indexes", sweepIndexes(top));
     const transfer = yield* loadTransfer(top, tag, run.problems);
+    const ranUntil = yield* attempt(run, "database", loadTime(top, tag, run.problems));
     yield* probeAll(run, [...roots, ...places.map((place) => place.root)]);
     for (const place of places) yield* recoverPlace(run, top, place);
     yield* attempt(run, "database", findStrangers(run, top, places));
-    return { ...inventoryOf(run), transfer };
+    return { ...inventoryOf(run), transfer, wasClean, ranUntil };
   } catch (failure) {
     yield* close(held);
     throw failure;

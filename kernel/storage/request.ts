@@ -2,7 +2,7 @@
  * What the kernel asks of a disk: names of images and stages, never descriptors. Each request is one storage program,
  * and each answer one `DiskResult`.
  */
-import type { BlockHash, ImageId, VPath } from "../ids.ts";
+import type { BlockHash, ImageId, UnixMs, VPath } from "../ids.ts";
 import type { IndexBody } from "../index/builder.ts";
 import type { PackedIndex } from "../index/packed.ts";
 import type { Pieces } from "../index/pieces.ts";
@@ -112,6 +112,10 @@ export type DiskRequest =
   | ({ readonly kind: "scrub_blocks"; readonly place: Place } & Pieces)
   /** Counters that survive a restart. */
   | { readonly kind: "save_transfer"; readonly transfer: Transfer }
+  /** What a wall clock shows that can be trusted. */
+  | { readonly kind: "save_time"; readonly time: UnixMs }
+  /** The server ends, and nothing that changes the disk is on its way. */
+  | { readonly kind: "mark_clean" }
   /** A source tree of an uploader: lists it, without digests. */
   | { readonly kind: "walk"; readonly root: RootName }
   /** Digests of the entries numbered `from` up to before `to` of a walked tree, block after block. */
@@ -157,7 +161,7 @@ export type Transfer = {
 export type Amount = { readonly bytes: number; readonly blocks: number };
 
 export type DiskValue =
-  | ({ readonly kind: "recovered"; readonly transfer: Transfer } & Inventory)
+  | ({ readonly kind: "recovered" } & LastRun & Inventory)
   | ({ readonly kind: "adopted" } & Inventory)
   /** Sorted. */
   | { readonly kind: "folders"; readonly folders: readonly string[] }
@@ -180,6 +184,15 @@ export type DiskValue =
       readonly reusedBlocks: number;
       readonly reusedBytes: number;
     };
+
+/** What the server that ran before has left of itself. */
+export type LastRun = {
+  readonly transfer: Transfer;
+  /** It has ended in order. */
+  readonly wasClean: boolean;
+  /** What its clock showed at the end, or not long before; null when that is not known. */
+  readonly ranUntil: UnixMs | null;
+};
 
 /** What a look through the disk has found. */
 export type Inventory = {

@@ -18,6 +18,7 @@ const MARKS = [
   "frame_refused",
   "image_missing",
   "index_refused",
+  "last_run_cut",
   "listing_asked",
   "looks_again",
   "own_machine_id_heard",

@@ -51,6 +51,9 @@ type List = ReadonlySet<string> | null;
 type Change = { readonly time: number; readonly path: string; readonly ids: readonly number[] };
 type Life = {
   readonly since: number;
+  /** When its last run ended, as its disk says, and how far its clock was behind that, in milliseconds. */
+  readonly ranUntil: number | null;
+  readonly behind: number;
   /** What it was told of its keep list, the latest last. */
   readonly lists: { readonly time: number; readonly list: List }[];
 };
@@ -62,6 +65,7 @@ const STEP_MS = 61_000;
 const HELD = 590 * SECOND;
 /** A step that is taken back so soon may have been seen by nobody. */
 const UNSEEN = 21 * SECOND;
+const MONTH_MS = 30 * 86_400_000;
 
 export function createRetention(ledger: Ledger, db: RootName): Retention {
   const lives = new Map<string, Life>();
@@ -157,6 +161,13 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
     });
   }
 
+  /** Its clock is behind its last run since it started, and nobody has set it. */
+  function isBehind({ host, wall }: Site): boolean {
+    const life = lives.get(host);
+    if (life === undefined || life.ranUntil === null || life.behind < STEP_MS) return false;
+    return wall() < life.ranUntil - 1_000 && (steps.get(host) ?? []).every((step) => step.time < life.since);
+  }
+
   function judge(site: Site, path: string, image: string, time: number): void {
     const { host, clean } = site;
     const fail = (why: string): never => {
@@ -168,6 +179,7 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
     if (clean.list && list === null) return fail("its keep list cannot be read");
     if (list?.has(path) === true) return fail("its keep list names it");
     if (isDoubtful(host, time)) return fail("its clock was set");
+    if (isBehind(site)) return fail("its clock is behind its last run");
     if (life === undefined || time - life.since < LOOKS) return fail("it has just started");
     const wall = site.wall();
     if (stays(site, path, image, time, wall)) return fail("it stays");
@@ -207,7 +219,9 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
 
   return {
     started(site, time) {
-      lives.set(site.host, { since: time, lists: [] });
+      const ranUntil = lastRunOf(site, db);
+      const behind = ranUntil === null ? 0 : ranUntil - site.wall();
+      lives.set(site.host, { since: time, lists: [], ranUntil, behind });
       for (const place of stolen) {
         const [host = "", path = ""] = place.split(" ");
         if (host !== site.host) continue;
@@ -283,7 +297,13 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
       const latest = Math.max(0, ...[...ledger.signed.values()].map(({ timestamp }) => timestamp));
       return (latest - wall()) * 1000 + (clean?.recent ?? 0) + 2 * SECOND;
     },
-    isHeld({ host, clean }, time) {
+    isHeld({ host, clean, wall }, time) {
+      const life = lives.get(host);
+      // It may have caught up just now, and look again in a moment.
+      if (life !== undefined && life.behind > 59_000 && wall() < (life.ranUntil ?? 0) + LOOKS / 1_000)
+        return true;
+      if (life !== undefined && life.behind < 1_000 - MONTH_MS && time - life.since < 660 * SECOND)
+        return true;
       const set = (steps.get(host) ?? []).some(
         (step) => Math.abs(step.ms) > 1_000 && time - step.time < 660 * SECOND,
       );
@@ -305,6 +325,15 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
           if (place.startsWith(`${from} `)) map.set(`${to}${place.slice(from.length)}`, version);
     },
   };
+}
+
+/** What its clock showed last, as its disk says: a map of which one member is `time`, an integer of eight bytes. */
+function lastRunOf({ disk }: Site, db: RootName): number | null {
+  const file = disk.tree(db).get("time");
+  const at = file?.kind === "file" ? byteString(file.bytes).indexOf("dtime\x1b") : -1;
+  if (file?.kind !== "file" || at < 0) return null;
+  const { buffer, byteOffset } = file.bytes;
+  return Number(new DataView(buffer, byteOffset).getBigUint64(at + 6));
 }
 
 function parentOf(path: string): string {

@@ -38,6 +38,8 @@ export function createToyDisk(): ToyDisk {
         return good({
           kind: "recovered",
           found: [],
+          wasClean: true,
+          ranUntil: null,
           transfer: NO_TRANSFER,
           problems: [],
           unread: [],

@@ -21,7 +21,14 @@ function begun(inventory: Partial<Inventory>, keys: readonly string[] = ["site"]
   const rig = createRig({ keys });
   rig.feed({ kind: "wake" });
   const transfer = { fetched: ZERO, reused: ZERO, linked: ZERO, served: { bytes: 5, blocks: 1 } };
-  rig.done("recover", { kind: "recovered", transfer, ...NOTHING, ...inventory });
+  rig.done("recover", {
+    kind: "recovered",
+    transfer,
+    wasClean: true,
+    ranUntil: null,
+    ...NOTHING,
+    ...inventory,
+  });
   return rig;
 }
 

@@ -28,7 +28,7 @@ const BROKEN: Readonly<Record<string, readonly [oracle: RegExp, seeds: number]>>
   files_not_synced: [/mixed_tree/, 60],
   future_accepted: [/future_taken/, 30],
   image_swapped_in_two_steps: [/went_back/, 20],
-  reported_early: [/acked_lost/, 20],
+  reported_early: [/acked_lost|false_success/, 20],
   winner_reversed: [/went_back|acked_lost|not_converged|older_taken|wrongly_refused/, 20],
 };
 
@@ -62,7 +62,7 @@ test("a failure is explained, kept small, and its shards are merged", { timeout:
   const why = await sim("why", "--seed", "1", "--mutant", "reported_early");
   expect(why.code).toBe(1);
   expect(why.out).toMatch(/n\d sends GetBlock to /);
-  expect(why.out).toMatch(/acked_lost: broken is the promise that what a server has reported/);
+  expect(why.out).toMatch(/false_success: broken is the promise that /);
   const folder = await mkdtemp(join(tmpdir(), "ciruela-shards-"));
   try {
     const files = ["1/2", "2/2"].map((shard) => join(folder, shard.replace("/", "-")));
@@ -100,7 +100,7 @@ test("a script says when it does not apply any more", async () => {
 test("a failing run is repeated by the command that it prints, and by the smaller script", async () => {
   const { code, out } = await sim("--seed", "1", "--mutant", "reported_early");
   expect(code).toBe(1);
-  expect(out).toMatch(/^seed 1: acked_lost: n\d reported #\d/);
+  expect(out).toMatch(/^seed 1: false_success: #\d ends well with n\d/);
   expect(out).toMatch(/^at step \d+, \d+(us|ms|s) of virtual time$/m);
   expect(out).toContain("npm run sim -- --script - --mutant reported_early <<'END'\nseed 1\ncluster");
   expect(out).toMatch(/\ndigest [0-9a-f]{32}\n$/);

@@ -57,6 +57,8 @@ test("nothing is dropped when a state could not be read", () => {
     kind: "recovered",
     found: [],
     transfer,
+    wasClean: true,
+    ranUntil: null,
     problems: ["a"],
     unread: [],
     complete: false,
