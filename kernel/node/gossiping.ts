@@ -57,8 +57,8 @@ export function newsOf(node: NodeState): News {
   );
   const complete: (readonly [VPath, ImageId])[] = [];
   for (const path of wantedElsewhere(node.view)) {
-    const entry = getEntry(node.catalog, path);
-    if (entry.intent === null && entry.committed !== null) complete.push([path, entry.committed.image]);
+    const image = completeAt(node, path);
+    if (image !== null) complete.push([path, image]);
   }
   return {
     inProgress,
@@ -205,11 +205,17 @@ function tellPresent(node: NodeState, peer: Peer, out: Effect[]): void {
   let told = 0;
   for (const path of [...peer.watching].toSorted(compareVPath)) {
     if (told === TOLD_AT_ONCE_MAX) return;
-    const entry = getEntry(node.catalog, path);
-    if (entry.intent !== null || entry.committed === null) continue;
+    const image = completeAt(node, path);
+    if (image === null) continue;
     told += 1;
-    sendTo(node.view, peer, { type: "Complete", path, image: entry.committed.image }, out);
+    sendTo(node.view, peer, { type: "Complete", path, image }, out);
   }
+}
+
+/** What others may count on: not what something else is about to replace, nor what is on its way out. */
+function completeAt(node: NodeState, path: VPath): ImageId | null {
+  const { committed, intent } = getEntry(node.catalog, path);
+  return intent !== null || node.retention.running.has(path) ? null : (committed?.image ?? null);
 }
 
 function answerComplete(node: NodeState, peer: Peer, path: VPath, image: ImageId, out: Effect[]): void {

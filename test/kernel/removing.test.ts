@@ -1,7 +1,18 @@
 /** A removal that the disk has stopped half way: it is decided, so that it ends, and nothing is judged by what is left. */
 import { expect, test } from "vitest";
 import { getEntry } from "../../kernel/catalog.ts";
-import { imageOf, pathOf, type Rig, createRig, indexOf, stageLacking, WALL } from "./rig.ts";
+import {
+  createRig,
+  imageOf,
+  indexOf,
+  machineOf,
+  NOTHING,
+  pathOf,
+  type Rig,
+  sentPackets,
+  stageLacking,
+  WALL,
+} from "./rig.ts";
 
 const ROUND_MS = 1_000;
 const NO = { ok: false, code: "removal_begun", detail: "io (unlink: EIO)" } as const;
@@ -49,6 +60,31 @@ test("another image of its path waits for the end, and is taken then", () => {
   while (!isAsked(rig)) rig.wait(ROUND_MS);
   rig.done("remove");
   expect(rig.pending.some(({ request }) => request.kind === "put_intent")).toBe(true);
+});
+
+test("whoever waits for the path is told nothing of what is on its way out", () => {
+  const rig = createRig({ settings: CLEANED });
+  rig.start([
+    {
+      path: pathOf("a"),
+      committed: { image: imageOf(7), signatures: [{ timestamp: 1, bytes: new Uint8Array(64) }] },
+      missing: false,
+      intent: null,
+      floor: null,
+      published: null,
+    },
+  ]);
+  const told = (): readonly string[] => {
+    const effects = [...rig.gossip(1, { ...NOTHING, watching: [pathOf("a")] }), ...rig.wait(ROUND_MS)];
+    return sentPackets(effects).flatMap(({ packet: { message } }) => {
+      if (message.type === "BaseDirs") return message.complete.size > 0 ? ["in a round"] : [];
+      return message.type === "Complete" ? ["at once"] : [];
+    });
+  };
+  expect(new Set(told())).toEqual(new Set(["in a round", "at once"]));
+  while (!isAsked(rig)) rig.wait(ROUND_MS);
+  expect(told()).toEqual([]);
+  expect(rig.node.view.peers.has(machineOf(1))).toBe(true);
 });
 
 test("what still stands at its name is judged again", () => {
