@@ -198,7 +198,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     const wait = oracle.untilOld(cleaned);
     if (cleaned.length === 0) return true;
     if (wait > OLD_WAIT_MAX) return false;
-    world.runUntil(world.timeline.now() + wait + CLEANED);
+    // What is damaged is fetched again, and does not go before that has ended or is given up.
+    world.runUntil(world.timeline.now() + wait + CLEANED + (cluster.spoilt ? ABANDON : 0));
     oracle.cleanEnds(cleaned);
     return true;
   }

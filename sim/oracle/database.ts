@@ -143,7 +143,10 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
       for (const path of ledger.pathsBelow(site.key)) {
         const { ids, spoilt } = trees.shownAt(site.host, path);
         // What a fault has changed may look like any of its path.
-        const needed = [...(spoilt ? [] : ids), ...namedIn(files, path, ".state")];
+        const shown = spoilt ? [] : ids;
+        // What somebody has deleted, and nobody could bring again, is promised by a file alone: the next start asks anew.
+        const isGone = ids.length === 0 && trees.hasLost(site.host, path);
+        const needed = isGone ? [] : [...shown, ...namedIn(files, path, ".state")];
         const isNeeded = needed.some((id) => ledger.signed.get(id)?.image === image);
         if (!isNeeded && !isFetched(path, image)) continue;
         throw new Violation("index_lost", `${site.host} drops the index of ${path}, ${image.slice(0, 8)}`);
