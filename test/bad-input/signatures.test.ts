@@ -111,6 +111,34 @@ test.each(edges.cases)("BC17 verifiers differ where $note: ours always says the 
   );
 });
 
+type Wycheproof = {
+  readonly publicKey: string;
+  readonly valid: readonly { readonly message: string; readonly signature: string }[];
+  readonly special: { readonly message: string; readonly signatures: readonly string[] };
+};
+const wycheproof = JSON.parse(readFileSync("test/vectors/ed25519-wycheproof.json", "utf8")) as Wycheproof;
+
+test("BC17 what Wycheproof says of ordinary signatures, and of 20 with special values, so say both verifiers", async () => {
+  const { valid, special } = wycheproof;
+  const cases = [
+    ...valid.map((each) => ({ ...each, holds: true })),
+    ...special.signatures.map((signature) => ({ message: special.message, signature, holds: false })),
+  ];
+  const wanted = cases.map(({ holds }) => holds);
+  const checks = cases.map(({ message, signature }) => ({
+    publicKey: bytesOf(wycheproof.publicKey),
+    payload: bytesOf(message),
+    signature: bytesOf(signature),
+  }));
+  const verifier = createVerifier();
+  expect(await new Promise((done) => verifier.verify(checks, done))).toEqual(wanted);
+  const own = checks.map(({ payload, signature }) =>
+    verifySignature(wycheproof.publicKey as PublicKey, payload, signature),
+  );
+  expect(own).toEqual(wanted);
+  expect([wanted.length, new Set(special.signatures).size]).toEqual([29, 20]);
+});
+
 function withS(bytes: Uint8Array, more: bigint): Uint8Array {
   let s = more;
   for (let at = 63; at >= 32; at--) s += BigInt(bytes[at] ?? 0) << BigInt(8 * (at - 32));
