@@ -2,7 +2,7 @@
  * What is cut: the requests of one upload, replace, append, removal, collection of indexes or start, on a disk where
  * another image stands beside. A story says what it has promised by then, and what may be seen.
  */
-import type { ImageId, VPath } from "../../kernel/ids.ts";
+import type { ImageId, UnixMs, VPath } from "../../kernel/ids.ts";
 import type { PackedIndex } from "../../kernel/index/packed.ts";
 import { hashOfBlock, pathOf, placeOfBlock } from "../../kernel/index/view.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
@@ -31,6 +31,8 @@ export type Plot = {
   readonly after: Sealed | null;
   /** Something was promised before the story begins. */
   readonly promised: boolean;
+  /** What the clock showed when the run before ended; null where that is not known. */
+  readonly ranUntil: UnixMs | null;
 };
 
 export type Story = {
@@ -187,6 +189,12 @@ function* collection(): Generator<DiskRequest, void, DiskResult> {
   yield* upload(NEXT);
 }
 
+/** What a server does last. */
+function* stop(): Generator<DiskRequest, void, DiskResult> {
+  yield { kind: "save_time", time: STOPPED_AT };
+  yield { kind: "mark_clean" };
+}
+
 function* start(): Generator<DiskRequest, void, DiskResult> {
   yield RECOVER;
 }
@@ -220,7 +228,8 @@ function killed(
   disk.kill();
 }
 
-const AT_REST = { promised: false } as const;
+const AT_REST = { promised: false, ranUntil: null } as const;
+const STOPPED_AT = 1_700_000_000_000 as UnixMs;
 
 export const STORIES: readonly Story[] = [
   {
@@ -274,11 +283,22 @@ export const STORIES: readonly Story[] = [
     },
   },
   {
+    name: "start after a stop",
+    begin(how) {
+      const disk = diskWith(how, SIDE, FIRST);
+      runAll(disk, stop());
+      disk.restore(disk.snapshot());
+      const plot = { ...AT_REST, ranUntil: STOPPED_AT, beside: OTHER, before: OLD, after: OLD };
+      return { disk, plot, requests: start };
+    },
+  },
+  {
     name: "start in a commit",
     begin(how) {
       const disk = diskWith(how, SIDE, FIRST);
       killed(disk, upload(NEXT), (kind, renames) => kind === "commit" && renames === 1);
-      return { disk, plot: { promised: true, beside: OTHER, before: OLD, after: NEW }, requests: start };
+      const plot = { ...AT_REST, promised: true, beside: OTHER, before: OLD, after: NEW };
+      return { disk, plot, requests: start };
     },
   },
   {
@@ -286,7 +306,8 @@ export const STORIES: readonly Story[] = [
     begin(how) {
       const disk = diskWith(how, SIDE, FIRST);
       killed(disk, upload(NEXT), (kind) => kind === "commit");
-      return { disk, plot: { promised: true, beside: OTHER, before: OLD, after: NEW }, requests: start };
+      const plot = { ...AT_REST, promised: true, beside: OTHER, before: OLD, after: NEW };
+      return { disk, plot, requests: start };
     },
   },
   {

@@ -64,7 +64,7 @@ export function sweepStory(story: Story, how: CrashModel, { fault }: SweepOption
   const wrong: string[] = [];
   const count = { points: 0, covered: 0, subsets: 0, states: 0 };
   const again = { points: 0, subsets: 0, states: 0 };
-  let answered: Answered = { promised: plot.promised, done: false };
+  let answered: Answered = { promised: plot.promised, done: false, started: false };
   let where = "the beginning";
 
   function fail(what: string | null): void {
@@ -127,6 +127,7 @@ export function sweepStory(story: Story, how: CrashModel, { fault }: SweepOption
       if (!result.ok) fail(`${kind} fails: ${result.code} ${result.detail}`);
       if (kind === "put_intent") answered = { ...answered, promised: true };
       if (kind === "commit" || kind === "remove") answered = { ...answered, done: true };
+      if (kind === "recover") answered = { ...answered, started: true };
       where = `the answer to ${kind}`;
       cutHere();
       next = asked.next(result);
@@ -148,8 +149,8 @@ function judged(disk: SimDisk, plot: Plot, answered: Answered): string | null {
   }
 }
 
-function keyWith(image: DiskImage, { promised, done }: Answered): string {
-  return `${keyOf(image)} ${promised ? "promised" : ""} ${done ? "done" : ""}`;
+function keyWith(image: DiskImage, { promised, done, started }: Answered): string {
+  return `${keyOf(image)} ${promised ? "promised" : ""} ${done ? "done" : ""} ${started ? "started" : ""}`;
 }
 
 /** Calls `cut` before and after each call that changes something. */
