@@ -49,8 +49,11 @@ export type Retention = {
 
 type List = ReadonlySet<string> | null;
 type Change = { readonly time: number; readonly path: string; readonly ids: readonly number[] };
+type Step = { readonly time: number; readonly ms: number };
 type Life = {
   readonly since: number;
+  /** How often its clock had been set before it began. */
+  readonly stepsBefore: number;
   /** When its last run ended, as its disk says, and how far its clock was behind that, in milliseconds. */
   readonly ranUntil: number | null;
   readonly behind: number;
@@ -69,7 +72,7 @@ const MONTH_MS = 30 * 86_400_000;
 
 export function createRetention(ledger: Ledger, db: RootName): Retention {
   const lives = new Map<string, Life>();
-  const steps = new Map<string, { readonly time: number; readonly ms: number }[]>();
+  const steps = new Map<string, Step[]>();
   /** By server: what its paths have shown, in order. */
   const history = new Map<string, Change[]>();
   /** By place, what the disk was asked to remove; and what is gone there, the greatest. */
@@ -150,10 +153,14 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
     return newer >= clean.min;
   }
 
+  /** How the clock was set since the process began. */
+  function stepsInLife(host: string): readonly Step[] {
+    return (steps.get(host) ?? []).slice(lives.get(host)?.stepsBefore ?? 0);
+  }
+
   /** The clock of a running process was set not long ago, and it has had the time to see it. */
   function isDoubtful(host: string, time: number): boolean {
-    const since = lives.get(host)?.since ?? 0;
-    const own = (steps.get(host) ?? []).filter((each) => each.time >= since);
+    const own = stepsInLife(host);
     return own.some((step) => {
       const age = time - step.time;
       const alone = own.every((other) => other === step || Math.abs(other.time - step.time) > UNSEEN);
@@ -165,7 +172,7 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
   function isBehind({ host, wall }: Site): boolean {
     const life = lives.get(host);
     if (life === undefined || life.ranUntil === null || life.behind < STEP_MS) return false;
-    return wall() < life.ranUntil - 1_000 && (steps.get(host) ?? []).every((step) => step.time < life.since);
+    return wall() < life.ranUntil - 1_000 && stepsInLife(host).length === 0;
   }
 
   function judge(site: Site, path: string, image: string, time: number): void {
@@ -221,7 +228,8 @@ export function createRetention(ledger: Ledger, db: RootName): Retention {
     started(site, time) {
       const ranUntil = lastRunOf(site, db);
       const behind = ranUntil === null ? 0 : ranUntil - site.wall();
-      lives.set(site.host, { since: time, lists: [], ranUntil, behind });
+      const stepsBefore = steps.get(site.host)?.length ?? 0;
+      lives.set(site.host, { since: time, stepsBefore, lists: [], ranUntil, behind });
       for (const place of stolen) {
         const [host = "", path = ""] = place.split(" ");
         if (host !== site.host) continue;
