@@ -40,6 +40,8 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
   const untidy = new Set<string>();
   const asked = new Map<string, number>();
   const fetched = new Map<string, number>();
+  /** How often each has found an image damaged, at any time: it fetches that again. */
+  const damaged = new Map<string, number>();
   const sentBefore = new Map<string, number>();
   let began = 0;
 
@@ -58,6 +60,7 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
     started: (host) => void untidy.delete(host),
     said(host, mark) {
       if (mark === "disk_failed" || mark === "problem") untidy.add(host);
+      if (mark === "image_damaged") damaged.set(host, (damaged.get(host) ?? 0) + 1);
       if (mark === "listing_asked") asked.set(host, (asked.get(host) ?? 0) + 1);
       if (mark === "download_started") fetched.set(host, (fetched.get(host) ?? 0) + 1);
     },
@@ -75,7 +78,8 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
         const questions = asked.get(host) ?? 0;
         if (questions > QUESTIONS_MAX)
           throw new Violation("not_at_rest", `${host} asks for ${questions} listings in ${rounds} rounds`);
-        if ((fetched.get(host) ?? 0) > 0) throw new Violation("not_at_rest", `${host} fetches what all have`);
+        if ((fetched.get(host) ?? 0) > (damaged.get(host) ?? 0))
+          throw new Violation("not_at_rest", `${host} fetches what all have`);
         const packets = traffic.datagrams(host) - (sentBefore.get(host) ?? 0);
         const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * awaited);
         const most =
