@@ -2,6 +2,7 @@
  * What a start does before anything else: the lock, what was promised and what is here, and the end of what a power cut
  * or a kill interrupted.
  *
+ *   the mark of a run that ended in order      taken away, before anything changes
  *   intent, and its image stands at the name   the last steps of the commit are done
  *   intent, anything else                      reported: its download goes on in the same stage
  *   floor, and the state that it removed       the last steps of the removal are done
