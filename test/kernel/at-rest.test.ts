@@ -7,6 +7,7 @@ import { hasCalls } from "../../kernel/rpc/links.ts";
 import {
   addressOf,
   createRig,
+  found,
   imageOf,
   indexOf,
   machineOf,
@@ -15,6 +16,7 @@ import {
   sentFrames,
   sentPackets,
   stageLacking,
+  stateOf,
   WALL,
 } from "./rig.ts";
 
@@ -22,14 +24,7 @@ const ROUND_MS = 1_000;
 const SITE = "/site" as VPath;
 const X = pathOf("x");
 const OTHER = "ab".repeat(32) as Digest;
-const HERE = {
-  path: X,
-  committed: { image: imageOf(1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
-  missing: false,
-  intent: null,
-  floor: null,
-  published: null,
-};
+const HERE = found(X, stateOf(imageOf(1), WALL));
 
 const packetsOf = (effects: readonly Effect[]) =>
   effects.flatMap((each) => (each.kind === "send_datagram" ? [each.bytes] : []));

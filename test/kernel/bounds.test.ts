@@ -7,14 +7,16 @@ import { encodePacket, type GossipMessage } from "../../kernel/wire/packet.ts";
 import {
   addressOf,
   createRig,
+  found,
   imageOf,
   machineOf,
+  NOTHING,
   pathOf,
   SELF,
   sentFrames,
   sentPackets,
+  stateOf,
   WALL,
-  NOTHING,
 } from "./rig.ts";
 
 const watching = (paths: readonly VPath[]): GossipMessage => ({ ...NOTHING, watching: paths });
@@ -82,15 +84,7 @@ test("what an address has said last is recognised, and what it says else is hear
 
 test("one packet brings about a few, however many paths it names; the rounds say the rest", () => {
   const rig = createRig();
-  const found = names(200).map((name, at) => ({
-    path: pathOf(name),
-    committed: { image: imageOf(at + 1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
-    missing: false,
-    intent: null,
-    floor: null,
-    published: null,
-  }));
-  rig.start(found);
+  rig.start(names(200).map((name, at) => found(pathOf(name), stateOf(imageOf(at + 1), WALL))));
   hear(rig, 1, 1, NOTHING);
   rig.wait(2_000);
   const sent = hear(rig, 1, 1, watching(names(200).map(pathOf)));
@@ -198,16 +192,7 @@ test("what a peer has said is forgotten when it is silent for long", () => {
 
 test("base directories take turns: of fifty, all are told within five rounds", () => {
   const rig = createRig({ settings: { numLevels: 2 } });
-  rig.start(
-    names(50).map((name) => ({
-      path: pathOf(`${name}/x`),
-      committed: { image: imageOf(1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
-      missing: false,
-      intent: null,
-      floor: null,
-      published: null,
-    })),
-  );
+  rig.start(names(50).map((name) => found(pathOf(`${name}/x`), stateOf(imageOf(1), WALL))));
   rig.wait(1_000);
   const told = new Set<VPath>();
   for (let round = 0; round < 5; round++)

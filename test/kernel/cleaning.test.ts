@@ -2,7 +2,18 @@
 import { expect, test } from "vitest";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { statusPage } from "../../kernel/status.ts";
-import { createRig, directoryOf, imageOf, indexOf, pathOf, type Rig, stageLacking, WALL } from "./rig.ts";
+import {
+  createRig,
+  directoryOf,
+  found,
+  imageOf,
+  indexOf,
+  pathOf,
+  type Rig,
+  stageLacking,
+  stateOf,
+  WALL,
+} from "./rig.ts";
 
 const NO = { ok: false, code: "io", detail: "unlink: EIO" } as const;
 
@@ -64,14 +75,8 @@ test("what belongs to a promise is not asked for again", () => {
 
 test("a promise that has lost is dropped in the end", () => {
   const rig = createRig();
-  const stateOf = (number: number, timestamp: number) => ({
-    image: imageOf(number),
-    signatures: [{ timestamp, bytes: new Uint8Array(64) }],
-  });
-  const intent = { state: stateOf(2, WALL - 1), stage: "s", mode: "replace" } as const;
-  rig.start([
-    { path: pathOf("a"), committed: stateOf(1, WALL), missing: false, intent, floor: null, published: null },
-  ]);
+  const intent = { state: stateOf(imageOf(2), WALL - 1), stage: "s", mode: "replace" } as const;
+  rig.start([found(pathOf("a"), stateOf(imageOf(1), WALL), { intent })]);
   rig.disk("abort", NO);
   expect(isAsked(rig, "abort")).toBe(false);
   rig.wait(1_000);

@@ -18,17 +18,10 @@ import {
   UNSENT_MS_MAX,
 } from "../../kernel/rpc/credit.ts";
 import { cacheIndex } from "../../kernel/index-cache.ts";
-import { createRig, hashOfNumber, imageOf, indexOf, pathOf, WALL } from "./rig.ts";
+import { createRig, found, hashOfNumber, imageOf, indexOf, pathOf, stateOf, WALL } from "./rig.ts";
 
 const conn = (number: number): ConnId => number as ConnId;
-const HERE = {
-  path: pathOf("x"),
-  committed: { image: imageOf(1), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
-  missing: false,
-  intent: null,
-  floor: null,
-  published: null,
-};
+const HERE = found(pathOf("x"), stateOf(imageOf(1), WALL));
 const at = (ms: number): MonoMs => ms as MonoMs;
 
 test("a connection has a window: what is asked beyond it waits until something has gone out", () => {

@@ -6,29 +6,23 @@ import type { FoundImage } from "../../kernel/storage/request.ts";
 import {
   createRig,
   directoryOf,
+  found,
   imageOf,
   indexOf,
   pathOf,
   type Rig,
   sentFrames,
   stageLacking,
+  stateOf,
   WALL,
 } from "./rig.ts";
 
 const A = pathOf("a");
 const PUBLISHED = { timestamp: WALL, image: imageOf(5) };
-const NOTHING: FoundImage = {
-  path: A,
-  committed: null,
-  missing: false,
-  intent: null,
-  floor: null,
-  published: PUBLISHED,
-};
+const NOTHING = found(A, null, { published: PUBLISHED });
 
 function here(number: number, timestamp: number): FoundImage {
-  const signatures = [{ timestamp, bytes: new Uint8Array(64) }];
-  return { ...NOTHING, committed: { image: imageOf(number), signatures } };
+  return { ...NOTHING, committed: stateOf(imageOf(number), timestamp) };
 }
 
 function started(...found: readonly FoundImage[]): Rig {

@@ -3,13 +3,11 @@ import { expect, test } from "vitest";
 import type { VPath } from "../../kernel/ids.ts";
 import { listPagePath } from "../../kernel/page.ts";
 import { statusPage } from "../../kernel/status.ts";
-import { createRig, imageOf, pathOf, WALL } from "./rig.ts";
+import { createRig, found, imageOf, pathOf, stateOf, WALL } from "./rig.ts";
 
 test("a directory has its page under its own path, and under no other spelling of it", () => {
   const rig = createRig();
-  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  const committed = { image: imageOf(1), signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
+  rig.start([found(pathOf("x"), stateOf(imageOf(1), WALL))]);
   const asked = rig.pending.length;
   for (const path of ["/list-dir/site", "/list-dir/site/"])
     expect(statusPage(rig.node, path)).toMatchObject({ x: { image: imageOf(1) } });
@@ -38,9 +36,6 @@ test.each([
   const path = `/${key}` as VPath;
   expect(listPagePath(path)).toBe(asked);
   const rig = createRig({ keys: [key] });
-  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  const committed = { image: imageOf(1), signatures };
-  const image = `${path}/x` as VPath;
-  rig.start([{ path: image, committed, missing: false, intent: null, floor: null, published: null }]);
+  rig.start([found(`${path}/x` as VPath, stateOf(imageOf(1), WALL))]);
   expect(statusPage(rig.node, asked)).toMatchObject({ x: { image: imageOf(1) } });
 });

@@ -1,13 +1,11 @@
 /** What is learnt of an image that is here. */
 import { expect, test } from "vitest";
 import type { VPath } from "../../kernel/ids.ts";
-import { createRig, imageOf, NOTHING, pathOf, sentPackets, WALL } from "./rig.ts";
+import { createRig, found, imageOf, NOTHING, pathOf, sentPackets, stateOf, WALL } from "./rig.ts";
 
 test("a signature that is learnt of what is here is told at once", () => {
   const rig = createRig();
-  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  const committed = { image: imageOf(1), signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
+  rig.start([found(pathOf("x"), stateOf(imageOf(1), WALL))]);
   rig.gossip(1, NOTHING);
   rig.gossip(1, { type: "ConfigSync", paths: ["/site" as VPath] });
   const told = (effects: ReturnType<typeof rig.feed>) =>

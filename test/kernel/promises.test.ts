@@ -5,6 +5,7 @@ import { cacheIndex } from "../../kernel/index-cache.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import {
   createRig,
+  found,
   hashOfNumber,
   imageOf,
   indexOf,
@@ -12,23 +13,14 @@ import {
   type Rig,
   sentFrames,
   stageLacking,
+  stateOf,
   WALL,
 } from "./rig.ts";
 
 test("a download that loses to what is committed is promised no more, on disk either", () => {
   const rig = createRig();
   const [a, b] = [imageOf(1), imageOf(2)];
-  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  rig.start([
-    {
-      path: pathOf("x"),
-      committed: { image: a, signatures },
-      missing: false,
-      intent: null,
-      floor: null,
-      published: null,
-    },
-  ]);
+  rig.start([found(pathOf("x"), stateOf(a, WALL))]);
   rig.open(2);
   rig.upload(2, 1, "x", b, WALL + 1);
   rig.done("put_intent");
@@ -44,20 +36,8 @@ test("a download that loses to what is committed is promised no more, on disk ei
 test("a promise that is older than what is committed is not taken up again", () => {
   const rig = createRig();
   const [a, b] = [imageOf(1), imageOf(2)];
-  const state = (image: typeof a, timestamp: number) => ({
-    image,
-    signatures: [{ timestamp, bytes: new Uint8Array(64) }],
-  });
-  rig.start([
-    {
-      path: pathOf("x"),
-      committed: state(a, WALL + 2),
-      missing: false,
-      intent: { state: state(b, WALL + 1), stage: "s", mode: "replace" },
-      floor: null,
-      published: null,
-    },
-  ]);
+  const intent = { state: stateOf(b, WALL + 1), stage: "s", mode: "replace" } as const;
+  rig.start([found(pathOf("x"), stateOf(a, WALL + 2), { intent })]);
   expect(rig.node.downloads.size).toBe(0);
   expect(rig.pending.map(({ request }) => request.kind)).toEqual(["abort"]);
 });
@@ -65,9 +45,7 @@ test("a promise that is older than what is committed is not taken up again", () 
 /** A node in which the image of an upload is about to be committed. */
 function committing(images: { readonly committed: ImageId; readonly coming: ImageId }): Rig {
   const rig = createRig();
-  const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-  const committed = { image: images.committed, signatures };
-  rig.start([{ path: pathOf("x"), committed, missing: false, intent: null, floor: null, published: null }]);
+  rig.start([found(pathOf("x"), stateOf(images.committed, WALL))]);
   rig.open(2);
   rig.upload(2, 1, "x", images.coming, WALL + 1);
   rig.done("put_intent");

@@ -12,6 +12,7 @@ import {
   addressOf,
   createRig,
   directoryOf,
+  found,
   imageOf,
   indexOf,
   machineOf,
@@ -20,6 +21,7 @@ import {
   sentFrames,
   sentPackets,
   stageLacking,
+  stateOf,
   WALL,
 } from "./rig.ts";
 
@@ -30,15 +32,7 @@ const SITE = directoryOf("site");
 const OTHER = directoryOf("other");
 
 function here(path: VPath, image = A, timestamp = WALL): FoundImage {
-  const signatures = [{ timestamp, bytes: new Uint8Array(64) }];
-  return {
-    path,
-    committed: { image, signatures },
-    missing: false,
-    intent: null,
-    floor: null,
-    published: null,
-  };
+  return found(path, stateOf(image, timestamp));
 }
 
 const change = (rig: Rig, ...directories: readonly DirectoryConfig[]): readonly Effect[] =>

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { getEntry } from "../../kernel/catalog.ts";
 import {
   createRig,
+  found,
   imageOf,
   indexOf,
   machineOf,
@@ -11,6 +12,7 @@ import {
   type Rig,
   sentPackets,
   stageLacking,
+  stateOf,
   WALL,
 } from "./rig.ts";
 
@@ -64,16 +66,7 @@ test("another image of its path waits for the end, and is taken then", () => {
 
 test("whoever waits for the path is told nothing of what is on its way out", () => {
   const rig = createRig({ settings: CLEANED });
-  rig.start([
-    {
-      path: pathOf("a"),
-      committed: { image: imageOf(7), signatures: [{ timestamp: 1, bytes: new Uint8Array(64) }] },
-      missing: false,
-      intent: null,
-      floor: null,
-      published: null,
-    },
-  ]);
+  rig.start([found(pathOf("a"), stateOf(imageOf(7), 1))]);
   const told = (): readonly string[] => {
     const effects = [...rig.gossip(1, { ...NOTHING, watching: [pathOf("a")] }), ...rig.wait(ROUND_MS)];
     return sentPackets(effects).flatMap(({ packet: { message } }) => {
@@ -105,9 +98,8 @@ test("with its directory it is left to the start that serves it next", () => {
 
 test("one that a start has found decided, and could not end, is ended by the server, and shown to nobody meanwhile", () => {
   const rig = createRig({ settings: CLEANED });
-  const committed = { image: imageOf(7), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] };
   const floor = { timestamp: WALL, image: imageOf(7), removing: true };
-  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor, published: null }]);
+  rig.start([found(pathOf("a"), stateOf(imageOf(7), WALL), { floor })]);
   expect(rig.node.catalog.hidden.has(pathOf("a"))).toBe(true);
   rig.wait(ROUND_MS);
   expect(isAsked(rig)).toBe(true);
@@ -120,9 +112,8 @@ test("one that a start has found decided, and could not end, is ended by the ser
 
 test("what was signed again after it was decided stays", () => {
   const rig = createRig({ settings: CLEANED });
-  const committed = { image: imageOf(7), signatures: [{ timestamp: WALL + 1, bytes: new Uint8Array(64) }] };
   const floor = { timestamp: WALL, image: imageOf(7), removing: true };
-  rig.start([{ path: pathOf("a"), committed, missing: false, intent: null, floor, published: null }]);
+  rig.start([found(pathOf("a"), stateOf(imageOf(7), WALL + 1), { floor })]);
   rig.wait(ROUND_MS);
   expect([isAsked(rig), rig.node.catalog.hidden.size]).toEqual([false, 0]);
 });

@@ -20,6 +20,7 @@ import type { PublicKey } from "../../kernel/signature/public-key.ts";
 import type { RootName } from "../../kernel/storage/call.ts";
 import type { DiskValue, FoundImage, LastRun } from "../../kernel/storage/request.ts";
 import type { ByteString } from "../../kernel/text.ts";
+import type { SignedState } from "../../kernel/wire/signed-state.ts";
 import { decodeFrame, encodeFrame } from "../../kernel/wire/frame.ts";
 import type { Message, Request, Response } from "../../kernel/wire/message.ts";
 import {
@@ -49,6 +50,20 @@ export const NOTHING: BaseDirs = {
   baseDirs: new Map(),
   complete: new Map(),
 };
+
+/** Signed at these times, by bytes that only `rig.verify` takes for signatures. */
+export function stateOf(image: ImageId, ...timestamps: readonly number[]): SignedState {
+  return { image, signatures: timestamps.map((timestamp) => ({ timestamp, bytes: new Uint8Array(64) })) };
+}
+
+/** What a start finds at a path: this state, and nothing else but what `more` says. */
+export function found(
+  path: VPath,
+  committed: SignedState | null,
+  more: Partial<FoundImage> = {},
+): FoundImage {
+  return { path, committed, missing: false, intent: null, floor: null, published: null, ...more };
+}
 
 export function directoryOf(key: string, more: RigOptions["settings"] = {}): DirectoryConfig {
   return directoryConfig({

@@ -1,17 +1,8 @@
 /** The mark of a run that ended in order, and what a start makes of it. */
 import { expect, test } from "vitest";
-import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, imageOf, indexOf, pathOf, type Rig, WALL } from "./rig.ts";
+import { createRig, found, imageOf, indexOf, pathOf, type Rig, stateOf, WALL } from "./rig.ts";
 
-const signatures = [{ timestamp: WALL, bytes: new Uint8Array(64) }];
-const HERE: FoundImage = {
-  path: pathOf("a"),
-  committed: { image: imageOf(1), signatures },
-  missing: false,
-  intent: null,
-  floor: null,
-  published: null,
-};
+const HERE = found(pathOf("a"), stateOf(imageOf(1), WALL));
 
 function started(wasClean: boolean): Rig {
   const rig = createRig();

@@ -3,15 +3,13 @@ import { expect, test } from "vitest";
 import { statusPage } from "../../kernel/status.ts";
 import type { UnixMs } from "../../kernel/ids.ts";
 import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, imageOf, pathOf, type Rig, WALL } from "../kernel/rig.ts";
+import { createRig, found, imageOf, pathOf, type Rig, stateOf, WALL } from "../kernel/rig.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 function old(name: string, number: number): FoundImage {
-  const signatures = [{ timestamp: WALL - (10 + number) * DAY, bytes: new Uint8Array(64) }];
-  const committed = { image: imageOf(number), signatures };
-  return { path: pathOf(name), committed, missing: false, intent: null, floor: null, published: null };
+  return found(pathOf(name), stateOf(imageOf(number), WALL - (10 + number) * DAY));
 }
 
 /** @param ranUntil  by how many milliseconds the last run ended after the clock of this start */

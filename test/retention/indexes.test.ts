@@ -1,18 +1,12 @@
 import { expect, test } from "vitest";
 import type { ImageId } from "../../kernel/ids.ts";
 import type { FoundImage } from "../../kernel/storage/request.ts";
-import { createRig, imageOf, pathOf, type Rig, WALL } from "../kernel/rig.ts";
+import { createRig, found, imageOf, pathOf, type Rig, stateOf, WALL } from "../kernel/rig.ts";
 import { done, placeAt, plant, recoverRequest, seal, upload, worlds } from "../storage/world.ts";
 
 const DAY = 86_400_000;
-const found = (name: string, number: number): FoundImage => ({
-  path: pathOf(name),
-  committed: { image: imageOf(number), signatures: [{ timestamp: WALL, bytes: new Uint8Array(64) }] },
-  missing: false,
-  intent: null,
-  floor: null,
-  published: null,
-});
+const here = (name: string, number: number): FoundImage =>
+  found(pathOf(name), stateOf(imageOf(number), WALL));
 
 /** One turn through all folders; the first of them holds these images. */
 function turn(rig: Rig, images: readonly ImageId[]): readonly ImageId[] {
@@ -36,7 +30,7 @@ function turn(rig: Rig, images: readonly ImageId[]): readonly ImageId[] {
 
 test("once a day what nothing refers to is dropped: not what is here, nor what is coming", () => {
   const rig = createRig();
-  rig.start([found("a", 1)]);
+  rig.start([here("a", 1)]);
   rig.wait(1_000);
   expect(rig.pending.map(({ request }) => request.kind)).not.toContain("list_index_folders");
   rig.wait(DAY - 2_000);

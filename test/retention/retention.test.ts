@@ -7,28 +7,23 @@ import type { FoundImage } from "../../kernel/storage/request.ts";
 import {
   createRig,
   directoryOf,
+  found,
   imageOf,
   indexOf,
   pathOf,
   type Rig,
   sentFrames,
   stageLacking,
+  stateOf,
   WALL,
 } from "../kernel/rig.ts";
 
 const HOUR = 3_600_000;
 const SETTINGS = { autoClean: true, keepMin: 1, keepMax: 100, keepRecentMs: 24 * HOUR };
 
-function found(name: string, number: number, ...agesHours: readonly number[]): FoundImage {
-  const signatures = agesHours.map((age) => ({ timestamp: WALL - age * HOUR, bytes: new Uint8Array(64) }));
-  return {
-    path: pathOf(name),
-    committed: { image: imageOf(number), signatures },
-    missing: false,
-    intent: null,
-    floor: null,
-    published: null,
-  };
+function aged(name: string, number: number, ...agesHours: readonly number[]): FoundImage {
+  const timestamps = agesHours.map((age) => WALL - age * HOUR);
+  return found(pathOf(name), stateOf(imageOf(number), ...timestamps));
 }
 
 /** Rounds go on for a while; what was removed on disk by then, as the disk is asked for it. */
@@ -63,7 +58,7 @@ function started(images: readonly FoundImage[], settings: object = {}): Rig {
   return rig;
 }
 
-const OLD = [found("a", 1, 100), found("b", 2, 90), found("c", 3, 1)];
+const OLD = [aged("a", 1, 100), aged("b", 2, 90), aged("c", 3, 1)];
 
 test("what is too old is hidden at the first look and removed at the second", () => {
   const rig = started(OLD);
@@ -80,9 +75,9 @@ test("a directory without auto-clean keeps everything", () => {
 });
 
 test("the oldest signature counts, also after the image was signed again", () => {
-  const rig = started([found("a", 1, 100, 1), found("b", 2, 1), found("c", 3, 2)]);
+  const rig = started([aged("a", 1, 100, 1), aged("b", 2, 1), aged("c", 3, 2)]);
   expect(live(rig, 30)).toEqual([pathOf("a")]);
-  const again = started([found("a", 1, 100), found("b", 2, 1)]);
+  const again = started([aged("a", 1, 100), aged("b", 2, 1)]);
   again.upload(9, 1, "a", imageOf(1), WALL);
   again.done("put_state");
   expect(live(again, 30)).toEqual([pathOf("a")]);
@@ -100,16 +95,14 @@ test("what was removed does not come back by its old signature, from nobody; a n
 
 test("a floor that was found on disk counts as well", () => {
   const floor = { timestamp: WALL, image: imageOf(1), removing: false };
-  const rig = started([
-    { path: pathOf("a"), committed: null, missing: false, intent: null, floor, published: null },
-  ]);
+  const rig = started([found(pathOf("a"), null, { floor })]);
   const [refused] = sentFrames(rig.upload(9, 1, "a", imageOf(1), WALL), 9);
   expect(refused).toMatchObject({ response: { accepted: false, reason: "already_removed" } });
 });
 
 test("where something older than what was removed is here again, nothing else that is older is taken", () => {
   const floor = { timestamp: WALL, image: imageOf(9), removing: false };
-  const rig = started([{ ...found("a", 1, 100), floor }, found("b", 2, 100)]);
+  const rig = started([{ ...aged("a", 1, 100), floor }, aged("b", 2, 100)]);
   expect([...rig.node.problems.values()]).toEqual([
     expect.stringMatching(/^\/site\/a: older than what was removed here, and here again: /),
   ]);
@@ -134,7 +127,7 @@ describe("what was removed and is here again", () => {
   const about = `start: ${pathOf("a")}`;
   const again = (image: number, ageHours: number): Rig => {
     const floor = { timestamp: WALL - HOUR, image: imageOf(1), removing: false };
-    return started([{ ...found("a", image, ageHours), floor }]);
+    return started([{ ...aged("a", image, ageHours), floor }]);
   };
 
   test.each([
@@ -205,7 +198,7 @@ test("a removal that the disk refuses is told, tried again, and told no more whe
 
 test("a removal that the disk refuses keeps none of those that wait behind it", () => {
   const names = ["a", "b", "c", "d", "e", "f"];
-  const rig = started([...names.map((name, at) => found(name, at + 1, 100)), found("z", 9, 1)]);
+  const rig = started([...names.map((name, at) => aged(name, at + 1, 100)), aged("z", 9, 1)]);
   const asked = () =>
     rig.pending.flatMap(({ request }) => (request.kind === "remove" ? [request.place.path] : []));
   while (asked().length === 0) rig.wait(1_000);
@@ -255,7 +248,7 @@ test("what was listed for a moment between two looks is judged twice more", () =
 });
 
 test("what was listed for a moment while its removal waited for its turn is judged twice more", () => {
-  const many = "abcdefgh".split("").map((name, at) => found(name, at + 1, 100 + at));
+  const many = "abcdefgh".split("").map((name, at) => aged(name, at + 1, 100 + at));
   const rig = started(many, { keepListFile: "/etc/keep" });
   rig.feed({ kind: "keep_list", key: "site", paths: [] });
   while (rig.pending.every(({ request }) => request.kind !== "remove")) rig.wait(1_000);
@@ -272,10 +265,10 @@ test("what was listed for a moment while its removal waited for its turn is judg
 });
 
 test("an image that is on its way takes no other one's place", () => {
-  const coming = { state: found("b", 2, 1).committed, stage: "s1", mode: "append" } as const;
+  const coming = { state: aged("b", 2, 1).committed, stage: "s1", mode: "append" } as const;
   const rig = started([
-    found("a", 1, 100),
-    { ...found("b", 2, 1), committed: null, intent: coming } as FoundImage,
+    aged("a", 1, 100),
+    { ...aged("b", 2, 1), committed: null, intent: coming } as FoundImage,
   ]);
   expect(live(rig, 60)).toEqual([]);
 });
@@ -297,7 +290,7 @@ test("an image that is on its way, perhaps from nobody, keeps out no other one t
 });
 
 test("after a step of the wall clock nothing is removed that waited for its turn", () => {
-  const rig = started("abcdef".split("").map((name, at) => found(name, at + 1, 100 + at)));
+  const rig = started("abcdef".split("").map((name, at) => aged(name, at + 1, 100 + at)));
   let asked = 0;
   while (asked === 0) {
     rig.wait(1_000);
@@ -311,7 +304,7 @@ test("after a step of the wall clock nothing is removed that waited for its turn
 });
 
 test("after a step of the wall clock nothing is removed for a while", () => {
-  const rig = started([found("a", 1, 2), found("b", 2, 1)]);
+  const rig = started([aged("a", 1, 2), aged("b", 2, 1)]);
   live(rig, 25);
   rig.setClock(1_000 * HOUR);
   expect(live(rig, 300)).toEqual([]);
