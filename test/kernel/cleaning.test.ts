@@ -2,18 +2,7 @@
 import { expect, test } from "vitest";
 import type { RootName } from "../../kernel/storage/call.ts";
 import { statusPage } from "../../kernel/status.ts";
-import {
-  createRig,
-  directoryOf,
-  found,
-  imageOf,
-  indexOf,
-  pathOf,
-  type Rig,
-  stageLacking,
-  stateOf,
-  WALL,
-} from "./rig.ts";
+import { createRig, directoryOf, found, imageOf, pathOf, type Rig, stateOf, WALL } from "./rig.ts";
 
 const NO = { ok: false, code: "io", detail: "unlink: EIO" } as const;
 
@@ -24,10 +13,7 @@ function committed(): Rig {
   rig.open(2);
   const image = imageOf(7);
   rig.upload(2, 1, "a", image);
-  rig.done("put_intent");
-  rig.done("load_index", { kind: "index", index: indexOf(image, 1) });
-  rig.done("prepare_stage", stageLacking(1, []));
-  rig.done("commit");
+  rig.commit(image);
   rig.wait(3_000);
   return rig;
 }

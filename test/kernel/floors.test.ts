@@ -8,11 +8,9 @@ import {
   directoryOf,
   found,
   imageOf,
-  indexOf,
   pathOf,
   type Rig,
   sentFrames,
-  stageLacking,
   stateOf,
   WALL,
 } from "./rig.ts";
@@ -39,13 +37,6 @@ const answer = (rig: Rig, number: number, timestamp: number): object | undefined
 const refused = (reason: string): object => ({ response: { accepted: false, reason } });
 const isStored = (rig: Rig): boolean => rig.pending.some(({ request }) => request.kind === "put_intent");
 
-function commit(rig: Rig, number: number): void {
-  rig.done("put_intent");
-  rig.done("load_index", { kind: "index", index: indexOf(imageOf(number), 1) });
-  rig.done("prepare_stage", stageLacking(1, []));
-  rig.done("commit");
-}
-
 test("a state that is lost is a problem that says what to do, and an old signature brings nothing back", () => {
   const rig = started(NOTHING);
   expect(problemsOf(rig)).toEqual([
@@ -67,7 +58,7 @@ test.each([
 ] as const)("%s is welcome, and then all is well", (_, number, timestamp) => {
   const rig = started(NOTHING);
   rig.upload(9, 1, "a", imageOf(number), timestamp);
-  commit(rig, number);
+  rig.commit(imageOf(number));
   expect(problemsOf(rig)).toEqual([]);
   expect(rig.node.retention.published.has(A)).toBe(timestamp < WALL);
   expect(isPast(rig.node.retention, A, { timestamp: WALL - 1, image: imageOf(4) })).toBe(timestamp < WALL);

@@ -5,13 +5,11 @@ import {
   createRig,
   found,
   imageOf,
-  indexOf,
   machineOf,
   NOTHING,
   pathOf,
   type Rig,
   sentPackets,
-  stageLacking,
   stateOf,
   WALL,
 } from "./rig.ts";
@@ -27,10 +25,7 @@ function removing(): Rig {
   rig.open(2);
   const image = imageOf(7);
   rig.upload(2, 1, "a", image);
-  rig.done("put_intent");
-  rig.done("load_index", { kind: "index", index: indexOf(image, 1) });
-  rig.done("prepare_stage", stageLacking(1, []));
-  rig.done("commit");
+  rig.commit(image);
   while (!isAsked(rig)) rig.wait(ROUND_MS);
   return rig;
 }

@@ -177,6 +177,13 @@ export function createRig(more: RigOptions = {}) {
     done(kind: DiskRequest["kind"], value: DiskValue = { kind: "done" }): readonly Effect[] {
       return rig.disk(kind, { ok: true, value });
     },
+    /** The disk takes the promise of an image of one block, has that block already, and commits. */
+    commit(image: ImageId): readonly Effect[] {
+      rig.done("put_intent");
+      rig.done("load_index", { kind: "index", index: indexOf(image, 1) });
+      rig.done("prepare_stage", stageLacking(1, []));
+      return rig.done("commit");
+    },
     open(conn: number, from = "10.9.9.9:40000"): readonly Effect[] {
       return feed({ kind: "conn_open", conn: conn as ConnId, address: from as Address, side: "accepted" });
     },

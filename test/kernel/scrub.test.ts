@@ -374,10 +374,7 @@ test("damage is forgotten when another image takes its place", () => {
   const rig = damaged();
   rig.open(9);
   rig.upload(9, 1, "a", imageOf(3), WALL);
-  rig.done("put_intent");
-  rig.done("load_index", { kind: "index", index: indexOf(imageOf(3), 1) });
-  rig.done("prepare_stage", stageLacking(1, []));
-  rig.done("commit");
+  rig.commit(imageOf(3));
   expect(problemsOf(rig)).toEqual([]);
   expect([...rig.node.scrub.damaged]).toEqual([]);
 });
