@@ -11,6 +11,25 @@ const DONE_MS = 400;
 const REST_MS_MAX = 90_000;
 const LOOK_MS = 50;
 
+/** What a server writes of itself goes with the clock: so long after what it is about, at most. */
+const SAVED_MS_MAX = 2_500;
+
+/** Waits until a file of the database is written anew: what it was before has another inode. */
+export async function written(
+  root: string,
+  file: "time" | "transfer",
+  before: number | null,
+  stop: () => boolean,
+): Promise<void> {
+  const end = performance.now() + SAVED_MS_MAX;
+  while (!stop() && inodeOf(root, file) === before && performance.now() < end)
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+}
+
+export function inodeOf(root: string, file: "time" | "transfer"): number | null {
+  return lstatSync(join(root, "db", file), { throwIfNoEntry: false })?.ino ?? null;
+}
+
 /** What `check.py` says. */
 export type Seen = {
   readonly paths: Readonly<Record<string, SeenPath>>;

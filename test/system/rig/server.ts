@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { CLIENT, SERVER, until } from "../../e2e/rig.ts";
 import type { Point } from "./calls.ts";
+import { inodeOf, written } from "./seen.ts";
 
 const LISTENS_MS = 180_000; // a start takes one second of a processor, which may be slow to come
 const DEADLINE = "100s"; // of an upload
@@ -36,12 +37,15 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #watch: Watch | null;
   readonly #child: ChildProcess;
+  /** What says when the server before it ran. */
+  readonly #time: number | null;
   #log = "";
 
   constructor(options: ServerOptions, watch: Watch | null = null) {
     this.#options = options;
     this.#watch = watch;
     const { folder, root, host, port, publicKey, yaml, preload } = options;
+    this.#time = inodeOf(root, "time");
     const config = join(folder, "config");
     mkdirSync(join(config, "configs"), { recursive: true });
     writeFileSync(join(config, "master.key"), `${publicKey}\n`);
@@ -73,11 +77,12 @@ export class Server {
     return this.#log;
   }
 
-  /** False when it ended before. */
+  /** And has written down what its clock shows, which is no part of what follows. False when it ended before. */
   async listens(): Promise<boolean> {
     const said = (): boolean => this.hasEnded() || this.#log.includes('"listening"');
     await until("the server listens or ends", said, LISTENS_MS);
     if (this.hasEnded()) return false;
+    await written(this.#options.root, "time", this.#time, () => this.hasEnded());
     if (this.#watch?.from === "listening") await this.#look(this.#watch);
     return true;
   }
@@ -120,7 +125,9 @@ export class Server {
     spawn("strace", ["-p", String(thread), ...straceArguments(watch, this.#options.root)], {
       stdio: "ignore",
     });
-    const traced = (): boolean => !/^TracerPid:\t0$/m.test(readFileSync(`${tasks}/${thread}/status`, "utf8"));
+    const status = `${tasks}/${thread}/status`;
+    const traced = (): boolean =>
+      existsSync(status) && !/^TracerPid:\t0$/m.test(readFileSync(status, "utf8"));
     await until("strace looks at the server", () => traced() && existsSync(watch.trace));
   }
 }

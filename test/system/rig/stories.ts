@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../e2e/rig.ts";
 import type { Scene, Start } from "./scene.ts";
-import { rest } from "./seen.ts";
+import { inodeOf, rest, written } from "./seen.ts";
 import type { Server } from "./server.ts";
 
 export type Story = {
@@ -43,7 +43,12 @@ const starting = (name: Story["name"], start: Start, ends: string, ask: Act | nu
   path: "/site/current",
   from: "start",
   yaml: "",
-  act: (_, server, root) => untilGone(server, root, ends),
+  async act(_, server, root) {
+    const counted = inodeOf(root, "transfer");
+    await untilGone(server, root, ends);
+    if (name === "start_upload") await written(root, "transfer", counted, () => server.hasEnded());
+    return [];
+  },
   ask,
 });
 
@@ -77,7 +82,10 @@ export const STORIES: readonly Story[] = [
     path: "/site/current",
     from: "listening",
     yaml: CLEAN,
-    act: (_, server, root) => untilGone(server, root, STATE),
+    async act(_, server, root) {
+      await untilGone(server, root, STATE);
+      return [];
+    },
     ask: null,
   },
   starting("start", "base", INTENT, null),
@@ -88,12 +96,11 @@ export const STORIES: readonly Story[] = [
   starting("start_removal", "half_removed", STATE, null),
 ];
 
-async function untilGone(server: Server, root: string, file: string): Promise<readonly string[]> {
+async function untilGone(server: Server, root: string, file: string): Promise<void> {
   const end = performance.now() + GONE_MS_MAX;
   const over = (): boolean => server.hasEnded() || !existsSync(join(root, file)) || performance.now() > end;
   await until("its end", over, GONE_MS_MAX * 2);
   await rest(root, () => server.hasEnded());
-  return [];
 }
 
 /** An upload, told to its end. */
@@ -103,10 +110,12 @@ export async function push(
   root: string,
   how: readonly string[],
 ): Promise<readonly string[]> {
+  const counted = inodeOf(root, "transfer");
   const { child, reports } = server.upload(scene.keyFile, how);
   const over = (): boolean => server.hasEnded() || child.exitCode !== null;
   await until("the upload ends, or the server does", over, UPLOAD_MS_MAX);
   if (!server.hasEnded()) await rest(root, () => server.hasEnded());
+  await written(root, "transfer", counted, () => server.hasEnded());
   child.kill("SIGKILL");
   return reports;
 }
