@@ -382,7 +382,8 @@ function tagFailed(node: NodeState, tag: Tag, why: "refused" | "lost", now: Now,
 }
 
 function frame(node: NodeState, conn: ConnId, bytes: Uint8Array, now: Now, out: Effect[]): void {
-  if (!isOpen(node.links, conn)) return;
+  // Who is about to end takes nothing more: it may have said already that nothing is on its way.
+  if (node.phase !== "running" || !isOpen(node.links, conn)) return;
   const decoded = decodeFrame(bytes);
   if (!decoded.ok) {
     trace(out, "frame_refused", { code: decoded.code, detail: decoded.detail });

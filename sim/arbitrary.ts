@@ -131,7 +131,7 @@ function arbitraryDeed(nodesMax: number): fc.Arbitrary<Deed> {
       host: node,
       disk: fc.constantFrom("weak" as const, "ordered" as const, "kept" as const),
     }),
-    fc.record({ kind: fc.constantFrom("pause" as const, "resume" as const), host: node }),
+    fc.record({ kind: fc.constantFrom("pause" as const, "resume" as const, "restart" as const), host: node }),
     fc.record({ kind: fc.constant("start" as const), host: node, machine: fc.constant(null) }),
     fc.record({
       kind: fc.constant("flap" as const),

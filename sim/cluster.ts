@@ -57,6 +57,7 @@ export type Cluster = {
   readonly refused: Set<string>;
   /** Clients with an image that a server has given up, or left for a newer one: it tells them once. */
   readonly deserted: Set<string>;
+  /** Servers from which an image was deleted since they started. */
   readonly robbed: Set<string>;
   /** Peer files as the operator wants them, where a fault has changed one. */
   readonly peerFiles: Map<string, NodeSpec["peers"]>;
@@ -113,6 +114,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
   const signings = new Map<string, number[]>();
   const left = new Set<string>();
   const steps = new Map<string, number>();
+  const robbed = new Set<string>();
   const signedAt = new Map<number, number>();
   const deliveries = createDeliveries();
   const versions = new Map<number, { readonly at: string; readonly image: string }>();
@@ -140,7 +142,10 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
         const site = sites.get(host.name);
         if (site !== undefined) oracle.performed(site, call, request);
       },
-      started: (host) => oracle.started(host.name, sites.get(host.name), world.timeline.now()),
+      started(host) {
+        robbed.delete(host.name); // it looks for what it has lost
+        oracle.started(host.name, sites.get(host.name), world.timeline.now());
+      },
       stepped(host, event, effects) {
         oracle.stepped(host.name, event, effects, world.timeline.now());
         const site = sites.get(host.name);
@@ -257,7 +262,7 @@ export function createCluster(script: Script, cast: Cast, options: RunOptions): 
     misheard,
     deserted,
     refused,
-    robbed: new Set(),
+    robbed,
     peerFiles: new Map(),
     imageOf: (client) => signed.get(client) ?? null,
     spoilt: false,

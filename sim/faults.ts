@@ -99,6 +99,11 @@ export function perform(cluster: Cluster, cast: Cast, verb: Deed | ConfigVerb): 
       host.resume();
       return true;
     }
+    case "restart":
+      if (host.state() !== "running" || !nodes.has(host.name)) return false;
+      hit();
+      host.feed({ kind: "stop" });
+      return true;
     case "stall":
       if (host.state() === "down") return false;
       hit();

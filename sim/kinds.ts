@@ -42,7 +42,7 @@ const NEEDS: readonly Need[] = [
     reason: "no connection to a server lives before it listens",
   },
   {
-    kinds: ["crash_weak", "crash_ordered", "crash_kept", "mass_crash", "pause", "stall"],
+    kinds: ["crash_weak", "crash_ordered", "crash_kept", "mass_crash", "pause", "restart", "stall"],
     never: ["down"],
     reason: "there is no process to hit",
   },

@@ -190,6 +190,7 @@ function parseDeed(kind: string, words: Words): Deed {
     }
     case "pause":
     case "resume":
+    case "restart":
     case "save":
     case "leave":
       return { kind, host: host(words.take("a host")) };

@@ -206,6 +206,8 @@ function hit(aim: Aim): void {
     case "pause":
       when(0, { kind: "pause", host });
       return when(below(stream, 8_000) * MILLISECOND, { kind: "resume", host });
+    case "restart":
+      return when(0, { kind, host });
     case "clock":
       return when(0, { kind: "clock", host, step: stepOf(stream), drift: 0 });
     case "rate":

@@ -119,7 +119,9 @@ export function addRare(
       }
       return;
     case "remove":
-      return add(at, { kind: "remove", host, path: one(stream, paths) });
+      add(at, { kind: "remove", host, path: one(stream, paths) });
+      if (chance(stream, 1, 2)) add(at + lasting(stream), { kind: "restart", host });
+      return;
     case "betray":
       if (servers.length < 3) return;
       return add(at, { kind: "betray", host, how: sample(stream, LIES, 1 + below(stream, 3)) });

@@ -137,6 +137,7 @@ export function planScript(seed: number, asked: number | null = null): Script {
     // A client mostly in the middle of its upload, and seldom: what it brought may be nowhere. A server at any time.
     const host = chance(stream, 1, 200) ? "c1" : one(stream, servers);
     const at = host === "c1" ? (busy[0] ?? 0) + below(stream, 150) * MILLISECOND : moment(stream);
+    if (host !== "c1" && chance(stream, 1, 2)) return add(at, { kind: "restart", host });
     add(at, { kind: "crash", host, disk: "kept" });
     if (host !== "c1") add(at + lasting(stream), { kind: "start", host, machine: null });
   });

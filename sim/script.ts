@@ -123,7 +123,8 @@ export type Verb =
   | { readonly kind: "betray"; readonly host: string; readonly how: readonly Lie[] }
   /** Its keep list, or that of all servers (`*`); null when it cannot be read. */
   | { readonly kind: "keep"; readonly host: string; readonly paths: readonly string[] | null }
-  | { readonly kind: "pause" | "resume"; readonly host: string }
+  /** `restart`: it is told to end, and started again by whoever looks after it. */
+  | { readonly kind: "pause" | "resume" | "restart"; readonly host: string }
   /** `machine`: with the machine id that this name would have; null for the one it had. */
   | { readonly kind: "start"; readonly host: string; readonly machine: string | null }
   | {
@@ -298,6 +299,7 @@ export function printVerb(verb: Verb): string {
       return verb.machine === null ? `start ${verb.host}` : `start ${verb.host} machine=${verb.machine}`;
     case "pause":
     case "resume":
+    case "restart":
     case "save":
     case "leave":
       return `${verb.kind} ${verb.host}`;

@@ -94,6 +94,16 @@ describe("disks", () => {
     expect(holds(seen, "n4")).toBe(true);
   });
 
+  test.each([
+    ["restart n2", 0],
+    ["crash n2 disk=kept", 1],
+  ])("after %s a server that starts says %i times that the last run was cut", (verb, cuts) => {
+    const seen = runOf(UPLOAD, `at 4s ${verb}`, "at 5s start n2", "at 6s heal");
+    expect(seen.marks.filter((mark) => mark === "n2 recovered")).toHaveLength(2);
+    expect(seen.marks.filter((mark) => mark === "n2 last_run_cut")).toHaveLength(cuts);
+    expect(holds(seen, "n2")).toBe(true);
+  });
+
   test("a deleted image is fetched again", () => {
     const seen = runOf(UPLOAD, "at 3s remove n2 /site/current");
     expect(seen.marks).toContain("n2 image_missing");
