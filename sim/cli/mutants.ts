@@ -108,8 +108,8 @@ function page(rows: readonly Row[], text: string): string {
 
 Each is a change of one place of the kernel, a file of \`test/mutants/\` that says why it has to be found. \`npm run
 sim:mutants\` plants one after the other in a copy and writes this table: the seed that finds it, counted from 1; the
-promise that it breaks, by its name in \`sim/oracle.ts\`; and the lines of the smallest script that fails in the same way,
-without its seed and its cluster.
+promise that it breaks, by its name in \`sim/oracle/violation.ts\`; and the lines of the smallest script that fails in the
+same way, without its seed and its cluster.
 
 ${text}.
 
