@@ -248,6 +248,8 @@ type Records = {
   published: Floor | null;
   /** A floor is there and could not be looked at: what is gone may have been removed. */
   floorUnread: boolean;
+  /** The same of a state. */
+  stateUnread: boolean;
 };
 
 function* recoverBase(run: Run, states: Handle, path: VPath, images: RootName): StorageProgram<void> {
@@ -289,7 +291,8 @@ function* recoverImage(run: Run, base: Handle, states: Handle, record: Records):
   const name = nameOf(path);
   let missing = false;
   try {
-    if (intent !== null && (yield* isCommitted(run, base, imageName(name), intent))) {
+    // Of a state that could not be looked at nobody knows whether what was displaced is its image or a stranger's.
+    if (intent !== null && !record.stateUnread && (yield* isCommitted(run, base, imageName(name), intent))) {
       if (record.committed === null) yield* spareForeign(base, name, intent.stage ?? run.tag);
       record.published = (yield* finish(base, states, name, intent.state)) ?? record.published;
       record.committed = intent.state;
@@ -327,7 +330,8 @@ function report(run: Run, record: Records, missing: boolean): void {
   const { path, committed, intent, floor, published } = record;
   // To promise it again would bring back what was removed, and hide its floor from every later start.
   const nothing = committed === null && intent === null && floor === null && published === null;
-  if (record.floorUnread && (nothing || (missing && intent === null))) return;
+  if ((record.floorUnread || record.stateUnread) && nothing) return;
+  if (record.floorUnread && missing && intent === null) return;
   run.found.push({
     path,
     committed,
@@ -359,17 +363,19 @@ function* readRecords(run: Run, states: Handle, path: VPath): StorageProgram<Rea
     const done = yield* attempt(run, image, readRecord(run, states, file, role.of, record));
     if (done === null) unreadable = true;
     if (done === null && role.of === "floor") record.floorUnread = true;
+    if (done === null && role.of === "state") record.stateUnread = true;
     if (isSome(record)) records.set(image, record);
   }
   return { records: [...records.values()].toSorted((a, b) => compareVPath(a.path, b.path)), unreadable };
 }
 
 function nothingOf(path: VPath): Records {
-  return { path, committed: null, intent: null, floor: null, published: null, floorUnread: false };
+  const nothing = { committed: null, intent: null, floor: null, published: null };
+  return { path, ...nothing, floorUnread: false, stateUnread: false };
 }
 
-function isSome({ committed, intent, floor, published, floorUnread }: Records): boolean {
-  return floorUnread || [committed, intent, floor, published].some((each) => each !== null);
+function isSome({ committed, intent, floor, published, floorUnread, stateUnread }: Records): boolean {
+  return floorUnread || stateUnread || [committed, intent, floor, published].some((each) => each !== null);
 }
 
 type Role = { readonly name: ByteString; readonly of: "state" | "intent" | "floor" };
