@@ -41,6 +41,8 @@ export type Ledger = {
   note(observation: Observation): void;
   /** What a server has reported at a path. */
   reportedAt(host: string, path: string): ReadonlySet<number>;
+  /** What is heard of an upload's image at a server may be of an earlier upload, which that has reported. */
+  isOldNewsAt(host: string, upload: number): boolean;
   /** A server's promise at a path counts no more: what it had is gone, by a fault. */
   releaseReports(host: string, path: string): void;
   /** What only this server has accepted, nobody has. */
@@ -130,6 +132,10 @@ export function createLedger(): Ledger {
       }
     },
     reportedAt: (host, path) => reported.get(placeOf(host, path)) ?? NONE,
+    isOldNewsAt(host, id) {
+      const upload = uploads.get(id);
+      return upload !== undefined && isOldNews(upload, host);
+    },
     releaseReports(host, path) {
       const place = placeOf(host, path);
       for (const id of reported.get(place) ?? []) released.add(`${place} ${images.get(id)}`);
