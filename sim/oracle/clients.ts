@@ -25,7 +25,7 @@ export function createClients(
     const has = ids.some((id) => id === upload || ledger.signed.get(id)?.image === wanted?.image);
     if (has || spoilt || trees.hasLost(host, path)) return true;
     if (wanted !== undefined && hasRemoved(host, path, wanted)) return true;
-    if (ledger.isOldNewsAt(host, upload)) return true;
+    if (ledger.hasReportedBefore(host, upload)) return true;
     return !append && wanted !== undefined && present !== null && !isLess(present, wanted);
   }
 

@@ -41,8 +41,8 @@ export type Ledger = {
   note(observation: Observation): void;
   /** What a server has reported at a path. */
   reportedAt(host: string, path: string): ReadonlySet<number>;
-  /** What is heard of an upload's image at a server may be of an earlier upload, which that has reported. */
-  isOldNewsAt(host: string, upload: number): boolean;
+  /** What a client hears late of its image at a server may be of an earlier upload, also when that has just accepted its own. */
+  hasReportedBefore(host: string, upload: number): boolean;
   /** A server's promise at a path counts no more: what it had is gone, by a fault. */
   releaseReports(host: string, path: string): void;
   /** What only this server has accepted, nobody has. */
@@ -80,8 +80,12 @@ export function createLedger(): Ledger {
   }
 
   /** A receipt names an image, and not under which of its signings: a late one may be of an earlier upload. */
-  function isOldNews({ id, path }: Upload, host: string): boolean {
-    if (accepted.get(id)?.has(host) === true) return false;
+  function isOldNews(upload: Upload, host: string): boolean {
+    return accepted.get(upload.id)?.has(host) !== true && hasReportedBefore(upload, host);
+  }
+
+  /** A server has reported the image of an upload to an earlier one of the same path. */
+  function hasReportedBefore({ id, path }: Upload, host: string): boolean {
     const image = images.get(id);
     return [...(reported.get(placeOf(host, path)) ?? [])].some(
       (each) => each !== id && images.get(each) === image,
@@ -132,9 +136,9 @@ export function createLedger(): Ledger {
       }
     },
     reportedAt: (host, path) => reported.get(placeOf(host, path)) ?? NONE,
-    isOldNewsAt(host, id) {
+    hasReportedBefore(host, id) {
       const upload = uploads.get(id);
-      return upload !== undefined && isOldNews(upload, host);
+      return upload !== undefined && hasReportedBefore(upload, host);
     },
     releaseReports(host, path) {
       const place = placeOf(host, path);
