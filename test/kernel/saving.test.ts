@@ -1,5 +1,6 @@
 /** The mark of a run that ended in order, and what a start makes of it. */
 import { expect, test } from "vitest";
+import { parentOf, type VPath } from "../../kernel/ids.ts";
 import { createRig, found, imageOf, indexOf, pathOf, type Rig, stateOf, WALL } from "./rig.ts";
 
 const HERE = found(pathOf("a"), stateOf(imageOf(1), WALL));
@@ -48,4 +49,13 @@ test("a start that has failed or has not looked writes nothing of a server that 
     const effects = rig.feed({ kind: "stop" });
     expect(effects.map(({ kind }) => kind)).toEqual(["stopped"]);
   }
+});
+
+test("who is about to end takes no more questions", () => {
+  const rig = started(true);
+  rig.open(9);
+  const ask = () => rig.request(9, 1, { type: "GetBaseDir", path: parentOf(pathOf("a")) as VPath });
+  expect(ask()).not.toEqual([]);
+  rig.feed({ kind: "stop" });
+  expect(ask()).toEqual([]);
 });
