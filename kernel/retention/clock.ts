@@ -72,15 +72,21 @@ export function judgeClock(state: ClockState, now: Now): Judged {
   return state.behind === null ? { kind: "steady" } : { kind: "held", what: behindWords(state.behind, now) };
 }
 
-/** What the clock shows is to be written down: never what nobody may trust. */
+/** True, and counted as written, when what the clock shows is to be written down: never what nobody may trust. */
 export function isTimeToSave(state: ClockState, now: Now): boolean {
   if (now.mono < state.saveAt || !isTrusted(state, now)) return false;
   state.saveAt = (now.mono + SAVE_MS) as MonoMs;
   return true;
 }
 
+/** A clock that shows a time before 1970 is wrong, and no file has room for that. */
 export function isTrusted(state: ClockState, now: Now): boolean {
-  return state.behind === null && now.mono >= state.heldUntil && Math.abs(stepOf(state, now)) <= STEP_MS_MAX;
+  return (
+    now.wall >= 0 &&
+    state.behind === null &&
+    now.mono >= state.heldUntil &&
+    Math.abs(stepOf(state, now)) <= STEP_MS_MAX
+  );
 }
 
 function stepOf({ last }: ClockState, now: Now): number {

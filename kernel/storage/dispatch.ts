@@ -124,7 +124,10 @@ function accessOf(request: DiskRequest): Access {
   return BESIDE.includes(request.kind) ? "beside" : "alone";
 }
 
-/** Images lock their path, indexes their id, files of the server itself each other; recovery runs before anything else of its key is asked. */
+/**
+ * Images lock their path, indexes their id, files of the server itself each other; recovery runs before anything else of
+ * its key is asked.
+ */
 function lockOf(request: DiskRequest): string | null {
   switch (request.kind) {
     case "recover":

@@ -97,6 +97,14 @@ test.each([
   expect(savedBy(rig)).toEqual([]);
 });
 
+test("a clock that shows a time before 1970 is never written down, which no start could read", () => {
+  const rig = started(null);
+  rig.setClock(-WALL - DAY);
+  for (let second = 0; second < 900; second++) rig.wait(1_000);
+  rig.feed({ kind: "stop" });
+  expect(savedBy(rig)).toEqual([]);
+});
+
 test("ten minutes after it was set, a clock counts as right", () => {
   const rig = started(null);
   rig.setClock(-365 * DAY);
