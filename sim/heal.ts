@@ -59,15 +59,22 @@ function healPeerFiles(cluster: Cluster, heals: (name: string) => boolean): void
       peers.filter((peer) => !left.has(peer.name)),
     );
   }
-  // Who lists only a server that lies, has lost its copies, or went, cannot have anything whole; and nobody asks the
-  // holder of the last copy when no peer file names it.
+  // Who lists only a server that lies, has lost its copies, keeps another image for good, or went, cannot have what the
+  // others have; and nobody asks the holder of the last copy when no peer file names it.
   const members = [...nodes.keys()].filter((name) => !left.has(name));
   const alone = members.some((name) => !nodes.get(name)?.peers.some((peer) => members.includes(peer.name)));
   const differing =
     script.lines.some(({ verb }) => verb.kind === "config") || script.cluster.core !== undefined;
-  if (cluster.hostile.size > 0 || cluster.spoilt || differing || (alone && members.length > 1)) {
+  const conflicts = script.cluster.append && hasRivals(cluster);
+  if (cluster.hostile.size > 0 || cluster.spoilt || differing || conflicts || (alone && members.length > 1)) {
     for (const name of members) if (heals(name)) setPeers(cluster, name, peerFileOf(name, members));
   }
+}
+
+/** Two uploads of one path. */
+export function hasRivals({ clients }: Cluster): boolean {
+  const paths = [...clients.values()].map(({ upload }) => upload.path);
+  return new Set(paths).size < paths.length;
 }
 
 /** Servers with the machine id of another one that was there before. */

@@ -6,7 +6,7 @@ import { keyed, shuffle } from "../kernel/prng.ts";
 import { addNode, type Cluster, coreSites, createCluster, isCore } from "./cluster.ts";
 import { MachineFailure } from "./failure.ts";
 import { perform } from "./faults.ts";
-import { heal } from "./heal.ts";
+import { hasRivals, heal } from "./heal.ts";
 import type { Host } from "./computer.ts";
 import { withoutChance } from "./jail.ts";
 import {
@@ -267,7 +267,6 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
    */
   function isNeverQuiet(): boolean {
     if (latest() > OLD || slowest() < NARROW_BITS) return true;
-    const paths = [...clients.values()].map(({ upload }) => upload.path);
     if (script.lines.some(({ verb }) => verb.kind === "config")) return true;
     // Who keeps what others do not keep tells them so, and so does who cannot know how old an image is.
     const differs = ["keep", "clock"];
@@ -276,7 +275,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
       (isSignedAgain() || script.lines.some(({ verb }) => differs.includes(deedOf(verb).kind)))
     )
       return true;
-    return script.cluster.append && new Set(paths).size < paths.length;
+    return script.cluster.append && hasRivals(cluster);
   }
 
   /** To a server that has removed an image already it is new, and to another one as old as before. */
