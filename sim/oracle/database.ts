@@ -136,7 +136,14 @@ export function createDatabase(ledger: Ledger, trees: Trees, db: RootName): Data
     },
     givenUp(host, path, image) {
       const here = promises.get(placeOf(host, path));
-      for (const id of here ?? []) if (ledger.signed.get(id)?.image === image) here?.delete(id);
+      const given = ledger.versionOf(
+        [...(here ?? [])].filter((id) => ledger.signed.get(id)?.image === image),
+      );
+      // It had taken the place of what is smaller, whose watchers were told so then.
+      for (const id of here ?? []) {
+        const each = ledger.signed.get(id);
+        if (given !== null && each !== undefined && !isLess(given, each)) here?.delete(id);
+      }
     },
     dropping(site, image, isFetched) {
       const files = site.disk.tree(db);
