@@ -227,7 +227,10 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     // Where a path keeps its first image, one that is on its way and nobody has whole is in the way until it is given up.
     const keeps = script.lines.some(({ verb }) => verb.kind === "config" && verb.append === true);
     const robbed = script.lines.some(({ verb }) => isRobbery(deedOf(verb)));
-    const kept = keeps || (script.cluster.append && (robbed || cluster.hostile.size > 0)) ? ABANDON : 0;
+    const kept =
+      keeps || (script.cluster.append && (robbed || cluster.spoilt || cluster.hostile.size > 0))
+        ? ABANDON
+        : 0;
     return listed + (flips || ended ? DEADLINE : 0) + lied + hanging + broken + Math.max(refused, kept);
   }
 
