@@ -161,14 +161,9 @@ export function connClosed(state: UploaderState, conn: ConnId, now: Now, out: Ef
 
 /** Connections of the cluster, open or being dialled, that are not known to reject this transfer. */
 function dialled(state: UploaderState, transfer: Transfer): readonly ConnId[] {
-  const { cluster } = transfer;
-  const known = new Set([
-    ...cluster.initial,
-    ...[...cluster.candidates.values()].flatMap((each) => each ?? []),
-  ]);
   const out: ConnId[] = [];
-  for (const [id, conn] of state.links.conns) {
-    if (known.has(conn.address) && !transfer.rejected.has(conn.address)) out.push(id);
+  for (const [id, { address }] of state.links.conns) {
+    if (knows(transfer, address) && !transfer.rejected.has(address)) out.push(id);
   }
   return out;
 }

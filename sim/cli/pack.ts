@@ -10,8 +10,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { type Mutant, mutate } from "./mutant.ts";
 
-/** Room for what dies young: in a smaller one most of a run's events are moved before they are of no use. */
-export const PACKED_FLAGS: readonly string[] = ["--max-semi-space-size=32"];
+/** Room for what dies young: in a smaller one more of a run is moved before it is of no use (32 MB: 10 % slower, at 100 servers 16 %). */
+export const PACKED_FLAGS: readonly string[] = ["--max-semi-space-size=128"];
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -175,6 +175,7 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
     stepped(host, event, effects, time, doubt) {
       const talk = talkOf(host);
       hear(talk, event, time, doubt);
+      const list = effects.length === 0 ? undefined : lists.get(host);
       for (const effect of effects) {
         switch (effect.kind) {
           case "dial":
@@ -190,7 +191,7 @@ export function createTraffic({ ledger, digest, isDamaged }: TrafficOptions): Tr
           }
           case "send_datagram":
             talk.datagrams += 1;
-            if (lists.get(host)?.has(effect.to) === false)
+            if (list?.has(effect.to) === false)
               throw new Violation("wrong_address", `${host} sends to ${effect.to}, which nobody has listed`);
             if (effect.bytes.length > PACKET_BYTES_MAX)
               throw new Violation("too_many", `${host} sends a datagram of ${effect.bytes.length} bytes`);
