@@ -66,6 +66,8 @@ export function createLedger(): Ledger {
   const accepted = new Map<number, Set<string>>();
   const images = new Map<number, string>();
   const reported = new Map<string, Set<number>>();
+  /** The same, of what counts no more too: a packet that said so may still come. */
+  const everReported = new Map<string, Set<number>>();
   /** By server, path and image, reports that count no more: who repeats one says not of which of its signings. */
   const released = new Set<string>();
   const byPath = new Map<string, Upload[]>();
@@ -87,7 +89,7 @@ export function createLedger(): Ledger {
   /** A server has reported the image of an upload to an earlier one of the same path. */
   function hasReportedBefore({ id, path }: Upload, host: string): boolean {
     const image = images.get(id);
-    return [...(reported.get(placeOf(host, path)) ?? [])].some(
+    return [...(everReported.get(placeOf(host, path)) ?? [])].some(
       (each) => each !== id && images.get(each) === image,
     );
   }
@@ -130,7 +132,8 @@ export function createLedger(): Ledger {
             return;
           released.delete(said);
           if (accepted.has(upload.id) || !isExplained(upload)) accept(upload.id, observation.host);
-          reported.set(name, (reported.get(name) ?? new Set()).add(upload.id));
+          for (const each of [reported, everReported])
+            each.set(name, (each.get(name) ?? new Set()).add(upload.id));
           return;
         }
       }
