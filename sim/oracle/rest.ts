@@ -81,7 +81,9 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
         if ((fetched.get(host) ?? 0) > (damaged.get(host) ?? 0))
           throw new Violation("not_at_rest", `${host} fetches what all have`);
         const packets = traffic.datagrams(host) - (sentBefore.get(host) ?? 0);
-        const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * awaited);
+        // In a large cluster it takes more rounds until everyone has heard that nobody waits any more.
+        const waits = servers > FANOUT * rounds ? paths : awaited;
+        const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * waits);
         const most =
           (fanout + servers - sites.length + questions) * rounds + ANSWERS_MAX * Math.max(1, paths);
         if (packets > most)
