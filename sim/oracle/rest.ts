@@ -82,7 +82,8 @@ export function createRest(traffic: Traffic, db: RootName): Rest {
           throw new Violation("not_at_rest", `${host} fetches what all have`);
         const packets = traffic.datagrams(host) - (sentBefore.get(host) ?? 0);
         // In a large cluster it takes more rounds until everyone has heard that nobody waits any more.
-        const waits = servers > FANOUT * rounds ? paths : awaited;
+        const toTellAll = servers * Math.ceil(Math.log2(servers));
+        const waits = toTellAll > FANOUT * rounds ? paths : awaited;
         const fanout = Math.min(FANOUT, servers - 1) * (1 + ANSWERS_EACH * waits);
         const most =
           (fanout + servers - sites.length + questions) * rounds + ANSWERS_MAX * Math.max(1, paths);
