@@ -20,7 +20,7 @@ import { createTrees, type Site } from "./oracle/trees.ts";
 import { createVerdicts } from "./oracle/verdicts.ts";
 import { Violation } from "./oracle/violation.ts";
 
-export { type Excuse, roundsToConverge, transferMicros } from "./oracle/convergence.ts";
+export { type Convergence, type Excuse, roundsToConverge, transferMicros } from "./oracle/convergence.ts";
 export type { Observation, Upload } from "./oracle/ledger.ts";
 export type { Site } from "./oracle/trees.ts";
 export { Violation, type ViolationCode } from "./oracle/violation.ts";

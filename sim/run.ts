@@ -10,6 +10,7 @@ import { hasRivals, heal } from "./heal.ts";
 import type { Host } from "./computer.ts";
 import { withoutChance } from "./jail.ts";
 import {
+  type Convergence,
   type Excuse,
   roundsToConverge,
   type Site,
@@ -88,7 +89,7 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
   const idle: string[] = [];
   options.built?.(world);
 
-  function judge(abandoned = false): { missing: string | null; excused: readonly Excuse[] } {
+  function judge(abandoned = false): Convergence {
     const gone = (id: number): boolean => {
       const spec = [...clients.values()].find((each) => each.id === id);
       if (spec === undefined || world.host(spec.name)?.state() === "down") return true;
@@ -145,12 +146,14 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     let wellSince: number | null = null;
     let isExcused = false;
     for (;;) {
-      const { missing, excused } = judge();
+      const { missing, excused, isOffered } = judge();
       isExcused = excused.length > 0;
       wellSince = missing === null ? (wellSince ?? now) : null;
-      if (now >= bound && missing !== null) throw new Violation("not_converged", missing);
-      if (now >= bound || (missing === null && !uploading())) break;
-      now = Math.min(now + POLL, bound);
+      // What nobody has is offered like any other, and others are not kept beside it until it is given up.
+      const end = bound + (isOffered && script.cluster.clean !== undefined ? ABANDON : 0);
+      if (now >= end && missing !== null) throw new Violation("not_converged", missing);
+      if (now >= end || (missing === null && !uploading())) break;
+      now = Math.min(now + POLL, end);
       world.runUntil(now);
     }
     world.runUntil(now + AFTERMATH);

@@ -8,8 +8,10 @@ import type { Site, Trees } from "./trees.ts";
 export type Convergence = {
   /** Null when every site holds what it must; else the first that does not. */
   readonly missing: string | null;
-  /** Paths whose winner nobody can have any more, by calculation. */
+  /** Paths whose winner nobody can have any more, by calculation; all of them. */
   readonly excused: readonly Excuse[];
+  /** Some winner that nobody can have any more, expected or not: it is offered until it is given up. */
+  readonly isOffered: boolean;
 };
 
 /** Why nobody can have the winner of a path. */
@@ -43,6 +45,8 @@ export function judgeConvergence(
   { sites, gone, abandoned, alone, time }: Circumstances,
 ): Convergence {
   const excused: Excuse[] = [];
+  let missing: string | null = null;
+  let isOffered = false;
   const paths = [...new Set([...ledger.uploads.values()].map((upload) => upload.path))];
   for (const path of paths) {
     const here = ledger.uploadsAt(path);
@@ -61,6 +65,7 @@ export function judgeConvergence(
     if (ids.length === 0) continue;
     const winner = ledger.versionOf(ids);
     const winning = ids.filter((id) => sameVersion(ledger.signed.get(id) ?? null, winner));
+    isOffered ||= winning.every(lost);
     // What somebody has removed by the rules is expected of nobody, lost or not.
     if (winning.every(lost) && isWanted(path, ids)) {
       const isWhole = winning.some((id) => trees.wasWhole(id));
@@ -82,8 +87,8 @@ export function judgeConvergence(
     for (const site of holders) {
       const lack = lackOf(site, path, ids);
       if (lack === null) continue;
-      if (!isBelowFloor(site, path, winner)) return { missing: lack, excused };
-      below.add(site.host);
+      if (isBelowFloor(site, path, winner)) below.add(site.host);
+      else missing ??= lack;
     }
     if (below.size > 0) excused.push({ path, why: "below_floor" });
     // Append-only conflicts stay, for the operator to resolve.
@@ -93,11 +98,10 @@ export function judgeConvergence(
     const apart = held.find((each) => !each.some((id) => held[0]?.includes(id)));
     // What is in the way of the next one stays where it is, too.
     const stuck = abandoned && here.some(({ id }) => lost(id));
-    if (apart !== undefined && !stuck) {
-      return { missing: `${path} is ${printIds(held[0] ?? [])} here and ${printIds(apart)} there`, excused };
-    }
+    if (apart !== undefined && !stuck)
+      missing ??= `${path} is ${printIds(held[0] ?? [])} here and ${printIds(apart)} there`;
   }
-  return { missing: null, excused };
+  return { missing, excused, isOffered };
 
   /** Nobody has removed the winner, or would: who has removed it, or hides it, shows it to nobody. */
   function isWanted(path: string, candidates: readonly number[]): boolean {
