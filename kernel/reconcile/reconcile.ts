@@ -36,6 +36,8 @@ type Asking = {
   open: number | null;
   /** The listing had the digest that was gossiped, so all of it is covered in the end. */
   exact: boolean;
+  /** Wall clock, milliseconds since 1970, from which something of it is believed that is signed for later; Infinity. */
+  heldUntil: number;
   attempts: number;
   since: MonoMs;
 };
@@ -49,10 +51,12 @@ export type Take = {
   readonly light: boolean;
 };
 
+/** A digest is known to be covered before both. */
+type Covered = { readonly until: MonoMs; readonly heldUntil: number };
+
 export type ReconcileState = {
   readonly asking: Map<Key, Asking>;
-  /** Until when a digest is known to be covered. */
-  readonly contained: Map<Key, MonoMs>;
+  readonly contained: Map<Key, Covered>;
   /** Offers that wait for downloads to end, newest first. */
   backlog: Take[];
   /** Append-only directories with two images at one name, for the operator. */
@@ -122,7 +126,11 @@ export function heardDigest(
   const own = view.ownDigest(base);
   if (own === null || own === digest) return [];
   const key = keyFor(base, digest);
-  if ((state.contained.get(key) ?? 0) > view.now.mono) return tellBehind(state, base, address, view.now.mono);
+  const covered = state.contained.get(key);
+  if (covered !== undefined && covered.until > view.now.mono && covered.heldUntil > view.now.wall) {
+    const isBehind = covered.heldUntil === Infinity; // else it is ahead, for our clock
+    return isBehind ? tellBehind(state, base, address, view.now.mono) : [];
+  }
   const known = state.asking.get(key);
   if (known !== undefined) {
     if (known.sources.length < SOURCES_MAX && !known.sources.includes(address)) known.sources.push(address);
@@ -137,6 +145,7 @@ export function heardDigest(
     sources: [address],
     open: null,
     exact: false,
+    heldUntil: Infinity,
     attempts: 1,
     since: view.now.mono,
   });
@@ -196,8 +205,8 @@ export function listingCame(
   for (const decision of decisions) {
     const take = takeOf(state, decision, asking.base, address, key);
     if (take !== null && isWanted(decision.name, take)) takes.push(take);
-    // A signature from the future is believed when its time has come: the listing is looked at again then.
-    if (decision.kind === "hold") asking.exact = false;
+    // A signature from the future is believed when its time has come, also by a clock that was set: then it is asked anew.
+    if (decision.kind === "hold") asking.heldUntil = Math.min(asking.heldUntil, decision.until);
   }
   const room = BACKLOG_MAX - state.backlog.length;
   if (takes.length > room) asking.exact = false;
@@ -283,7 +292,8 @@ export function decided(state: ReconcileState, key: Key, now: MonoMs, containedM
 
 function finish(state: ReconcileState, key: Key, asking: Asking, now: MonoMs, containedMs: number): void {
   state.asking.delete(key);
-  if (asking.exact) remember(state, key, now, containedMs);
+  if (asking.exact)
+    remember(state, key, { until: (now + containedMs) as MonoMs, heldUntil: asking.heldUntil });
 }
 
 /** A digest that was ours is covered by what we have now. */
@@ -294,12 +304,12 @@ export function ownDigestChanged(
   now: MonoMs,
   containedMs: number,
 ): void {
-  remember(state, keyFor(base, before), now, containedMs);
+  remember(state, keyFor(base, before), { until: (now + containedMs) as MonoMs, heldUntil: Infinity });
 }
 
-function remember(state: ReconcileState, key: Key, now: MonoMs, containedMs: number): void {
+function remember(state: ReconcileState, key: Key, covered: Covered): void {
   state.contained.delete(key);
-  state.contained.set(key, (now + containedMs) as MonoMs);
+  state.contained.set(key, covered);
   const [oldest] = state.contained.keys();
   if (state.contained.size > CONTAINED_MAX && oldest !== undefined) state.contained.delete(oldest);
 }
@@ -316,7 +326,7 @@ export function forgetContainedOf(state: ReconcileState, key: string): void {
 
 /** Drops what is past, and questions that never ended. */
 export function expireReconcile(state: ReconcileState, now: MonoMs): void {
-  for (const [key, until] of state.contained) if (until <= now) state.contained.delete(key);
+  for (const [key, { until }] of state.contained) if (until <= now) state.contained.delete(key);
   for (const [key, at] of state.toldAt) if (now - at > TELL_MS) state.toldAt.delete(key);
   const waiting = new Set(state.backlog.map((take) => take.key));
   for (const [key, asking] of state.asking) {
