@@ -56,6 +56,8 @@ export type Oracle = {
   clockSet(host: string, step: number, time: number): void;
   /** So long until all that is signed is old at these servers, and nothing of it stays for its age. */
   untilOld(sites: readonly Site[]): number;
+  /** What nothing keeps stays while another image of its path is on its way. */
+  isCleaningHeld(sites: readonly Site[]): boolean;
   /** All that nothing keeps has had the time to go. */
   cleanEnds(sites: readonly Site[]): void;
   stepped(host: string, event: Event, effects: readonly Effect[], time: number): void;
@@ -176,6 +178,12 @@ export function createOracle({ db, speaks, digest, time: clock, isHostile }: Ora
     cleaned: (site, event, effects, time) => retention.stepped(site, event, effects, time),
     clockSet: (host, step, time) => retention.clockSet(host, step, time),
     untilOld: (sites) => Math.max(0, ...sites.map((site) => retention.untilOld(site))),
+    isCleaningHeld(sites) {
+      return sites.some((site) => {
+        const path = site.clean === null ? null : retention.overdue(site, clock());
+        return path !== null && verdicts.fetchedAt(site.host, path) !== null;
+      });
+    },
     cleanEnds(sites) {
       const time = clock();
       for (const site of sites) {

@@ -203,6 +203,8 @@ function runInJail(script: Script, cast: Cast, options: RunOptions): Outcome {
     if (wait > OLD_WAIT_MAX) return false;
     // What is damaged is fetched again, and does not go before that has ended or is given up.
     world.runUntil(world.timeline.now() + wait + CLEANED + (cluster.spoilt ? ABANDON : 0));
+    // Nor does what is in the place of an image that all others have removed meanwhile.
+    if (oracle.isCleaningHeld(cleaned)) world.runUntil(world.timeline.now() + ABANDON + CLEANED);
     oracle.cleanEnds(cleaned);
     return true;
   }
