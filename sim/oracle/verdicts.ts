@@ -88,10 +88,12 @@ export function createVerdicts(
   }
 
   function judgeAccepted(question: Question): void {
-    const { offers, heads, image } = question;
+    const { site, path, offers, heads, image } = question;
     if (offers.length === 0 || heads.includes(image)) return;
     if (isOlder(question)) fail("older_taken", question);
     if (heads.length > 0 && offers.every(({ mode }) => mode === "append")) fail("older_taken", question);
+    // What somebody deleted there is still promised there.
+    if (trees.hasLost(site.host, path)) return;
     const conditions = offers.map(({ old }) => old ?? null);
     if (conditions.every((old) => old !== null && !heads.includes(old))) fail("condition_ignored", question);
   }
