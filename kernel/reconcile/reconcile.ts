@@ -38,6 +38,8 @@ type Asking = {
   exact: boolean;
   /** Wall clock, milliseconds since 1970, from which something of it is believed that is signed for later; Infinity. */
   heldUntil: number;
+  /** It lacks something of ours. */
+  isBehind: boolean;
   attempts: number;
   since: MonoMs;
 };
@@ -51,8 +53,8 @@ export type Take = {
   readonly light: boolean;
 };
 
-/** A digest is known to be covered before both. */
-type Covered = { readonly until: MonoMs; readonly heldUntil: number };
+/** A digest is known to be covered before `until` and `heldUntil`; whoever has it lacks something of ours, or does not. */
+type Covered = { readonly until: MonoMs; readonly heldUntil: number; readonly isBehind: boolean };
 
 export type ReconcileState = {
   readonly asking: Map<Key, Asking>;
@@ -128,8 +130,7 @@ export function heardDigest(
   const key = keyFor(base, digest);
   const covered = state.contained.get(key);
   if (covered !== undefined && covered.until > view.now.mono && covered.heldUntil > view.now.wall) {
-    const isBehind = covered.heldUntil === Infinity; // else it is ahead, for our clock
-    return isBehind ? tellBehind(state, base, address, view.now.mono) : [];
+    return covered.isBehind ? tellBehind(state, base, address, view.now.mono) : [];
   }
   const known = state.asking.get(key);
   if (known !== undefined) {
@@ -146,6 +147,7 @@ export function heardDigest(
     open: null,
     exact: false,
     heldUntil: Infinity,
+    isBehind: false,
     attempts: 1,
     since: view.now.mono,
   });
@@ -205,9 +207,12 @@ export function listingCame(
   for (const decision of decisions) {
     const take = takeOf(state, decision, asking.base, address, key);
     if (take !== null && isWanted(decision.name, take)) takes.push(take);
-    // A signature from the future is believed when its time has come, also by a clock that was set: then it is asked anew.
+    // A signature from the future is believed when its time has come, also by a clock that was set.
     if (decision.kind === "hold") asking.heldUntil = Math.min(asking.heldUntil, decision.until);
   }
+  const behind = decisions.some(({ kind, name }) => kind === "yield" && !isHidden(view, asking.base, name));
+  // What is covered and differs is behind, unless all that differs is held.
+  asking.isBehind = behind || asking.heldUntil === Infinity;
   const room = BACKLOG_MAX - state.backlog.length;
   if (takes.length > room) asking.exact = false;
   const taken = takes.slice(0, room);
@@ -216,7 +221,6 @@ export function listingCame(
     (a, b) => b.version.timestamp - a.version.timestamp || (a.path < b.path ? -1 : 1),
   );
   if (asking.open === 0) finish(state, key, asking, view.now.mono, view.config.limits.containedMs);
-  const behind = decisions.some(({ kind, name }) => kind === "yield" && !isHidden(view, asking.base, name));
   return behind ? tellBehind(state, asking.base, address, view.now.mono) : [];
 }
 
@@ -292,8 +296,8 @@ export function decided(state: ReconcileState, key: Key, now: MonoMs, containedM
 
 function finish(state: ReconcileState, key: Key, asking: Asking, now: MonoMs, containedMs: number): void {
   state.asking.delete(key);
-  if (asking.exact)
-    remember(state, key, { until: (now + containedMs) as MonoMs, heldUntil: asking.heldUntil });
+  const { exact, heldUntil, isBehind } = asking;
+  if (exact) remember(state, key, { until: (now + containedMs) as MonoMs, heldUntil, isBehind });
 }
 
 /** A digest that was ours is covered by what we have now. */
@@ -304,7 +308,8 @@ export function ownDigestChanged(
   now: MonoMs,
   containedMs: number,
 ): void {
-  remember(state, keyFor(base, before), { until: (now + containedMs) as MonoMs, heldUntil: Infinity });
+  const until = (now + containedMs) as MonoMs;
+  remember(state, keyFor(base, before), { until, heldUntil: Infinity, isBehind: true });
 }
 
 function remember(state: ReconcileState, key: Key, covered: Covered): void {

@@ -2,9 +2,10 @@
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
 import type { VPath } from "../../kernel/ids.ts";
+import type { FoundImage } from "../../kernel/storage/request.ts";
 import type { Listing } from "../../kernel/wire/signed-state.ts";
 import { digestOfListing } from "../../kernel/wire/state-file.ts";
-import { createRig, imageOf, NOTHING, sentFrames, sentPackets, stateOf, WALL } from "./rig.ts";
+import { createRig, found, imageOf, NOTHING, pathOf, sentFrames, sentPackets, stateOf, WALL } from "./rig.ts";
 
 const SITE = "/site" as VPath;
 const AHEAD_MS = 40_000;
@@ -12,9 +13,9 @@ const AHEAD_MS = 40_000;
 const listing: Listing = [["x", stateOf(imageOf(1), WALL + DEFAULT_LIMITS.futureSkewMs + AHEAD_MS)]];
 const digest = digestOfListing(listing);
 
-function asked() {
+function asked(here: readonly FoundImage[] = []) {
   const rig = createRig();
-  rig.start();
+  rig.start(here);
   /** A round of a peer that has this listing: how many questions follow, and each is answered. */
   const round = (): number => {
     const before = rig.all.length;
@@ -59,12 +60,19 @@ test("a clock that is set to that time is believed at once", () => {
   expect(rig.verifies).toHaveLength(1);
 });
 
-test("whoever is ahead is not told that it is behind", () => {
-  const { rig, round } = asked();
+test.each([
+  ["whoever is only ahead is not told that it is behind", [], 0],
+  [
+    "whoever is ahead and lacks something of ours is told so",
+    [found(pathOf("y"), stateOf(imageOf(2), WALL))],
+    1,
+  ],
+])("%s", (_, here, times) => {
+  const { rig, round } = asked(here);
   round();
+  rig.wait(2_000);
   const before = rig.all.length;
-  rig.wait(1_000);
   round();
   const told = sentPackets(rig.all.slice(before)).filter(({ packet }) => packet.message.type === "Reconcile");
-  expect(told).toEqual([]);
+  expect(told).toHaveLength(times);
 });
