@@ -53,7 +53,7 @@ export type Take = {
   readonly light: boolean;
 };
 
-/** A digest is known to be covered before `until` and `heldUntil`; whoever has it lacks something of ours, or does not. */
+/** A digest is covered before `until` and `heldUntil`. `isBehind`: whoever has it lacks something of ours. */
 type Covered = { readonly until: MonoMs; readonly heldUntil: number; readonly isBehind: boolean };
 
 export type ReconcileState = {

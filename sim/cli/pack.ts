@@ -11,8 +11,8 @@ import { build, type BuildOptions, type Plugin } from "esbuild";
 import { type Mutant, mutate } from "./mutant.ts";
 
 /**
- * Room for what dies young: in a smaller one more of a run is moved before it is of no use. With 32 MB five servers are 10 %
- * slower, a hundred 16 %.
+ * Room for what dies young: in a smaller one more of a run is moved before it is of no use. With 32 MB five servers are
+ * 10 % slower, a hundred 16 %.
  */
 export const PACKED_FLAGS: readonly string[] = ["--max-semi-space-size=128"];
 
