@@ -79,6 +79,8 @@ export const DEFAULT_LIMITS = {
   configListMax: 1_000, // directories that a peer may claim to have
   recordPathsMax: 1_000, // downloads, watches, deletions that are remembered of one peer
   recordExpiryMs: 60_000, // what a silent peer said is forgotten
+  identityAskMs: 10_000, // a known address speaks under another machine id: who is there is asked no sooner again
+  identityAsksMax: 8, // of such questions that wait for their answers
   configSyncIntervalMs: 1_000, // answers to one peer whose idea of our configuration is wrong
   containedMs: 300_000, // a digest that we have covered is not asked for again
   listingIntervalMs: 600_000, // slow check of each configured peer when all is quiet

@@ -26,6 +26,7 @@ import {
 } from "./node/comparing.ts";
 import { SWEEP_MS, countMoved, fetchOuts, fetchView } from "./node/downloads.ts";
 import { datagram, newsOf } from "./node/gossiping.ts";
+import { readIdentity } from "./node/identity.ts";
 import {
   collected,
   collectIndexes,
@@ -194,6 +195,7 @@ function handle(node: NodeState, event: Event, now: Now, out: Effect[]): void {
       const waiting = takeWaiting(node, event.op);
       if (waiting?.kind === "page" && event.body !== null)
         readBaseDirsPage(node, waiting.address, event.body, now, out);
+      if (waiting?.kind === "identity") readIdentity(node, waiting.address, event.body, out);
       return;
     }
     case "keep_list":

@@ -4,7 +4,7 @@
  *
  *   blocks   reads blocks in which bits are flipped
  *   index    reads indexes that name files outside their image, twice, of no length, or that end too early
- *   gossip   sends again what others have sent, under its own address, whole or damaged
+ *   gossip   sends again what others have sent, from its own address: whole, damaged, or as what it says itself
  *   replay   sends again the frames that were brought here, to whoever it is connected to
  *   slow     sends everything nine seconds late
  *   silent   accepts connections and sends nothing
@@ -19,6 +19,9 @@ import { SECOND } from "./timeline.ts";
 import type { World } from "./world.ts";
 
 const SLOWNESS = 9 * SECOND;
+/** In each packet of ours: behind the head of a map, and the head, the text `machine_id` and another head. */
+const MACHINE_AT = 13;
+const MACHINE_BYTES = 16;
 const KEPT_MAX = 50; // of what others sent, to be sent again
 
 export function betray(host: Host, how: readonly Lie[], { draws, links, network, timeline }: World): void {
@@ -65,7 +68,12 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
       const stream = draw("datagram");
       const old = packets[below(stream, Math.max(1, packets.length))];
       if (old !== undefined && below(stream, 2) === 0) {
-        network.send(host.station, to, below(stream, 2) === 0 ? old : damaged(old, "packet"));
+        const lie = below(stream, 3);
+        network.send(
+          host.station,
+          to,
+          lie === 0 ? old : lie === 1 ? damaged(old, "packet") : said(old, bytes),
+        );
       }
       network.send(host.station, to, bytes);
     },
@@ -82,6 +90,13 @@ export function betray(host: Host, how: readonly Lie[], { draws, links, network,
     },
   };
   host.setTamper(tamper);
+}
+
+/** What another machine said, in the name of the machine that says this. */
+function said(another: Uint8Array, own: Uint8Array): Uint8Array {
+  const copy = another.slice();
+  copy.set(own.subarray(MACHINE_AT, MACHINE_AT + MACHINE_BYTES), MACHINE_AT);
+  return copy;
 }
 
 /** Half of all addresses. */

@@ -118,14 +118,12 @@ function arbitraryDeed(nodesMax: number): fc.Arbitrary<Deed> {
   });
   return fc.oneof(
     { weight: 3, arbitrary: upload },
-    fc
-      .record({
-        kind: fc.constantFrom("cut" as const, "heal" as const),
-        from: end,
-        to: end,
-        oneWay: fc.boolean(),
-      })
-      .map(canonicalPair),
+    fc.record({
+      kind: fc.constantFrom("cut" as const, "heal" as const),
+      from: end,
+      to: end,
+      oneWay: fc.boolean(),
+    }),
     fc.record({
       kind: fc.constant("crash" as const),
       host: node,
@@ -200,11 +198,4 @@ const linkFields: fc.Arbitrary<LinkFields> = fc.record(
 
 function toMicros(ms: number): number {
   return ms === 0 ? 0 : ms * MILLISECOND;
-}
-
-/** `heal` of all has one spelling. */
-function canonicalPair<T extends { kind: "cut" | "heal"; from: string; to: string; oneWay: boolean }>(
-  verb: T,
-): T {
-  return verb.kind === "heal" && verb.from === "*" && verb.to === "*" ? { ...verb, oneWay: false } : verb;
 }

@@ -286,7 +286,7 @@ export function printVerb(verb: Verb): string {
       return `rate ${verb.host} up=${verb.up} down=${verb.down}`;
     case "cut":
     case "heal": {
-      if (verb.kind === "heal" && verb.from === "*" && verb.to === "*") return "heal";
+      if (verb.kind === "heal" && verb.from === "*" && verb.to === "*" && !verb.oneWay) return "heal";
       return verb.oneWay ? `${verb.kind} ${verb.from}>${verb.to}` : `${verb.kind} ${verb.from} ${verb.to}`;
     }
     case "flap":

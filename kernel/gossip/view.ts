@@ -56,6 +56,10 @@ export type View = {
   sorted: readonly Peer[] | null;
   strangers: readonly Address[] | null;
   readonly byAddress: Map<Address, MachineId>;
+  /** When somebody was last asked at an address who is there, because a packet named another machine. */
+  readonly identityAskedAt: Map<Address, MonoMs>;
+  /** Of these questions, how many have no answer yet. */
+  identityAsks: number;
   /** Peers that may have said something that is not forgotten yet: of a thousand peers at rest none is walked. */
   readonly talking: Set<Peer>;
   /** The last packets of some addresses, to be recognised. */
@@ -87,6 +91,8 @@ export function createView(self: MachineId, limits: Limits): View {
     sorted: null,
     strangers: null,
     byAddress: new Map(),
+    identityAskedAt: new Map(),
+    identityAsks: 0,
     talking: new Set(),
     packets: new Map(),
     lastHeardAt: null,
@@ -128,18 +134,43 @@ export function mayTellConfig(view: View, to: Address, now: MonoMs): boolean {
   return true;
 }
 
-/** The peer that a packet came from: known, new at a listed address, or moved to another one. */
+/** Whether an address is known to be another machine's: one packet, whose sender may be made up, changes nothing of that. */
+export function isAnothers(view: View, from: Address, machine: MachineId): boolean {
+  return (view.byAddress.get(from) ?? machine) !== machine;
+}
+
+/** True, and counted as asked, when it is time to ask at an address who is there; `identityAnswered` follows. */
+export function mayAskIdentity(view: View, from: Address, now: MonoMs): boolean {
+  const { identityAskMs, identityAsksMax } = view.limits;
+  const asked = view.identityAskedAt.get(from);
+  if (view.identityAsks >= identityAsksMax || (asked !== undefined && now - asked < identityAskMs))
+    return false;
+  view.identityAskedAt.set(from, now);
+  view.identityAsks += 1;
+  return true;
+}
+
+/**
+ * Who is at an address by what was asked there, or null without an answer. The machine that is forgotten for it, or null
+ * when nothing changes: packets of the other one are listened to from now on.
+ */
+export function identityAnswered(view: View, at: Address, machine: MachineId | null): MachineId | null {
+  view.identityAsks -= 1;
+  if (machine === null || machine === view.self || !isAnothers(view, at, machine)) return null;
+  const before = view.byAddress.get(at);
+  const peer = before === undefined ? undefined : view.peers.get(before);
+  if (peer === undefined) return null;
+  forget(view, peer);
+  view.identityAskedAt.delete(at);
+  return peer.machine;
+}
+
+/** The peer that a packet came from: known, new at a listed address, or moved to another one. Not from `isAnothers`. */
 export function heard(view: View, machine: MachineId, from: Address, now: MonoMs): Peer | null {
   const name = view.listed.get(from);
   if (name === undefined) return null;
   view.selfTold.delete(from);
   view.lastHeardAt = now;
-  const there = view.byAddress.get(from);
-  if (there !== undefined && there !== machine) {
-    // A machine was reinstalled at its address.
-    const before = view.peers.get(there);
-    if (before !== undefined) forget(view, before);
-  }
   const known = view.peers.get(machine);
   if (known !== undefined) {
     if (known.address !== from) {
@@ -236,6 +267,8 @@ export function expireRecords(view: View, now: MonoMs): void {
   }
   for (const [address, at] of view.toldConfigAt)
     if (now - at >= view.limits.configSyncIntervalMs) view.toldConfigAt.delete(address);
+  for (const [address, at] of view.identityAskedAt)
+    if (now - at >= view.limits.identityAskMs) view.identityAskedAt.delete(address);
   for (const peer of view.talking) {
     if (now - peer.heardAt < view.limits.recordExpiryMs) continue;
     view.talking.delete(peer);

@@ -11,6 +11,7 @@ import {
   downloadHeard,
   heard,
   heardSelf,
+  isAnothers,
   isSilent,
   mayTellConfig,
   replaceRecord,
@@ -34,6 +35,7 @@ import { type GossipMessage, type Packet, decodePacket } from "../wire/packet.ts
 import { digestOfConfigList } from "../wire/state-file.ts";
 import { ownDigest, reconcileOuts, reconcileView } from "./comparing.ts";
 import { sourcesNews } from "./downloads.ts";
+import { askIdentity } from "./identity.ts";
 import { forwardReceipt } from "./receipts.ts";
 import { type NodeState, trace } from "./state.ts";
 
@@ -87,6 +89,7 @@ export function datagram(node: NodeState, from: Address, bytes: Uint8Array, now:
     if (heardSelf(node.view, from, now.mono)) trace(out, "own_machine_id_heard", { from });
     return;
   }
+  if (isAnothers(node.view, from, packet.machine)) return askIdentity(node, from, now, out);
   const peer = heard(node.view, packet.machine, from, now.mono);
   if (peer !== null) tellConfig(node, peer, packet, now, out);
   gossiped(node, packet.message, from, peer, now, out);

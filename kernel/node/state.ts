@@ -58,6 +58,7 @@ export type Waiting =
   | { readonly kind: "own_digest"; readonly base: VPath; readonly revision: number }
   | { readonly kind: "listing_digest"; readonly key: string; readonly listing: Listing }
   | { readonly kind: "page"; readonly address: Address }
+  | { readonly kind: "identity"; readonly address: Address }
   | {
       readonly kind: "restore";
       readonly path: VPath;

@@ -22,6 +22,7 @@ const MARKS = [
   "listing_asked",
   "looks_again",
   "own_machine_id_heard",
+  "peer_id_changed",
   "recovered",
   "start_failed",
   "upload_accepted",

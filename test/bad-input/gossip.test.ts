@@ -2,8 +2,9 @@
  * Section 4.3: datagrams. Two kinds of harm are looked for: a thing that is believed, promised, answered or told to a
  * client because of a datagram; and an answer to an address that nobody listed.
  */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../kernel/config.ts";
+import type { Effect } from "../../kernel/effect.ts";
 import type { Address, Digest, VPath } from "../../kernel/ids.ts";
 import { type Cbor, encodeCbor } from "../../kernel/wire/cbor.ts";
 import type { BaseDirs } from "../../kernel/wire/packet.ts";
@@ -116,13 +117,91 @@ test("BG3 our own machine id from elsewhere is told once, and nothing else of it
   expect(tell()).toMatchObject([{ kind: "trace", mark: "own_machine_id_heard" }]);
 });
 
-test("BG4 another machine id at a known address takes its place, and what the first one said is forgotten", () => {
-  // A reinstalled server has a new id; 0.6.12 takes it too. Nothing that is stored hangs on it.
-  const rig = started();
-  rig.gossip(1, { ...NOTHING, complete: new Map([[pathOf("x"), imageOf(1)]]) });
-  rig.gossip(1, NOTHING, machineOf(9));
-  expect([...rig.node.view.peers.keys()]).toEqual([machineOf(9)]);
-  expect(rig.node.view.peers.get(machineOf(9))?.complete.size).toBe(0);
+describe("BG4 another machine id at a known address", () => {
+  const saysMore: BaseDirs = { ...NOTHING, complete: new Map([[pathOf("x"), imageOf(1)]]) };
+  const questions = (effects: readonly Effect[]) => effects.filter((each) => each.kind === "http_get");
+  const answer = (rig: Rig, effects: readonly Effect[], body: string | null) =>
+    questions(effects).flatMap(({ op }) =>
+      rig.feed({ kind: "http_got", op, body: body === null ? null : Buffer.from(body) }),
+    );
+  const statusOf = (machine: string) => JSON.stringify({ machine_id: machine, version: "0.6.12" });
+
+  function known(): Rig {
+    const rig = started();
+    rig.gossip(1, NOTHING);
+    return rig;
+  }
+
+  test("is not believed: who is there is asked over TCP, once in a while", () => {
+    const rig = known();
+    const before = beliefs(rig);
+    const asked = rig.gossip(1, saysMore, machineOf(9));
+    expect(asked).toEqual([
+      { kind: "http_get", op: expect.any(Number), address: addressOf(1), path: "/status/" },
+    ]);
+    expect(beliefs(rig)).toBe(before);
+    expect(rig.gossip(1, saysMore, machineOf(9))).toEqual([]);
+    expect(answer(rig, asked, null)).toEqual([]);
+    expect(rig.gossip(1, saysMore, machineOf(9))).toEqual([]);
+    expect(beliefs(rig)).toBe(before);
+    rig.wait(DEFAULT_LIMITS.identityAskMs);
+    expect(questions(rig.gossip(1, saysMore, machineOf(9)))).toHaveLength(1);
+  });
+
+  test("takes its place when it says so itself, and what the first one said is forgotten", () => {
+    // A reinstalled server has a new id. Nothing that is stored hangs on it.
+    const rig = started();
+    rig.gossip(1, saysMore);
+    const asked = rig.gossip(1, NOTHING, machineOf(9));
+    expect(answer(rig, asked, statusOf(machineOf(9).toUpperCase()))).toEqual([
+      {
+        kind: "trace",
+        mark: "peer_id_changed",
+        fields: { address: addressOf(1), before: machineOf(1), machine: machineOf(9) },
+      },
+    ]);
+    rig.gossip(1, NOTHING, machineOf(9));
+    expect([...rig.node.view.peers.keys()]).toEqual([machineOf(9)]);
+    expect(rig.node.view.peers.get(machineOf(9))?.complete.size).toBe(0);
+    // It may be reinstalled again at once.
+    expect(questions(rig.gossip(1, NOTHING, machineOf(8)))).toHaveLength(1);
+  });
+
+  test.each([
+    ["that it is who it was", statusOf(machineOf(1))],
+    ["that it is we", statusOf(SELF)],
+    ["what is no machine id", statusOf("../../etc/passwd")],
+    ["a number", '{"machine_id":9}'],
+    ["a list", "[]"],
+    ["what is not JSON", "<html>"],
+    ["nothing", ""],
+  ])("changes nothing when what is there says %s", (_, body) => {
+    const rig = known();
+    const before = beliefs(rig);
+    expect(answer(rig, rig.gossip(1, saysMore, machineOf(9)), body)).toEqual([]);
+    expect(beliefs(rig)).toBe(before);
+  });
+
+  test("does not move a peer that is known elsewhere", () => {
+    const rig = known();
+    rig.gossip(2, NOTHING);
+    const before = beliefs(rig);
+    expect(questions(rig.gossip(2, saysMore, machineOf(1)))).toHaveLength(1);
+    expect(beliefs(rig)).toBe(before);
+  });
+
+  test("at many addresses at once is asked about in turn", () => {
+    const many = DEFAULT_LIMITS.identityAsksMax + 2;
+    const numbers = Array.from({ length: many }, (_, at) => at + 1);
+    const rig = createRig({ peers: many });
+    rig.start();
+    for (const number of numbers) rig.gossip(number, NOTHING);
+    const asked = numbers.flatMap((number) => rig.gossip(number, NOTHING, machineOf(100 + number)));
+    expect(questions(asked)).toHaveLength(DEFAULT_LIMITS.identityAsksMax);
+    answer(rig, asked.slice(0, 1), null);
+    expect(questions(rig.gossip(many, NOTHING, machineOf(200)))).toHaveLength(1);
+    expect(questions(rig.gossip(many - 1, NOTHING, machineOf(200)))).toHaveLength(0);
+  });
 });
 
 test("BG6 watches of one level are dropped one by one, and of others no more is remembered than may be", () => {

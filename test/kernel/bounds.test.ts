@@ -30,9 +30,7 @@ function hear(rig: ReturnType<typeof createRig>, from: number, machine: number, 
 test("a config list is told to one address at a bounded rate, whatever machines speak from it", () => {
   const rig = createRig();
   rig.start();
-  const told = Array.from({ length: 20 }, (_, at) =>
-    hear(rig, 1 + (at % 2), 100 + (at >> 1), NOTHING),
-  ).flat();
+  const told = Array.from({ length: 20 }, (_, at) => hear(rig, 1 + (at % 2), 100 + at, NOTHING)).flat();
   const lists = told.filter(({ packet }) => packet.message.type === "ConfigSync");
   expect(lists.map(({ to }) => to)).toEqual([addressOf(1), addressOf(2)]);
   rig.wait(DEFAULT_LIMITS.configSyncIntervalMs);
