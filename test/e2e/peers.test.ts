@@ -60,3 +60,22 @@ test("a peer list that cannot be read any more goes on as it was, and it is said
   renameSync(`${file}.was`, file);
   await until("it is over", async () => (await status()).problems.length === 0);
 }, 60_000);
+
+test("a server that was reinstalled has another machine id at its address, and is known by it when it says so itself", async () => {
+  const [first, second] = [String(6).padStart(32, "0"), "f".repeat(32)];
+  for (const each of [5, 6]) rig.configure(each, [5, 6]);
+  await Promise.all([rig.start(5), rig.start(6)]);
+  const known = async () => Object.keys((await rig.page(5, "/peers/")) as object);
+  await until("it is known", async () => (await known()).includes(first));
+  mkdirSync(rig.path("kept"));
+  writeFileSync(rig.path("kept/file"), "1");
+  expect((await rig.sync("--append", `${rig.path("kept")}:/site/kept`, rig.addressOf(5))).status).toBe(0);
+  await rig.stop(6);
+  for (const folder of ["db", "site"]) rmSync(rig.path("server-6", folder), { recursive: true });
+  rig.configure(6, [5, 6]);
+  await rig.start(6, "--override-machine-id", second);
+  await until("it is known anew", async () => (await known()).includes(second));
+  expect(await known()).toEqual([second]);
+  expect(rig.logOf(5)).toContain('"peer_id_changed"');
+  await until("it has what was there", () => existsSync(rig.rootOf(6, "site/kept/file")));
+}, 60_000);
