@@ -154,10 +154,6 @@ export const STRUCK: Readonly<Record<string, string>> = {
 /** Not tried, or tried in part, until there is what it needs. */
 export const WAITING: Readonly<Record<string, string>> = {
   BI19: "conflicts on a file system that folds names: paths",
-  BG15: "the envelope with a cluster key: a later feature",
-  BH10: "TLS: a later feature",
-  BH11: "TLS: a later feature",
-  BK11: "pins of TLS: a later feature",
   BF10: "file systems that fold or shorten names: paths",
 };
 
