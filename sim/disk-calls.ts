@@ -34,6 +34,14 @@ export type Open = {
   readonly under: RootName;
 };
 
+/** What a file system makes of names. */
+export type NameRule = {
+  /** Names of one fold are one name; the first that was made is the one that is listed. */
+  readonly fold: (name: FileName) => string;
+  /** A longer one is `name_too_long`. */
+  readonly bytesMax: number;
+};
+
 /** Called before each call; a code makes the call fail. What it throws reaches whoever drives the program. */
 export type FaultHook = (call: FsCall) => FsCode | null;
 
@@ -43,6 +51,7 @@ export type DiskCalls = {
   /** All handles end, and all locks. */
   readonly endHandles: () => void;
   readonly setFaultHook: (hook: FaultHook | null) => void;
+  readonly setNames: (root: RootName, rule: NameRule) => void;
   readonly setCapacity: (bytes: number) => void;
   readonly callCount: () => number;
 };
@@ -57,6 +66,7 @@ export function createDiskCalls(
   const handles = new Map<Handle, Open>();
   const locks = new Map<Node, Handle>();
   let hook: FaultHook | null = null;
+  const rules = new Map<RootName, NameRule>();
   let capacityBytes = Number.MAX_SAFE_INTEGER;
   let calls = 0;
   let handleCount = 2; // as descriptors, counted from 3
@@ -100,9 +110,25 @@ export function createDiskCalls(
     node.bytes = bytes;
   }
 
-  function perform(call: FsCall): FsValue {
+  /** The name that a directory has for this one, if it has one. */
+  function stored(dir: Handle, name: FileName): FileName {
+    const rule = rules.get(under(dir));
+    if (rule === undefined) return name;
+    if (name.length > rule.bytesMax) return fail("name_too_long");
+    const at = directory(dir);
+    if (at.entries.has(name)) return name;
+    return sortedNames(at).find((each) => rule.fold(each) === rule.fold(name)) ?? name;
+  }
+  function asStored(call: FsCall): FsCall {
+    if (call.call === "rename")
+      return { ...call, from: stored(call.fromDir, call.from), to: stored(call.toDir, call.to) };
+    return "name" in call ? { ...call, name: stored(call.dir, call.name) } : call;
+  }
+
+  function perform(asked: FsCall): FsValue {
     calls += 1;
-    current = call.call;
+    current = asked.call;
+    const call = rules.size === 0 ? asked : asStored(asked);
     const fault = hook === null ? null : hook(call);
     if (fault !== null) {
       if (call.call === "sync") dropPages(opened(call.handle).node);
@@ -342,6 +368,9 @@ export function createDiskCalls(
     },
     setFaultHook(next) {
       hook = next;
+    },
+    setNames(root, rule) {
+      rules.set(root, rule);
     },
     setCapacity(bytes) {
       capacityBytes = bytes;

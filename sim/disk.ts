@@ -7,7 +7,7 @@
  */
 import type { FileName, FileSystem, Handle, RootName } from "../kernel/storage/call.ts";
 import { createCrypto, type Crypto } from "./crypto.ts";
-import { createDiskCalls, type FaultHook } from "./disk-calls.ts";
+import { createDiskCalls, type FaultHook, type NameRule } from "./disk-calls.ts";
 import { type CrashModel, type DiskImage, leftByCut } from "./disk-cut.ts";
 import { type Layer, layersOf } from "./disk-layers.ts";
 import { createDiskLog } from "./disk-log.ts";
@@ -27,7 +27,7 @@ import {
 import { createLooks, nodeAt, type Subtree } from "./disk-trees.ts";
 import { withBitFlipped } from "./file-bytes.ts";
 
-export type { FaultHook } from "./disk-calls.ts";
+export type { FaultHook, NameRule } from "./disk-calls.ts";
 export type { CrashModel, DiskImage } from "./disk-cut.ts";
 export type { Below, TreeEntry } from "./disk-node.ts";
 
@@ -58,6 +58,8 @@ export type SimDisk = FileSystem & {
   /** Ends all handles and locks, losing nothing: a process that was killed. */
   kill(): void;
   setFaultHook(hook: FaultHook | null): void;
+  /** What the file system of a root makes of names from now on; without it each is a name of its own. */
+  setNames(root: RootName, rule: NameRule): void;
   /** Bytes of all files together; more is `no_space`. */
   setCapacity(bytes: number): void;
   /** All that is visible, as a backup has it. */
@@ -89,6 +91,7 @@ export function createSimDisk(model: CrashModel, crypto: Crypto = createCrypto()
   return {
     perform: calls.perform,
     setFaultHook: calls.setFaultHook,
+    setNames: calls.setNames,
     setCapacity: calls.setCapacity,
     callCount: calls.callCount,
     rootOf: (handle) => calls.handles.get(handle)?.under ?? null,
