@@ -7,7 +7,14 @@ import { createCatalog } from "./catalog.ts";
 import type { Config } from "./config.ts";
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
-import { answeredWith, askFailed, diskDone, sourcesChanged, tick as tickDownload } from "./fetch/download.ts";
+import {
+  answeredWith,
+  askFailed,
+  diskDone,
+  isRefusal,
+  sourcesChanged,
+  tick as tickDownload,
+} from "./fetch/download.ts";
 import { advance, createRounds, sendRound } from "./gossip/rounds.ts";
 import { createView, expireRecords, setListed } from "./gossip/view.ts";
 import type { ConnId, MonoMs, Now, OpId, VPath } from "./ids.ts";
@@ -307,7 +314,9 @@ function diskAnswer(node: NodeState, op: OpId, result: DiskResult, now: Now, out
       const download = node.downloads.get(waiting.path);
       if (download === undefined || download.intent.stage !== waiting.stage) return;
       if (!result.ok && !NOT_OF_THE_DISK.includes(result.code)) {
-        tell(node, `download ${waiting.path}`, `${wordsOfDisk(result)}; then it goes on by itself`, out);
+        const isOver = isRefusal(waiting.purpose, result.code);
+        const next = isOver ? "it is given up here, and tried again later" : "then it goes on by itself";
+        tell(node, `download ${waiting.path}`, `${wordsOfDisk(result)}; ${next}`, out);
       } else if (result.ok && waiting.purpose.kind === "commit")
         problem(node, `download ${waiting.path}`, null);
       fetchOuts(node, diskDone(download, waiting.purpose, result, fetchView(node, now)), now, out);

@@ -4,6 +4,7 @@
  *   loading -> asking -> checking -> preparing -> blocks -> committing -> done
  *      \__________________________________\_________\___________\-----> resting (the disk said no; tried again later)
  *   asking, blocks -> aborted (nobody has it)
+ *   preparing, committing -> aborted (the file system cannot hold it, or not there)
  *
  * loading: is the index on our disk? asking: of one holder, and of another when no answer comes. checking: the disk
  * digests and parses it. preparing: the stage is made or resumed, and what is reusable is linked. Then every block that
@@ -40,8 +41,13 @@ const REST_MS = 1_000;
 const REST_MS_MAX = 10_000;
 /** A commit that says so has changed nothing. */
 const LACKING: readonly string[] = ["stage_incomplete", "index_missing"];
-/** Of a commit: the same however often it is tried, until an operator has done something. */
-const REFUSALS: readonly string[] = ["exchange_unsupported", "already_exists"];
+/** Of a stage: the file system cannot hold the image under its names. */
+export const UNFIT: readonly string[] = ["index_conflict", "index_name_too_long", "name_too_long"];
+/** The same however often it is tried, until an operator has done something. */
+const REFUSALS: { readonly [purpose in DiskPurpose["kind"]]?: readonly string[] } = {
+  prepare: UNFIT,
+  commit: ["exchange_unsupported", "already_exists"],
+};
 
 export function startDownload(
   path: VPath,
@@ -102,6 +108,11 @@ function prepare(download: Download, out: FetchOut[]): void {
   out.push({ kind: "disk", download, purpose: { kind: "prepare" }, request });
 }
 
+/** Whether the download ends with this answer of the disk; otherwise it is tried again. */
+export function isRefusal(purpose: DiskPurpose, code: string): boolean {
+  return REFUSALS[purpose.kind]?.includes(code) ?? false;
+}
+
 export function diskDone(
   download: Download,
   purpose: DiskPurpose,
@@ -109,6 +120,8 @@ export function diskDone(
   view: FetchView,
 ): readonly FetchOut[] {
   const out: FetchOut[] = [];
+  if (!result.ok && isRefusal(purpose, result.code))
+    return [{ kind: "aborted", download, reason: result.code }];
   switch (purpose.kind) {
     case "load":
       if (result.ok && result.value.kind === "index") takeIndex(download, result.value.index, out);
@@ -129,7 +142,6 @@ export function diskDone(
       break;
     default:
       if (result.ok) out.push({ kind: "done", download });
-      else if (REFUSALS.includes(result.code)) out.push({ kind: "aborted", download, reason: result.code });
       // Of a commit that failed at its end the image may be visible already: it is done again, not fetched again. What
       // the disk has lost since, a commit alone would never find.
       else rest(download, result, view, out, LACKING.includes(result.code) ? "load" : "commit");

@@ -32,7 +32,7 @@ import { isPast, isRemoved, keptIn } from "../retention/retention.ts";
 import { ask, connectionTo } from "../rpc/links.ts";
 import { utf8Decode } from "../text.ts";
 import { digestOfListing, encodeListing } from "../wire/state-file.ts";
-import { type NodeState, type Tag, trace } from "./state.ts";
+import { type NodeState, type Tag, problem, trace } from "./state.ts";
 import { perform, publishView } from "./uploads.ts";
 import { operation } from "../operations.ts";
 
@@ -181,6 +181,7 @@ export function takeAgain(node: NodeState, now: Now): void {
   for (const [key, { path, until }] of node.avoided) {
     if (until > now.mono) continue;
     node.avoided.delete(key);
+    if (!node.downloads.has(path)) problem(node, `download ${path}`, null); // if it is so still, it is told again
     const base = parentOf(path);
     if (base !== null) forgetContained(node.reconcile, base);
   }

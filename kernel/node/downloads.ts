@@ -3,7 +3,7 @@ import { assert, unreachable } from "../assert.ts";
 import { abortIntent, commitIntent, getEntry, removeCommitted } from "../catalog.ts";
 import type { DirectoryConfig } from "../config.ts";
 import type { Effect } from "../effect.ts";
-import { askFailed, sourcesChanged, startDownload } from "../fetch/download.ts";
+import { UNFIT, askFailed, sourcesChanged, startDownload } from "../fetch/download.ts";
 import {
   type AskPurpose,
   type Download,
@@ -39,6 +39,7 @@ import { type NodeState, type Tag, disk, trace } from "./state.ts";
 export const SWEEP_MS = 250;
 
 const AVOID_MS = 120_000; // 0.6.12's
+const AVOID_UNFIT_MS = 3_600_000; // it stays so until somebody moves the directory; a client is answered at once
 
 /** What was given up or removed is told to others for so long. */
 export const DELETED_MS = 300_000;
@@ -256,7 +257,8 @@ function downloadAborted(node: NodeState, download: Download, reason: string, no
   forgetMissing(node, path);
   const place = { path, root: directory.root };
   cleanUp(node, "abort", { kind: "abort", place, stage: intent.stage }, out);
-  node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + AVOID_MS) as MonoMs });
+  const avoidMs = UNFIT.includes(reason) ? AVOID_UNFIT_MS : AVOID_MS;
+  node.avoided.set(`${path} ${intent.image}`, { path, until: (now.mono + avoidMs) as MonoMs });
   node.deleted.push({ path, image: intent.image, until: (now.mono + DELETED_MS) as MonoMs });
   trace(out, "download_aborted", { path, image: intent.image, reason });
   tellAborted(node, path, intent.image, reason, out);

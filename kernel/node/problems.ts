@@ -52,6 +52,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
   read_only: "see the kernel's log, and mount it to be written",
   not_permitted: "give the user of this program the right to it",
   too_many_open: "raise the limit of open files",
+  index_conflict:
+    "rename one in the source, or keep the directory on a file system that tells names apart by case and form",
+  index_name_too_long:
+    "shorten it in the source, or keep the directory on a file system that takes 255 bytes",
+  name_too_long: "give the image a shorter name, or keep the directory on a file system that takes 255 bytes",
   removal_begun: "it is tried until it is gone",
   io: "see the kernel's log: the disk may be failing",
 };

@@ -143,8 +143,8 @@ export function* deleteOld(db: RootName, place: Place, stage: string): StoragePr
 function* discardStage(place: Place, stage: string): StorageProgram<void> {
   const name = nameOf(place.path);
   const top = yield* root(place.root);
-  yield* unless(
-    "missing",
-    usingPath(top, imageFolders(place.path), (dir) => discard(dir, stageName(name, stage), name, stage)),
+  const discarded = usingPath(top, imageFolders(place.path), (dir) =>
+    discard(dir, stageName(name, stage), name, stage),
   );
+  yield* unless("name_too_long", unless("missing", discarded)); // no stage is made where its other names do not fit
 }

@@ -80,8 +80,8 @@ export function backupName(file: FileName, tag: string): FileName {
   return ofBytes(`.${file}.backup.${tag}`);
 }
 
-/** Directories that the exchange of names is tried with at start. */
-export function probeName(tag: string, which: "a" | "b"): FileName {
+/** Directories that the exchange of names is tried with at start, and in which names of an image are tried. */
+export function probeName(tag: string, which: "a" | "b" | "names"): FileName {
   return component(`.tmp.probe.${tag}.${which}`);
 }
 

@@ -224,8 +224,10 @@ export type DiskResult =
 export type StorageCode =
   | "already_exists" // a foreign tree stands where an append wants to go
   | "block_hash_mismatch"
+  | "index_conflict" // the file system of the destination takes two names of the image for one
   | "index_invalid" // detail has the code of the index parser
   | "index_missing"
+  | "index_name_too_long" // the file system of the destination does not take a name of the image
   | "older_than_present" // a greater version has its state there, which the start could not read
   | "state_changed" // an image that was to be removed has been signed again, or is about to be replaced
   | "removal_begun" // the tree is out of sight, and what comes after that has failed

@@ -49,6 +49,7 @@ import { inFolder, writeInto } from "./block.ts";
 import { digestFile, sameHash } from "./digest-range.ts";
 import { loadIndex } from "./index-file.ts";
 import { type Folder, entryName, foldersOf } from "./layout.ts";
+import { tryNames } from "./name-trial.ts";
 import { imageFolders, imageName, partsOfPath, stageName } from "./names.ts";
 import { StorageRefusal } from "./refusal.ts";
 import type { Place } from "./request.ts";
@@ -86,14 +87,15 @@ export function* prepareStage(
     reusedBytes: 0,
   };
   const stageFile = stageName(nameOf(place.path), stage);
+  const top = foldersOf(index);
   yield* usingMadePath(yield* root(place.root), imageFolders(place.path), function* (base) {
+    yield* tryNames(base, place, stage, index, top);
     const isNew = (yield* unless("exists", makeDirectory(base, stageFile))) !== null;
     if (!isNew && !(yield* isOwnDirectory(base, stageFile))) {
       yield* removeTree(base, stageFile);
       yield* makeDirectory(base, stageFile);
     }
     yield* using(openDirectory(base, stageFile), function* (dir) {
-      const top = foldersOf(index);
       if (!isNew) yield* resumeFolder(dir, index, top, prepared);
       const found = yield* loadSources(db, index, sources);
       if (found.length > 0) yield* reuse(base, dir, index, found, prepared);

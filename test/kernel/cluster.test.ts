@@ -52,7 +52,7 @@ function addNode(world: World, name: string, peers: readonly string[]): Host {
   return host;
 }
 
-function addClient(world: World, name: string, to: readonly string[]): Host {
+function addClient(world: World, name: string, to: readonly string[], content = CONTENT): Host {
   const host = world.addHost({
     name,
     address: addressOf(name),
@@ -88,7 +88,7 @@ function addClient(world: World, name: string, to: readonly string[]): Host {
       ),
   });
   host.disk.makeRoot(SOURCE);
-  plantTree(host.disk, SOURCE, CONTENT);
+  plantTree(host.disk, SOURCE, content);
   return host;
 }
 
@@ -174,4 +174,38 @@ test("a directory that somebody else has put at a path stays, and is not asked a
   const refused = marks.filter((mark) => mark === "n4 upload_refused").length;
   expect(refused).toBe(1);
   expect(shown(late)).toEqual(["current", "current/mine"]);
+});
+
+test("BI19 BF10 what one disk cannot hold under its names is refused there, soon and not again and again; the others have it", () => {
+  const [marks, reports]: [string[], Report[]] = [[], []];
+  const observer: Observer = {
+    traced: (host, mark) => marks.push(`${host.name} ${mark}`),
+    reported: (_, report) => reports.push(report),
+  };
+  const world = createWorld({ seed: "one", observer });
+  const nodes = NAMES.map((name) => addNode(world, name, NAMES));
+  const [n1, n2, n3] = nodes;
+  n3?.disk.setNames(IMAGES, { fold: (name) => name.toLowerCase(), bytesMax: 255 });
+  for (const host of nodes) host.start();
+  const bytes = new Uint8Array(100_000).fill(4);
+  const client = addClient(
+    world,
+    "n9",
+    ["n3"],
+    new Map([
+      ["README", { kind: "file", bytes, executable: false }],
+      ["readme", { kind: "file", bytes: bytes.subarray(1), executable: false }],
+    ]),
+  );
+  world.runUntil(3 * SECOND);
+  client.start();
+  world.runUntil(13 * SECOND);
+  const both = ["current", "current/README", "current/readme"];
+  expect([n1, n2, n3].map((host) => shown(host!))).toEqual([both, both, []]);
+  expect(reports).toContainEqual(expect.objectContaining({ type: "aborted", reason: "index_conflict" }));
+  world.runUntil(613 * SECOND);
+  const started = (name: string) => marks.filter((mark) => mark === `${name} download_started`).length;
+  expect(NAMES.map(started)).toEqual([1, 1, 1]);
+  expect(marks.filter((mark) => mark === "n3 download_aborted")).toHaveLength(1);
+  expect([n1, n2, n3].map((host) => shown(host!))).toEqual([both, both, []]);
 });
