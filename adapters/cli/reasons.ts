@@ -52,6 +52,14 @@ const UPLOAD: Readonly<Record<string, Words>> = {
     "nothing, unless yours was to be the newer",
   ],
   index_invalid: ["the server cannot read the index of this image", "check that both are of one version"],
+  index_conflict: [
+    "two names of the source differ in case or form alone, and are one name to the server's file system",
+    "rename one, or put the directory on another file system there",
+  ],
+  index_name_too_long: [
+    "a name of the source is too long for the server's file system",
+    "shorten it, or put the directory on another file system there",
+  ],
   no_space: ["the disk of the server is full", "make room there, then try again"],
   disk_full: ["the disk of the server is full", "make room there, then try again"],
   exchange_unsupported: [
