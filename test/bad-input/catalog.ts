@@ -1,5 +1,5 @@
 /**
- * The catalogue of bad inputs: which entries there are, where each is tried, and which are not tried yet and why. An entry
+ * The catalogue of bad inputs: which entries there are, and where each is tried. An entry
  * is tried here when a row or a title in `test/bad-input/` begins with its id.
  */
 export const SECTIONS: Readonly<Record<string, readonly [name: string, entries: number]>> = {
@@ -26,8 +26,11 @@ const WORDS = "test/cli/command-line.test.ts";
 const CLIENT = "test/cli/client.test.ts";
 const PROGRAM = "test/e2e/program.test.ts";
 const SOCKETS = "test/adapters/sockets.test.ts";
+const NAMES = "test/storage/names.test.ts";
+const SYSTEM_NAMES = "test/system/names/names.system.ts";
 
 /** Tried by tests that were there: a text that stands in the file. */
+
 const ENVIRONMENT = "test/system/environment.system.ts";
 export const ELSEWHERE: readonly (readonly [id: string, file: string, text: string])[] = [
   [
@@ -102,6 +105,18 @@ export const ELSEWHERE: readonly (readonly [id: string, file: string, text: stri
     "test/storage/upload.test.ts",
     "a second image takes whole files by link and changed files block by block",
   ],
+  ["BI19", NAMES, "two forms of a letter"],
+  ["BI19", NAMES, "BI19 BF10 %s: refused before there is a stage, and nothing is left at the destination"],
+  ["BF10", NAMES, "BI19 BF10 %s: refused before there is a stage, and nothing is left at the destination"],
+  ["BF10", NAMES, "BF10 an image whose own name leaves no room there is refused, and given up"],
+  ["BF10", "test/kernel/unfit.test.ts", "%s %s: told with what to do, given up before a block is asked for"],
+  [
+    "BI19",
+    "test/kernel/cluster.test.ts",
+    "BI19 BF10 what one disk cannot hold under its names is refused there",
+  ],
+  ["BI19", SYSTEM_NAMES, "BI19 BF10 two names that are one to a file system: refused there and told"],
+  ["BF10", SYSTEM_NAMES, "BF10 a name that is too long for a file system: refused there and told"],
   ["BF11", "test/storage/power-cut.test.ts", "cut before every call"],
   ["BF11", "test/sim/scripts/disk-refuses-once.sim", "disk"],
   ["BE1", OPTIONS, "the machine id file %j ends the start, unless it is overridden"],
@@ -149,12 +164,6 @@ export const STRUCK: Readonly<Record<string, string>> = {
   BK3: "options before a key are skipped and not obeyed",
   BK10: "without a key the client warns and goes on: the servers refuse",
   BP2: "HOST:PORT and IPv6 are additions of ours",
-};
-
-/** Not tried, or tried in part, until there is what it needs. */
-export const WAITING: Readonly<Record<string, string>> = {
-  BI19: "conflicts on a file system that folds names: paths",
-  BF10: "file systems that fold or shorten names: paths",
 };
 
 export const ALL_IDS: readonly string[] = Object.entries(SECTIONS).flatMap(([section, [, entries]]) =>
