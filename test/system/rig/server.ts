@@ -121,8 +121,8 @@ export class Server {
   /** The storage thread is the youngest. */
   async #look(watch: Watch): Promise<void> {
     const tasks = `/proc/${this.#pid()}/task`;
-    const thread = Math.max(...readdirSync(tasks).map(Number));
-    spawn("strace", ["-p", String(thread), ...straceArguments(watch, this.#options.root)], {
+    const thread = youngestOf(tasks);
+    spawn("strace", ["-p", thread, ...straceArguments(watch, this.#options.root)], {
       stdio: "ignore",
     });
     const status = `${tasks}/${thread}/status`;
@@ -130,6 +130,18 @@ export class Server {
       existsSync(status) && !/^TracerPid:\t0$/m.test(readFileSync(status, "utf8"));
     await until("strace looks at the server", () => traced() && existsSync(watch.trace));
   }
+}
+
+/** By the time at which each began, since numbers begin anew; of one moment the one with the highest number. */
+function youngestOf(tasks: string): string {
+  const begun = readdirSync(tasks).map((thread) => {
+    const stat = readFileSync(`${tasks}/${thread}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from the third on: its name may have blanks
+    return { thread, at: Number(fields[22 - 3]) };
+  });
+  const [youngest] = begun.toSorted((a, b) => b.at - a.at || Number(b.thread) - Number(a.thread));
+  if (youngest === undefined) throw new Error(`${tasks} has no threads`);
+  return youngest.thread;
 }
 
 function straceArguments(
