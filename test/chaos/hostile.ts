@@ -40,6 +40,9 @@ const machines = [1, 2, 3, 4, 5].map((each) => String(each).padStart(32, "0"));
 const someone = () =>
   machines[Math.floor(Math.random() * machines.length)] ?? randomBytes(16).toString("hex");
 
+/** The one machine that a server believes to be at this address: of others it hears nothing. */
+const OWN = "ee".repeat(16);
+
 const running = new Set<Promise<void>>();
 for await (const line of createInterface({ input: process.stdin })) {
   const [attack, target = "", forText = ""] = line.split(" ");
@@ -106,7 +109,7 @@ async function run(attack: Attack, target: string, until: number): Promise<Sent>
 
 /**
  * Everybody has everything, nobody has it, and it was removed. A stranger's datagrams are counted by the server; of somebody
- * who is listed it shows that a machine was believed which nobody has.
+ * who is listed it shows that a machine was believed which nobody has. In the names of others, too, who are not believed.
  */
 async function forge(target: string, until: number): Promise<Sent> {
   await listing(target);
@@ -120,19 +123,21 @@ async function forge(target: string, until: number): Promise<Sent> {
         { ...NOTHING, deleted: [[path, image]], inProgress: new Map([[path, stalled]]) },
         { ...NOTHING, complete: new Map([[path, image]]) },
       ];
-      for (const message of forged) await datagrams.say(target, someone(), message);
-      tries += forged.length;
+      for (const message of forged) {
+        await datagrams.say(target, OWN, message);
+        await datagrams.say(target, someone(), message);
+      }
+      tries += 2 * forged.length;
       await pause(PAUSE_MS);
       if (performance.now() > until) break;
     }
   }
-  const nobody = randomBytes(16).toString("hex");
   for (let left = 3; left > 0; left--, tries++) {
-    await datagrams.say(target, nobody, NOTHING);
+    await datagrams.say(target, OWN, NOTHING);
     await pause(PAUSE_MS);
   }
   const peers = await textOf(target, "/peers/");
-  return { tries, seen: { believed: peers?.includes(nobody) === true ? 1 : 0 } };
+  return { tries, seen: { believed: peers?.includes(OWN) === true ? 1 : 0 } };
 }
 
 /** Announces all images that it knows of, and one that there is not, and gives bytes that are not theirs. */
