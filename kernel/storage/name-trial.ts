@@ -32,8 +32,8 @@ import type { Place } from "./request.ts";
 
 /** What every file system takes that images are kept on: eCryptfs has the least. */
 const SHORT_NAME_BYTES = 143;
-/** Groups between two places where others may run. */
-const GROUPS_AT_ONCE = 64;
+/** Names between two places where others may run. */
+const NAMES_AT_ONCE = 64;
 
 /** Names of one directory of the image. */
 type Group = { readonly prefix: ByteString; readonly names: readonly FileName[] };
@@ -65,11 +65,7 @@ export function* tryNames(
   yield* makeDirectory(base, trial);
   try {
     yield* using(openDirectory(base, trial), function* (dir) {
-      let count = 0;
-      for (const group of alike.values()) {
-        if (++count % GROUPS_AT_ONCE === 0) yield* checkpoint();
-        yield* tryGroup(dir, group);
-      }
+      for (const group of alike.values()) yield* tryGroup(dir, group);
     });
   } finally {
     yield* orElse(undefined, removeTree(base, trial));
@@ -91,12 +87,17 @@ function* make(dir: Handle, name: FileName): StorageProgram<void> {
 
 /** Each is made where the others are, and must be new. */
 function* tryGroup(dir: Handle, { prefix, names }: Group): StorageProgram<void> {
+  yield* checkpoint();
   for (const [at, name] of names.entries()) {
+    if (at % NAMES_AT_ONCE === NAMES_AT_ONCE - 1) yield* checkpoint();
     if ((yield* unless("exists", make(dir, name))) !== null) continue;
     const other = yield* otherOf(dir, name, names.slice(0, at));
     refuse("index_conflict", `${shown(prefix, other)} and ${shown(prefix, name)} are one name`);
   }
-  for (const name of names) yield* unlink(dir, name);
+  for (const [at, name] of names.entries()) {
+    if (at % NAMES_AT_ONCE === NAMES_AT_ONCE - 1) yield* checkpoint();
+    yield* unlink(dir, name);
+  }
 }
 
 /** Which of those that are there is there by this name too. */

@@ -1,7 +1,9 @@
 /** Destinations that take two names for one, or short names alone. */
 import { describe, expect, test } from "vitest";
 import { joinVPath } from "../../kernel/ids.ts";
+import { programOf } from "../../kernel/storage/program.ts";
 import type { DiskResult } from "../../kernel/storage/request.ts";
+import { resume } from "../../kernel/storage/run.ts";
 import type { NameRule } from "../../sim/disk.ts";
 import {
   belowOf,
@@ -189,6 +191,30 @@ test("an image without such names costs no call more, and one with them a few", 
   );
   expect(plain.length).toBe(callsOf({ one: "1" }).length);
   expect(alike.filter((call) => call === "unlink").length).toBe(2); // the same two names of two directories
+});
+
+test("a trial of many names that may be one lets others run, again and again", () => {
+  const world = simWorld("weak");
+  // `a` and nine marks that are not seen.
+  const marks = (at: number) =>
+    at.toString(2).padStart(9, "0").replaceAll("0", "\u200c").replaceAll("1", "\u200d");
+  const names = Array.from({ length: 512 }, (_, at) => [utf8(`a${marks(at)}`), ""]);
+  const sealed = sealedOf(world, Object.fromEntries(names) as Garden);
+  const place = placeAt(world);
+  const { image } = sealed.index;
+  run(world, { kind: "put_intent", place, stage: "s1", mode: "append", state: stateOf(image, 8) });
+  run(world, { kind: "store_index", image, text: sealed.text });
+  let since = 0;
+  let most = 0;
+  world.disk.setFaultHook(() => {
+    most = Math.max(most, ++since);
+    return null;
+  });
+  const prepare = { kind: "prepare_stage", place, image, stage: "s1", sources: [] } as const;
+  const program = programOf(prepare, world.context);
+  while (resume(world.fs, program).kind === "paused") since = 0;
+  expect(most).toBeGreaterThan(64);
+  expect(most).toBeLessThan(256);
 });
 
 test.each(["weak", "ordered"] as const)(
