@@ -1,6 +1,6 @@
 /**
- * The catalogue of bad inputs: which entries there are, and where each is tried. An entry
- * is tried here when a row or a title in `test/bad-input/` begins with its id.
+ * The catalogue of bad inputs: which entries there are, and where each is tried. An entry is tried here when a row or a
+ * title in `test/bad-input/` begins with its id.
  */
 export const SECTIONS: Readonly<Record<string, readonly [name: string, entries: number]>> = {
   BI: ["index files", 30],

@@ -6,7 +6,6 @@ import { createFileSystem } from "../../adapters/file-system.ts";
 import {
   type FileName,
   type FileSystem,
-  FsFailure,
   type Handle,
   type RootName,
   type StorageProgram,
@@ -15,6 +14,7 @@ import * as c from "../../kernel/storage/calls.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
 import type { ByteString } from "../../kernel/text.ts";
 import { createSimDisk } from "../../sim/disk.ts";
+import { codeOf } from "./code-of.ts";
 const n = (s: string) => s as FileName;
 const folder = mkdtempSync(join(tmpdir(), "probe-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,15 +30,6 @@ const worlds: [string, () => Promise<FileSystem>][] = [
     },
   ],
 ];
-function* code(p: StorageProgram<unknown>): StorageProgram<string> {
-  try {
-    yield* p;
-    return "fine";
-  } catch (e) {
-    if (e instanceof FsFailure) return e.code;
-    throw e;
-  }
-}
 let k = 0;
 describe.each(worlds)("%s", (_w, make) => {
   const t = (title: string, want: unknown, use: (dir: Handle) => StorageProgram<unknown>) =>
@@ -60,7 +51,7 @@ describe.each(worlds)("%s", (_w, make) => {
     ["exists", [".tmp.s.t"]],
     function* (d) {
       yield* c.close(yield* c.createFile(d, n(".tmp.s.t")));
-      return [yield* code(c.durableReplace(d, n("s"), b("x"), "t")), yield* c.list(d)];
+      return [yield* codeOf(c.durableReplace(d, n("s"), b("x"), "t")), yield* c.list(d)];
     },
   );
   t("P2 modes under umask 077", [0o755, 0o644], function* (d) {
@@ -76,32 +67,32 @@ describe.each(worlds)("%s", (_w, make) => {
   t("P3 directory into itself", "unsupported", function* (d) {
     yield* c.makeDirectory(d, n("d"));
     const i = yield* c.openDirectory(d, n("d"));
-    return yield* code(c.rename(d, n("d"), i, n("x"), "replace"));
+    return yield* codeOf(c.rename(d, n("d"), i, n("x"), "replace"));
   });
   t("P4 link of an unlinked file", "missing", function* (d) {
     const f = yield* c.createFile(d, n("f"));
     yield* c.unlink(d, n("f"));
-    return yield* code(c.link(f, d, n("g")));
+    return yield* codeOf(c.link(f, d, n("g")));
   });
   t("P5 lock goes with its handle; same handle again is fine", ["fine", "fine"], function* (d) {
     const f = yield* c.createFile(d, n("f"));
     yield* c.lock(f);
-    const again = yield* code(c.lock(f));
+    const again = yield* codeOf(c.lock(f));
     yield* c.close(f);
-    return [again, yield* code(c.lock(yield* c.openForWrite(d, n("f"))))];
+    return [again, yield* codeOf(c.lock(yield* c.openForWrite(d, n("f"))))];
   });
   t("P6 write and truncate through a reading handle", ["io", "unsupported"], function* (d) {
     yield* c.close(yield* c.createFile(d, n("f")));
     const f = yield* c.openFile(d, n("f"));
-    return [yield* code(c.write(f, 0, b("x"))), yield* code(c.truncate(f, 1))];
+    return [yield* codeOf(c.write(f, 0, b("x"))), yield* codeOf(c.truncate(f, 1))];
   });
   t("P7 create in a removed directory", "missing", function* (d) {
     yield* c.makeDirectory(d, n("d"));
     const i = yield* c.openDirectory(d, n("d"));
     yield* c.removeDirectory(d, n("d"));
-    return yield* code(c.createFile(i, n("f")));
+    return yield* codeOf(c.createFile(i, n("f")));
   });
-  t("P8 empty link target", "missing", (d) => code(c.makeLink(d, n("l"), "" as ByteString)));
+  t("P8 empty link target", "missing", (d) => codeOf(c.makeLink(d, n("l"), "" as ByteString)));
 });
 const R = "/r" as RootName;
 test("P9 weak: what a sync promised stays when an older unsynced create of that name exists", () => {
@@ -184,7 +175,7 @@ test("P12 a failed syncfs drops the pages too", () => {
       yield* c.sync(r);
       yield* c.write(f, 0, b("hello"));
       d.setFaultHook((call) => (call.call === "sync_file_system" ? "io" : null));
-      yield* code(c.syncFileSystem(r));
+      yield* codeOf(c.syncFileSystem(r));
       d.setFaultHook(null);
       yield* c.sync(f);
     })(),

@@ -6,7 +6,6 @@ import { createFileSystem } from "../../adapters/file-system.ts";
 import {
   type FileName,
   type FileSystem,
-  FsFailure,
   parseFileName,
   type RootName,
   type StorageProgram,
@@ -16,6 +15,7 @@ import { runProgram } from "../../kernel/storage/run.ts";
 import { type ByteString, byteStringOfText, toHex } from "../../kernel/text.ts";
 import { createSimDisk } from "../../sim/disk.ts";
 import { digestBytes } from "../digest.ts";
+import { codeOf } from "./code-of.ts";
 
 const name = (text: string): FileName => {
   const parsed = parseFileName(text as ByteString);
@@ -30,16 +30,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function* file(dir: Parameters<typeof calls.list>[0], own: string, content: string): StorageProgram<void> {
   yield* calls.using(calls.createFile(dir, name(own)), (handle) => calls.write(handle, 0, bytes(content)));
-}
-
-function* codeOf(program: StorageProgram<unknown>): StorageProgram<string> {
-  try {
-    yield* program;
-    return "fine";
-  } catch (failure) {
-    if (failure instanceof FsFailure) return failure.code;
-    throw failure;
-  }
 }
 
 const worlds = [

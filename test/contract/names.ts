@@ -3,25 +3,15 @@ import { expect } from "vitest";
 import {
   type FileName,
   type FileSystem,
-  FsFailure,
   type Handle,
   type RootName,
   type StorageProgram,
 } from "../../kernel/storage/call.ts";
 import * as c from "../../kernel/storage/calls.ts";
 import { runProgram } from "../../kernel/storage/run.ts";
+import { codeOf } from "./code-of.ts";
 
 const n = (text: string) => text as FileName;
-
-function* code(program: StorageProgram<unknown>): StorageProgram<string> {
-  try {
-    yield* program;
-    return "fine";
-  } catch (failure) {
-    if (failure instanceof FsFailure) return failure.code;
-    throw failure;
-  }
-}
 
 /** In a directory of the root that is empty before and gone after. */
 function inside<T>(fs: FileSystem, root: RootName, use: (dir: Handle) => StorageProgram<T>): T {
@@ -44,15 +34,15 @@ export function expectFolds(fs: FileSystem, root: RootName): void {
     yield* c.using(c.createFile(dir, n("README")), (file) => c.write(file, 0, Uint8Array.of(7)));
     yield* c.makeDirectory(dir, n("Other"));
     const again = [
-      yield* code(c.createFile(dir, n("readme"))),
-      yield* code(c.makeDirectory(dir, n("ReadMe"))),
-      yield* code(c.rename(dir, n("other"), dir, n("readme"), "keep")),
+      yield* codeOf(c.createFile(dir, n("readme"))),
+      yield* codeOf(c.makeDirectory(dir, n("ReadMe"))),
+      yield* codeOf(c.rename(dir, n("other"), dir, n("readme"), "keep")),
     ];
     const size = (yield* c.statName(dir, n("readme"))).size;
     const read = yield* c.using(c.openFile(dir, n("rEADME")), (file) => c.read(file, 0, 9));
     const listed = yield* c.list(dir);
     yield* c.unlink(dir, n("readme"));
-    const gone = yield* code(c.statName(dir, n("README")));
+    const gone = yield* codeOf(c.statName(dir, n("README")));
     return { again, size, read: [...read], listed, gone };
   });
   expect(got).toEqual({
@@ -70,9 +60,9 @@ export function expectShort(fs: FileSystem, root: RootName, bytesMax: number): v
   const got = inside(fs, root, function* (dir) {
     yield* c.close(yield* c.createFile(dir, fits));
     return [
-      yield* code(c.createFile(dir, long)),
-      yield* code(c.makeDirectory(dir, long)),
-      yield* code(c.rename(dir, fits, dir, long, "keep")),
+      yield* codeOf(c.createFile(dir, long)),
+      yield* codeOf(c.makeDirectory(dir, long)),
+      yield* codeOf(c.rename(dir, fits, dir, long, "keep")),
       yield* c.list(dir),
     ];
   });
